@@ -1,0 +1,1 @@
+//! Lakes, formats and sinks: one folder per kind.

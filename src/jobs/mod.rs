@@ -1,0 +1,1 @@
+//! Jobs: a YAML file of sources, steps, checks and a sink, run to a committed result.

@@ -1,0 +1,7 @@
+//! The `limpid` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,102 @@
+//! What a job tells its report: plain numbers and samples, serialisable, nothing of the engine.
+
+use serde::{Deserialize, Serialize};
+
+/// A finished (or stopped) job.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct JobReport {
+    /// The job's name.
+    pub job: String,
+    /// Start, RFC 3339, UTC.
+    pub started: String,
+    /// Wall time of the run in seconds.
+    pub elapsed_seconds: f64,
+    /// Largest resident memory of the process in bytes, where the system tells it.
+    pub peak_memory_bytes: Option<u64>,
+    /// Rows read from the sources.
+    pub rows_in: u64,
+    /// Bytes of text read from the sources.
+    pub bytes_in: u64,
+    /// Rows at the sink.
+    pub rows_out: u64,
+    /// Bytes of text at the sink.
+    pub bytes_out: u64,
+    /// One entry a step, in the order they ran.
+    pub steps: Vec<StepReport>,
+    /// One entry a check.
+    pub checks: Vec<CheckReport>,
+    /// Document lengths in characters before the first step.
+    pub lengths_in: Histogram,
+    /// Document lengths in characters at the sink.
+    pub lengths_out: Histogram,
+    /// What a user should know: skipped files, capped buckets, ...
+    pub warnings: Vec<String>,
+    /// Name and version of what ran: limpid, datafusion, threads, memory limit, ...
+    pub versions: Vec<(String, String)>,
+}
+
+/// One step of the funnel.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The step's name.
+    pub name: String,
+    /// The SQL that ran.
+    pub sql: String,
+    /// Rows that entered.
+    pub rows_in: u64,
+    /// Rows that stayed.
+    pub rows_out: u64,
+    /// Bytes of text that entered.
+    pub bytes_in: u64,
+    /// Bytes of text that stayed.
+    pub bytes_out: u64,
+    /// Wall time in seconds (of the run that computed it, where it was resumed).
+    pub seconds: f64,
+    /// Whether a finished result of an earlier run was used.
+    pub resumed: bool,
+    /// Rows removed by each reason, most first.
+    pub reasons: Vec<(String, u64)>,
+    /// Exact similarities of the removed rows to their kept rows.
+    pub similarities: Histogram,
+    /// (size, number of clusters of this size), sizes of 2 and more, ascending.
+    pub cluster_sizes: Vec<(u64, u64)>,
+    /// Counters of the operators: candidate pairs, verified pairs, spilled bytes, ...
+    pub metrics: Vec<(String, u64)>,
+    /// Removed rows to look at.
+    pub samples: Vec<Sample>,
+}
+
+/// A removed row beside the row that justifies its removal.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Sample {
+    /// Id of the removed row.
+    pub removed_id: String,
+    /// Why it went: a rule's name, `exact duplicate`, ...
+    pub reason: String,
+    /// Text of the removed row, cut to a readable length.
+    pub removed_text: String,
+    /// Id of the kept row, for duplicates.
+    pub kept_id: Option<String>,
+    /// Text of the kept row, cut likewise.
+    pub kept_text: Option<String>,
+    /// Exact similarity of the two.
+    pub similarity: Option<f64>,
+}
+
+/// A check of the job: SQL that must return no row.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// The check's name.
+    pub name: String,
+    /// Rows it returned; 0 passes.
+    pub rows: u64,
+}
+
+/// Counts between edges: `counts[i]` values fell in `edges[i] .. edges[i + 1]`, the last bin closed above.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Ascending, one more than `counts`; empty where nothing was measured.
+    pub edges: Vec<f64>,
+    /// Values a bin.
+    pub counts: Vec<u64>,
+}

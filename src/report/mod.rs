@@ -1,0 +1,3 @@
+//! Reports of a job: plots, tables and samples in one self-contained page.
+
+pub mod data;

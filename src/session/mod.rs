@@ -1,0 +1,68 @@
+//! The one place that assembles the engine: DataFusion, the functions and operators of `limpid-udfs`, the formats of
+//! `limpid-connectors`, the memory pool and the spill directory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::FunctionRegistry;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+/// What a user may choose about the engine; `None` leaves DataFusion's default.
+#[derive(Debug, Clone, Default)]
+pub struct EngineOptions {
+    /// Bytes the memory pool may hand out; without it memory is not limited.
+    pub memory_limit: Option<usize>,
+    /// Partitions, and so threads at work; the number of cores by default.
+    pub threads: Option<usize>,
+    /// Rows in a batch; 8192 by default.
+    pub batch_size: Option<usize>,
+    /// Folder for spill files; the system's temporary folder by default.
+    pub spill_dir: Option<PathBuf>,
+}
+
+/// A session context with everything of limpid registered.
+pub fn context(options: &EngineOptions) -> Result<SessionContext> {
+    let ctx = SessionContext::new_with_state(state(options)?);
+    Ok(ctx)
+}
+
+/// The session state behind [`context`]; a cluster's scheduler builds its own from the same function.
+pub fn state(options: &EngineOptions) -> Result<SessionState> {
+    let mut state = SessionStateBuilder::new()
+        .with_config(config(options))
+        .with_runtime_env(runtime(options)?)
+        .with_default_features()
+        .build();
+    for udf in limpid_udfs::register::scalar_functions() {
+        state.register_udf(udf)?;
+    }
+    Ok(state)
+}
+
+fn config(options: &EngineOptions) -> SessionConfig {
+    let mut config = SessionConfig::new().with_information_schema(true);
+    if let Some(threads) = options.threads {
+        config = config.with_target_partitions(threads);
+    }
+    if let Some(rows) = options.batch_size {
+        config = config.with_batch_size(rows);
+    }
+    config
+}
+
+fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
+    let mut builder = RuntimeEnvBuilder::new();
+    if let Some(bytes) = options.memory_limit {
+        builder = builder.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+    }
+    if let Some(dir) = &options.spill_dir {
+        let mode = DiskManagerMode::Directories(vec![dir.clone()]);
+        builder = builder.with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
+    }
+    builder.build_arc()
+}

@@ -1,0 +1,3 @@
+//! Content hashes.
+
+pub mod xxh3_64;

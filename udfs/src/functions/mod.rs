@@ -1,0 +1,5 @@
+//! SQL functions, one file each. A file holds the documentation, the signature and the batch loop; the mathematics
+//! is in [`crate::kernels`].
+
+pub mod hash;
+pub mod strings;
