@@ -1,6 +1,8 @@
 //! The one place that assembles the engine: DataFusion, the functions and operators of `limpid-udfs`, the formats of
 //! `limpid-connectors`, the memory pool and the spill directory.
 
+pub mod statement;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +11,8 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::execution::FunctionRegistry;
+use limpid_udfs::config::LimpidOptions;
+use limpid_udfs::operators::planner::OperatorQueryPlanner;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// What a user may choose about the engine; `None` leaves DataFusion's default.
@@ -37,15 +40,14 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
         .with_config(config(options))
         .with_runtime_env(runtime(options)?)
         .with_default_features()
+        .with_query_planner(Arc::new(OperatorQueryPlanner))
         .build();
-    for udf in limpid_udfs::register::scalar_functions() {
-        state.register_udf(udf)?;
-    }
+    limpid_udfs::operators::planner::register(&mut state)?;
     Ok(state)
 }
 
 fn config(options: &EngineOptions) -> SessionConfig {
-    let mut config = SessionConfig::new().with_information_schema(true);
+    let mut config = SessionConfig::new().with_information_schema(true).with_option_extension(LimpidOptions::default());
     if let Some(threads) = options.threads {
         config = config.with_target_partitions(threads);
     }

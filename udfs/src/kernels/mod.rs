@@ -1,1 +1,9 @@
 //! Pure algorithms: slices and numbers in, numbers out. No Arrow and no SQL here.
+
+pub mod chars;
+pub mod lsh;
+pub mod minhash;
+pub mod random;
+pub mod shingles;
+pub mod union_find;
+pub mod words;

@@ -1,0 +1,253 @@
+//! The arguments of a relation operator: `op(relation, name => value, ...)`.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, plan_datafusion_err, plan_err};
+use datafusion::logical_expr::planner::RelationPlannerContext;
+use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr};
+use datafusion::sql::sqlparser::ast::{
+    self, FunctionArg, FunctionArgExpr, TableAlias, TableFactor, TableFunctionArgs, Value,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use crate::config::LimpidOptions;
+
+/// Parsed arguments: the input relation, planned, and the named rest, not yet interpreted.
+pub struct Args<'a> {
+    op: &'static str,
+    context: &'a mut dyn RelationPlannerContext,
+    input: LogicalPlan,
+    named: Vec<(String, ast::Expr)>,
+}
+
+impl<'a> Args<'a> {
+    /// Splits the arguments of `op` and plans its input; `known` are the names the operator takes.
+    pub fn parse(
+        op: &'static str,
+        known: &[&str],
+        args: TableFunctionArgs,
+        context: &'a mut dyn RelationPlannerContext,
+    ) -> Result<Self> {
+        let mut input = None;
+        let mut named = vec![];
+        for arg in args.args {
+            let (name, arg) = match arg {
+                FunctionArg::Unnamed(arg) => (None, arg),
+                FunctionArg::Named { name, arg, .. } => (Some(context.normalize_ident(name)), arg),
+                FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg, .. } => {
+                    (Some(context.normalize_ident(name)), arg)
+                }
+                FunctionArg::ExprNamed { name, .. } => {
+                    return plan_err!("{op}: an argument's name must be a plain word, not `{name}`");
+                }
+            };
+            let FunctionArgExpr::Expr(expr) = arg else {
+                return plan_err!("{op}: `*` is not an argument; write {op}((SELECT ...), name => value)");
+            };
+            match name {
+                None if input.is_none() => input = Some(relation(op, expr)?),
+                None => {
+                    return plan_err!(
+                        "{op}: arguments after the relation are given by name; write name => {expr}; it takes {}",
+                        known.join(", ")
+                    );
+                }
+                Some(name) if !known.contains(&name.as_str()) => {
+                    return plan_err!("{op} has no argument `{name}`; it takes {}", known.join(", "));
+                }
+                Some(name) if named.iter().any(|(n, _)| *n == name) => {
+                    return plan_err!("{op}: argument `{name}` is given twice");
+                }
+                Some(name) => named.push((name, expr)),
+            }
+        }
+        let Some(input) = input else {
+            return plan_err!("{op} needs a relation first: {op}((SELECT ...), ...) or {op}(table, ...)");
+        };
+        let input = context.plan(input)?;
+        Ok(Self { op, context, input, named })
+    }
+
+    /// Settings of the session.
+    pub fn settings(&self) -> LimpidOptions {
+        LimpidOptions::of(self.context.context_provider().options())
+    }
+
+    /// The planned input.
+    pub fn input(&self) -> &LogicalPlan {
+        &self.input
+    }
+
+    fn take(&mut self, name: &str) -> Option<ast::Expr> {
+        let at = self.named.iter().position(|(n, _)| n == name)?;
+        Some(self.named.swap_remove(at).1)
+    }
+
+    /// Whether the argument was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.named.iter().any(|(n, _)| n == name)
+    }
+
+    /// A column of the input; without the argument the column called `default`, where there is one.
+    pub fn column(&mut self, name: &str, default: Option<&str>) -> Result<Column> {
+        let op = self.op;
+        let Some(expr) = self.take(name) else {
+            let Some(default) = default else {
+                return plan_err!("{op} needs `{name} => column`; columns are {}", columns(self.input.schema()));
+            };
+            return self.input.schema().qualified_field_with_unqualified_name(default).map(Column::from).map_err(|_| {
+                plan_datafusion_err!(
+                    "{op}: the input has no column `{default}`; name one with `{name} => column`; columns are {}",
+                    columns(self.input.schema())
+                )
+            });
+        };
+        let shown = expr.to_string();
+        if !matches!(expr, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)) {
+            return plan_err!(
+                "{op}: `{name}` must be a column of the input, not `{shown}`; columns are {}",
+                columns(self.input.schema())
+            );
+        }
+        match self.context.sql_to_expr(expr, self.input.schema()) {
+            Ok(Expr::Column(column)) if self.input.schema().has_column(&column) => Ok(column),
+            _ => plan_err!(
+                "{op}: `{name} => {shown}`: the input has no such column; columns are {}",
+                columns(self.input.schema())
+            ),
+        }
+    }
+
+    fn literal(&mut self, name: &str) -> Result<Option<ScalarValue>> {
+        let op = self.op;
+        let Some(expr) = self.take(name) else { return Ok(None) };
+        let shown = expr.to_string();
+        match self.context.sql_to_expr(expr, self.input.schema())? {
+            Expr::Literal(value, _) if !value.is_null() => Ok(Some(value)),
+            Expr::Negative(inner) => match *inner {
+                Expr::Literal(value, _) => Ok(Some(value.arithmetic_negate()?)),
+                _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
+            },
+            _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
+        }
+    }
+
+    /// A number within `allowed`.
+    pub fn number(&mut self, name: &str, default: f64, allowed: RangeInclusive<f64>) -> Result<f64> {
+        let Some(value) = self.literal(name)? else { return Ok(default) };
+        let number = match &value {
+            ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Boolean(_) => None,
+            value => value.cast_to(&arrow::datatypes::DataType::Float64).ok().and_then(|v| match v {
+                ScalarValue::Float64(v) => v,
+                _ => None,
+            }),
+        };
+        self.within(name, number.filter(|v| allowed.contains(v)), &value, "a number", &allowed)
+    }
+
+    /// A whole number within `allowed`.
+    pub fn integer(&mut self, name: &str, default: u64, allowed: RangeInclusive<u64>) -> Result<u64> {
+        let Some(value) = self.literal(name)? else { return Ok(default) };
+        let number = match value {
+            ScalarValue::Int64(Some(v)) => u64::try_from(v).ok(),
+            ScalarValue::UInt64(Some(v)) => Some(v),
+            _ => None,
+        };
+        self.within(name, number.filter(|v| allowed.contains(v)), &value, "a whole number", &allowed)
+    }
+
+    fn within<T: Display>(
+        &self,
+        name: &str,
+        found: Option<T>,
+        given: &ScalarValue,
+        kind: &str,
+        allowed: &RangeInclusive<T>,
+    ) -> Result<T> {
+        found.ok_or_else(|| {
+            plan_datafusion_err!(
+                "{}: `{name}` must be {kind} from {} to {}, not {given}",
+                self.op,
+                allowed.start(),
+                allowed.end()
+            )
+        })
+    }
+
+    /// One of a fixed set of words.
+    pub fn choice(&mut self, name: &str, default: Option<&str>, allowed: &[&str]) -> Result<Option<String>> {
+        let Some(value) = self.literal(name)? else { return Ok(default.map(Into::into)) };
+        if let ScalarValue::Utf8(Some(word)) | ScalarValue::Utf8View(Some(word)) = &value
+            && allowed.contains(&word.as_str())
+        {
+            return Ok(Some(word.clone()));
+        }
+        plan_err!("{}: `{name}` must be one of '{}', not {value}", self.op, allowed.join("', '"))
+    }
+
+    /// `order_by => 'quality DESC, id'`: who comes first survives. Only columns of the input may be named.
+    pub fn order_by(&mut self) -> Result<Vec<SortExpr>> {
+        let op = self.op;
+        let text = match self.literal("order_by")? {
+            None => return Ok(vec![]),
+            Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) => text,
+            Some(other) => return plan_err!("{op}: `order_by` must be text such as 'quality DESC, id', not {other}"),
+        };
+        let bad = |e: &dyn Display| plan_datafusion_err!("{op}: `order_by => '{text}'` is no list of columns: {e}");
+        let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&text).map_err(|e| bad(&e))?;
+        let list = parser.parse_comma_separated(Parser::parse_order_by_expr).map_err(|e| bad(&e))?;
+        if parser.peek_token().token != Token::EOF {
+            return Err(bad(&format!("unexpected `{}`", parser.peek_token())));
+        }
+        list.into_iter()
+            .map(|item| {
+                let asc = item.options.asc.unwrap_or(true);
+                let nulls_first = item.options.nulls_first.unwrap_or(!asc);
+                let expr = self.context.sql_to_expr(item.expr, self.input.schema())?;
+                if !matches!(expr, Expr::Column(_)) {
+                    return Err(bad(&format!("`{expr}` is not a column; compute it in the inner SELECT")));
+                }
+                Ok(expr.sort(asc, nulls_first))
+            })
+            .collect()
+    }
+}
+
+/// The names of `schema` for an error message.
+fn columns(schema: &DFSchema) -> String {
+    schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The first argument as something the planner can plan: a subquery or a table's name.
+fn relation(op: &str, expr: ast::Expr) -> Result<TableFactor> {
+    match expr {
+        ast::Expr::Subquery(subquery) => {
+            let alias: Option<TableAlias> = None;
+            Ok(TableFactor::Derived { lateral: false, subquery, alias, sample: None })
+        }
+        ast::Expr::Nested(inner) => relation(op, *inner),
+        other => plan_err!("{op}: the first argument must be a relation, (SELECT ...) or a table, not `{other}`"),
+    }
+}
+
+/// The query `SELECT * FROM name` for an operator's argument that is a table's name or a quoted path; other
+/// expressions are none of these.
+///
+/// The session looks tables up before planning and does not see those named as arguments, so a statement is rewritten
+/// with this before it is planned.
+pub fn table_argument(expr: &ast::Expr) -> Option<ast::Expr> {
+    let name = match expr {
+        ast::Expr::Identifier(name) => ast::ObjectName::from(vec![name.clone()]),
+        ast::Expr::CompoundIdentifier(names) => ast::ObjectName::from(names.clone()),
+        ast::Expr::Value(ast::ValueWithSpan { value: Value::SingleQuotedString(path), .. }) => {
+            ast::ObjectName::from(vec![ast::Ident::with_quote('"', path.clone())])
+        }
+        _ => return None,
+    };
+    let sql = format!("(SELECT * FROM {name})");
+    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&sql).ok()?;
+    parser.parse_expr().ok()
+}

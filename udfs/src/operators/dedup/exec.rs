@@ -1,0 +1,222 @@
+//! The physical node of the deduplicators.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, exec_datafusion_err, exec_err, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, CardinalityEffect, EmissionType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements,
+    PlanProperties, ReplaceChildrenOptions,
+};
+use futures::{StreamExt, TryStreamExt};
+
+use super::Rule;
+use super::matcher::Surroundings;
+use super::ranks::{Keys, check_not_null};
+use crate::storage::batches::BatchStore;
+
+/// Keeps every row of its input and adds the decision.
+///
+/// Rows flow in once and are kept, spilling, until all are seen; sketches decide which pairs are compared; the
+/// comparison is exact. Columns are addressed by their index in the input.
+#[derive(Debug, Clone)]
+pub struct DedupExec {
+    /// Everything that defines the result; what a codec carries.
+    pub spec: DedupSpec,
+    input: Arc<dyn ExecutionPlan>,
+    cache: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+/// The arguments of [`DedupExec`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct DedupSpec {
+    /// The operator's SQL name.
+    pub name: String,
+    /// When a row goes.
+    pub rule: Rule,
+    /// Column of the row key.
+    pub id: usize,
+    /// Columns of the survivor order.
+    pub order_by: Vec<(usize, SortOptions)>,
+    /// Column compared.
+    pub sketch: usize,
+}
+
+impl DedupExec {
+    /// A node that yields `schema`: the columns of `input` without the sketch, then the decision.
+    pub fn try_new(spec: DedupSpec, input: Arc<dyn ExecutionPlan>, schema: SchemaRef) -> Result<Self> {
+        let width = input.schema().fields().len();
+        if schema.fields().len() != width + 3 {
+            return internal_err!("Dedup must yield {} columns, not {}", width + 3, schema.fields().len());
+        }
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Ok(Self { spec, input, cache: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() })
+    }
+}
+
+impl DisplayAs for DedupExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let schema = self.input.schema();
+        let name = |column: usize| schema.field(column).name().clone();
+        write!(f, "DedupExec: {}, id={}, {}", self.spec.name, name(self.spec.id), self.spec.rule)?;
+        if !self.spec.order_by.is_empty() {
+            let order: Vec<String> =
+                self.spec.order_by.iter().map(|(column, options)| format!("{} {options}", name(*column))).collect();
+            write!(f, ", order_by=[{}]", order.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for DedupExec {
+    fn name(&self) -> &str {
+        "DedupExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.cache
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![Distribution::SinglePartition])
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(input), true) => Ok(Arc::new(Self::try_new(self.spec.clone(), input, self.schema())?)),
+            _ => internal_err!("DedupExec takes one input"),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::Equal
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return internal_err!("DedupExec has one partition, not {}", partition + 1);
+        }
+        let input = self.input.execute(0, Arc::clone(&context))?;
+        let around = Surroundings {
+            context,
+            metrics: self.metrics.clone(),
+            spills: SpillMetrics::new(&self.metrics, 0),
+        };
+        let schema = self.schema();
+        let output = run(self.spec.clone(), input, Arc::clone(&schema), around);
+        let baseline = BaselineMetrics::new(&self.metrics, 0);
+        let output = futures::stream::once(output).try_flatten().inspect_ok(move |batch: &RecordBatch| {
+            baseline.record_output(batch.num_rows());
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, output)))
+    }
+}
+
+/// Reads all rows, decides, and returns the stream of rows with their decisions.
+async fn run(
+    spec: DedupSpec,
+    mut input: SendableRecordBatchStream,
+    schema: SchemaRef,
+    around: Surroundings,
+) -> Result<SendableRecordBatchStream> {
+    let env = around.context.runtime_env();
+    let below = input.schema();
+    let passed: Vec<usize> = (0..below.fields().len()).filter(|&column| column != spec.sketch).collect();
+    let passed_schema = Arc::new(below.project(&passed)?);
+    let id = spec.id - usize::from(spec.sketch < spec.id);
+    let key_schema = key_schema(&spec, &below);
+
+    let mut rows = BatchStore::new("dedup rows", passed_schema, &env, around.spills.clone());
+    let mut keys = BatchStore::new("dedup keys", Arc::clone(&key_schema), &env, around.spills.clone());
+    let mut matcher = spec.rule.matcher(&around);
+    while let Some(batch) = input.try_next().await? {
+        check_not_null(&spec.name, below.field(spec.id).name(), batch.column(spec.id))?;
+        let first = rows.rows();
+        let last = u32::try_from(first + batch.num_rows()).ok().filter(|last| *last < u32::MAX);
+        let Some(last) = last else {
+            return exec_err!("{} takes fewer than {} rows at once; split the input", spec.name, u32::MAX);
+        };
+        matcher.add(batch.column(spec.sketch))?;
+        let mut key: Vec<_> = spec.order_by.iter().map(|(column, _)| Arc::clone(batch.column(*column))).collect();
+        key.push(Arc::clone(batch.column(spec.id)));
+        key.push(Arc::new(UInt32Array::from_iter_values(first as u32..last)));
+        keys.push(RecordBatch::try_new(Arc::clone(&key_schema), key)?)?;
+        rows.push(batch.project(&passed)?)?;
+    }
+    drop(input);
+
+    let count = keys.rows();
+    let order = spec.order_by.iter().map(|(_, options)| *options).collect();
+    let keys = Keys::new(keys.finish()?, key_schema, order, count);
+    let ranks = keys.ranks(&spec.name, &around.context).await?;
+    let decided = SpawnedTask::spawn_blocking(move || matcher.resolve(&ranks).map(|found| (found, ranks)));
+    let (resolution, ranks) = decided.join_unwind().await.map_err(|e| exec_datafusion_err!("{}: {e}", spec.name))??;
+    let columns = resolution.into_columns(&keys, &ranks).await?;
+    drop((keys, ranks));
+
+    let mut first = 0_u32;
+    let output_schema = Arc::clone(&schema);
+    let output = rows.finish()?.stream()?.map(move |batch| {
+        let batch = batch?;
+        let start = first;
+        first += batch.num_rows() as u32;
+        columns.append(&batch, id, start, &schema)
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(output_schema, output)))
+}
+
+/// Order columns, id and row number, renamed so that a column may serve twice.
+fn key_schema(spec: &DedupSpec, below: &Schema) -> SchemaRef {
+    let mut fields: Vec<Field> = spec
+        .order_by
+        .iter()
+        .enumerate()
+        .map(|(at, (column, _))| below.field(*column).clone().with_name(format!("order_{at}")))
+        .collect();
+    fields.push(below.field(spec.id).clone());
+    fields.push(Field::new("row", DataType::UInt32, false));
+    Arc::new(Schema::new(fields))
+}

@@ -1,0 +1,44 @@
+//! The part in which the deduplicators differ: how equal and similar rows are found.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use datafusion::common::Result;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
+
+use super::Rule;
+use super::ranks::Ranks;
+use super::resolution::Resolution;
+use crate::operators::exact_dedup::matcher::ExactMatcher;
+use crate::operators::minhash_dedup::matcher::SimilarMatcher;
+
+/// Takes the sketches of all rows in arrival order, then decides.
+pub trait Matcher: Send {
+    /// Adds the sketches of a batch of rows.
+    fn add(&mut self, sketches: &ArrayRef) -> Result<()>;
+
+    /// Decides; CPU work, called off the asynchronous threads.
+    fn resolve(self: Box<Self>, ranks: &Ranks) -> Result<Resolution>;
+}
+
+/// What every matcher needs of its surroundings.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Memory pool, disk and configuration.
+    pub context: Arc<TaskContext>,
+    /// Where counters go.
+    pub metrics: ExecutionPlanMetricsSet,
+    /// Counters of spilling, shared by all stores of the operator.
+    pub spills: SpillMetrics,
+}
+
+impl Rule {
+    /// The matcher of this rule.
+    pub fn matcher(&self, around: &Surroundings) -> Box<dyn Matcher> {
+        match self {
+            Self::Exact => Box::new(ExactMatcher::new(around)),
+            Self::Similar(rule) => Box::new(SimilarMatcher::new(*rule, around)),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Survivor order, id order, and the check that ids are keys.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{SortOptions, concat, take};
+use arrow::datatypes::{SchemaRef, UInt32Type};
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::common::{Result, exec_err, internal_datafusion_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::TryStreamExt;
+
+use crate::storage::batches::StoredBatches;
+
+/// The keys of all rows in arrival order: the columns of `order_by`, then the id, then the row's number.
+pub struct Keys {
+    batches: Arc<StoredBatches>,
+    schema: SchemaRef,
+    order: Vec<SortOptions>,
+    rows: usize,
+}
+
+/// Positions of rows in the two orders.
+pub struct Ranks {
+    /// Row number to position in survivor order.
+    pub survivor: Vec<u32>,
+    id: Option<Vec<u32>>,
+}
+
+impl Ranks {
+    /// Position of `row` in ascending order of id.
+    pub fn id(&self, row: u32) -> u32 {
+        self.id.as_ref().unwrap_or(&self.survivor)[row as usize]
+    }
+}
+
+impl Keys {
+    /// Keys kept in `batches`, of which the first columns are ordered by `order`.
+    pub fn new(batches: StoredBatches, schema: SchemaRef, order: Vec<SortOptions>, rows: usize) -> Self {
+        Self { batches: Arc::new(batches), schema, order, rows }
+    }
+
+    /// Sorts the keys; an id that appears twice is an error that shows it.
+    pub async fn ranks(&self, op: &str, context: &Arc<TaskContext>) -> Result<Ranks> {
+        let ids = self.positions(&[(self.order.len(), SortOptions::default())], Some(op), context).await?;
+        if self.order.is_empty() {
+            return Ok(Ranks { survivor: ids, id: None });
+        }
+        let mut order: Vec<_> = self.order.iter().copied().enumerate().collect();
+        order.push((self.order.len(), SortOptions::default()));
+        Ok(Ranks { survivor: self.positions(&order, None, context).await?, id: Some(ids) })
+    }
+
+    /// Position of every row when sorted by the given columns; with `op`, the first of them must be unique.
+    async fn positions(
+        &self,
+        order: &[(usize, SortOptions)],
+        op: Option<&str>,
+        context: &Arc<TaskContext>,
+    ) -> Result<Vec<u32>> {
+        let mut positions = vec![0; self.rows];
+        let mut unique = op.map(|op| Unique::try_new(op, &self.schema, order[0].0)).transpose()?;
+        let mut sorted = self.sorted(order, context)?;
+        let mut at = 0_u32;
+        while let Some(batch) = sorted.try_next().await? {
+            if let Some(unique) = &mut unique {
+                unique.check(&batch)?;
+            }
+            for &row in batch.column(self.order.len() + 1).as_primitive::<UInt32Type>().values() {
+                positions[row as usize] = at;
+                at += 1;
+            }
+        }
+        Ok(positions)
+    }
+
+    fn sorted(
+        &self,
+        order: &[(usize, SortOptions)],
+        context: &Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let exprs = order.iter().map(|&(column, options)| {
+            PhysicalSortExpr::new(Arc::new(Column::new(self.schema.field(column).name(), column)), options)
+        });
+        let ordering = LexOrdering::new(exprs).ok_or_else(|| internal_datafusion_err!("an order without columns"))?;
+        let source = Arc::new(Source { batches: Arc::clone(&self.batches), schema: Arc::clone(&self.schema) });
+        let source = StreamingTableExec::try_new(Arc::clone(&self.schema), vec![source], None, vec![], false, None)?;
+        SortExec::new(ordering, Arc::new(source)).execute(0, Arc::clone(context))
+    }
+
+    /// The ids of `rows`, which ascend.
+    pub async fn ids(&self, rows: &[u32]) -> Result<ArrayRef> {
+        let id = self.order.len();
+        let mut found = vec![arrow::array::new_empty_array(self.schema.field(id).data_type())];
+        let (mut rest, mut start) = (rows, 0_u32);
+        let mut batches = self.batches.stream()?;
+        while let Some(batch) = batches.try_next().await? {
+            let end = start + batch.num_rows() as u32;
+            let (here, after) = rest.split_at(rest.partition_point(|&row| row < end));
+            if !here.is_empty() {
+                let at: UInt32Array = here.iter().map(|row| row - start).collect();
+                found.push(take(batch.column(id), &at, None)?);
+            }
+            (rest, start) = (after, end);
+        }
+        Ok(concat(&found.iter().map(|a| a.as_ref()).collect::<Vec<_>>())?)
+    }
+}
+
+/// Refuses an id that follows itself.
+struct Unique<'a> {
+    op: &'a str,
+    column: usize,
+    name: String,
+    converter: RowConverter,
+    last: Option<OwnedRow>,
+}
+
+impl<'a> Unique<'a> {
+    fn try_new(op: &'a str, schema: &SchemaRef, column: usize) -> Result<Self> {
+        let field = schema.field(column);
+        let converter = RowConverter::new(vec![SortField::new(field.data_type().clone())])?;
+        Ok(Self { op, column, name: field.name().clone(), converter, last: None })
+    }
+
+    fn check(&mut self, batch: &RecordBatch) -> Result<()> {
+        let ids = batch.column(self.column);
+        let rows = self.converter.convert_columns(std::slice::from_ref(ids))?;
+        for at in 0..rows.num_rows() {
+            let same = if at == 0 {
+                self.last.as_ref().is_some_and(|last| last.row() == rows.row(0))
+            } else {
+                rows.row(at - 1) == rows.row(at)
+            };
+            if same {
+                let (op, name) = (self.op, &self.name);
+                let id = arrow::util::display::array_value_to_string(ids, at)?;
+                return exec_err!("{op}: id `{id}` appears more than once in column `{name}`; every row needs its own key");
+            }
+        }
+        if let Some(at) = rows.num_rows().checked_sub(1) {
+            self.last = Some(rows.row(at).owned());
+        }
+        Ok(())
+    }
+}
+
+/// Refuses NULL ids, with their number.
+pub fn check_not_null(op: &str, name: &str, ids: &ArrayRef) -> Result<()> {
+    match ids.null_count() {
+        0 => Ok(()),
+        n => exec_err!("{op}: column `{name}` has {n} NULL of {} ids in a batch; every row needs its own key", ids.len()),
+    }
+}
+
+struct Source {
+    batches: Arc<StoredBatches>,
+    schema: SchemaRef,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("row keys")
+    }
+}
+
+impl PartitionStream for Source {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        match self.batches.stream() {
+            Ok(stream) => stream,
+            Err(e) => Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(
+                Arc::clone(&self.schema),
+                futures::stream::once(async { Err(e) }),
+            )),
+        }
+    }
+}

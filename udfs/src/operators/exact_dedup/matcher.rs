@@ -1,0 +1,86 @@
+//! Equal texts: found by a 128-bit hash, decided by their bytes.
+
+use std::cell::RefCell;
+
+use arrow::array::ArrayRef;
+use datafusion::common::Result;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::functions::strings::Strings;
+use crate::operators::dedup::contents::Contents;
+use crate::operators::dedup::matcher::{Matcher, Surroundings};
+use crate::operators::dedup::ranks::Ranks;
+use crate::operators::dedup::resolution::Resolution;
+use crate::storage::blobs::BlobWriter;
+
+/// Finds rows of equal text. O(bytes) time; memory O(distinct texts) for hashes, the texts themselves on disk.
+pub struct ExactMatcher {
+    contents: Contents,
+    texts: Texts,
+}
+
+/// The distinct texts, to compare with.
+struct Texts {
+    blobs: BlobWriter,
+    spans: Vec<(u64, u64)>,
+    read: RefCell<[Vec<u8>; 2]>,
+}
+
+impl ExactMatcher {
+    /// No rows yet.
+    pub fn new(around: &Surroundings) -> Self {
+        let blobs = BlobWriter::new("texts of exact_dedup", &around.context.runtime_env());
+        Self { contents: Contents::new(around), texts: Texts { blobs, spans: vec![], read: RefCell::default() } }
+    }
+}
+
+impl Texts {
+    fn push(&mut self, text: &[u8]) -> Result<()> {
+        self.spans.push((self.blobs.append(text)?, text.len() as u64));
+        Ok(())
+    }
+
+    fn equals(&self, number: u32, text: &[u8]) -> Result<bool> {
+        let (offset, length) = self.spans[number as usize];
+        if length != text.len() as u64 {
+            return Ok(false);
+        }
+        let mut read = self.read.borrow_mut();
+        read[0].resize(text.len(), 0);
+        self.blobs.read(offset, &mut read[0])?;
+        Ok(read[0] == text)
+    }
+
+    fn same(&self, a: u32, b: u32) -> Result<bool> {
+        let (offset, length) = self.spans[a as usize];
+        let mut text = std::mem::take(&mut self.read.borrow_mut()[1]);
+        text.resize(length as usize, 0);
+        self.blobs.read(offset, &mut text)?;
+        let same = self.equals(b, &text);
+        self.read.borrow_mut()[1] = text;
+        same
+    }
+}
+
+impl Matcher for ExactMatcher {
+    fn add(&mut self, sketches: &ArrayRef) -> Result<()> {
+        for text in Strings::try_new(sketches, "text of exact_dedup")?.iter() {
+            let Some(text) = text.map(str::as_bytes) else {
+                self.contents.add_null();
+                continue;
+            };
+            let texts = &self.texts;
+            if self.contents.add(xxh3_128(text), |number| texts.equals(number, text))? {
+                self.texts.push(text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(self: Box<Self>, ranks: &Ranks) -> Result<Resolution> {
+        let count = self.contents.count();
+        let texts = self.texts;
+        let of_row = self.contents.finish(|a, b| texts.same(a, b))?;
+        Ok(Resolution::by_survivor_order(of_row, count, ranks).0)
+    }
+}

@@ -1,0 +1,194 @@
+//! Similar texts: proposed by the bands of their sketches, decided by their shingle sets.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::UInt64Type;
+use datafusion::common::{Result, exec_err, internal_datafusion_err};
+use datafusion::physical_plan::metrics::MetricBuilder;
+
+use super::buckets::{Buckets, Components};
+use super::component::{Counts, Decision};
+use super::sets::{Comparer, Sets};
+use crate::operators::dedup::Similar;
+use crate::operators::dedup::contents::Contents;
+use crate::operators::dedup::matcher::{Matcher, Surroundings};
+use crate::operators::dedup::ranks::Ranks;
+use crate::operators::dedup::resolution::{NONE, Resolution};
+use crate::storage::blobs::BlobWriter;
+
+/// Finds rows of similar text. Memory O(rows) for a few numbers a row; cells, sets and buckets spill.
+pub struct SimilarMatcher {
+    rule: Similar,
+    around: Surroundings,
+    contents: Contents,
+    sets: BlobWriter,
+    spans: Vec<(u64, u32)>,
+    cells: BlobWriter,
+    bands: usize,
+    bytes: Vec<u8>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl SimilarMatcher {
+    /// No rows yet.
+    pub fn new(rule: Similar, around: &Surroundings) -> Self {
+        let env = around.context.runtime_env();
+        Self {
+            rule,
+            around: around.clone(),
+            contents: Contents::new(around),
+            sets: BlobWriter::new("shingle sets of minhash_dedup", &env),
+            spans: vec![],
+            cells: BlobWriter::new("sketches of minhash_dedup", &env),
+            bands: 0,
+            bytes: vec![],
+            cancelled: Arc::default(),
+        }
+    }
+
+    fn keep(&mut self, set: &[u64], cells: &[u64]) -> Result<()> {
+        self.bytes.clear();
+        self.bytes.extend(set.iter().flat_map(|v| v.to_le_bytes()));
+        let Ok(size) = u32::try_from(set.len()) else {
+            return exec_err!("minhash_dedup: a text has {} distinct shingles; at most {} are allowed", set.len(), u32::MAX);
+        };
+        self.spans.push((self.sets.append(&self.bytes)?, size));
+        self.bytes.clear();
+        self.bytes.extend(cells.iter().flat_map(|v| v.to_le_bytes()));
+        self.cells.append(&self.bytes)?;
+        Ok(())
+    }
+}
+
+impl Matcher for SimilarMatcher {
+    fn add(&mut self, sketches: &ArrayRef) -> Result<()> {
+        let sketches = sketches.as_struct();
+        let [content, cells, sets] = sketches.columns() else {
+            return Err(internal_datafusion_err!("a sketch has three fields, not {}", sketches.num_columns()));
+        };
+        let (content, cells, sets) =
+            (content.as_fixed_size_binary(), cells.as_fixed_size_list(), sets.as_list::<i64>());
+        self.bands = cells.value_length() as usize;
+        let all_cells = cells.values().as_primitive::<UInt64Type>().values();
+        let all_sets = sets.values().as_primitive::<UInt64Type>().values();
+        for row in 0..sketches.len() {
+            if sketches.is_null(row) {
+                self.contents.add_null();
+                continue;
+            }
+            let key = content.value(row).first_chunk::<16>().copied().map(u128::from_le_bytes);
+            let key = key.ok_or_else(|| internal_datafusion_err!("a content hash has 16 bytes"))?;
+            let offsets = sets.value_offsets();
+            let set = &all_sets[offsets[row] as usize..offsets[row + 1] as usize];
+            let spans = &self.spans;
+            // Equal hashes of 128 bits over all words: the sizes of the sets are compared as well.
+            let same = |number: u32| Ok(spans[number as usize].1 as usize == set.len());
+            if self.contents.add(key, same)? {
+                let first = cells.value_offset(row) as usize;
+                self.keep(set, &all_cells[first..first + self.bands])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(self: Box<Self>, ranks: &Ranks) -> Result<Resolution> {
+        let count = self.contents.count();
+        let spans = self.spans;
+        let of_row = self.contents.finish(|a, b| Ok(spans[a as usize].1 == spans[b as usize].1))?;
+        let (mut resolution, moved) = Resolution::by_survivor_order(of_row, count, ranks);
+
+        let cells = self.cells.finish()?;
+        let mut buckets = Buckets::new(&self.around);
+        let mut row = vec![0; self.bands * 8];
+        let mut survivors = vec![(0, 0); resolution.contents.len()];
+        for (number, &content) in moved.iter().enumerate().filter(|(_, content)| **content != NONE) {
+            survivors[content as usize] = spans[number];
+            if spans[number].1 == 0 {
+                continue;
+            }
+            cells.read((number * row.len()) as u64, &mut row)?;
+            for cell in row.as_chunks::<8>().0 {
+                buckets.add(u64::from_le_bytes(*cell), content)?;
+            }
+        }
+        drop(cells);
+        let components = buckets.components(resolution.contents.len())?;
+        let sets = Sets { blobs: self.sets.finish()?, spans: survivors };
+
+        let threads = self.around.context.session_config().target_partitions();
+        let (decisions, counts) = decide(components, &self.rule, &sets, threads, &self.cancelled)?;
+        for decision in decisions {
+            let content = &mut resolution.contents[decision.content as usize];
+            (content.duplicate_of, content.similarity) = (decision.duplicate_of, decision.similarity);
+            content.cluster = decision.cluster;
+        }
+        report(&self.around, &self.rule, resolution.contents.len(), counts);
+        Ok(resolution)
+    }
+}
+
+/// Decides the components on `threads` threads. Each is decided alone, so the outcome does not depend on their number.
+fn decide(
+    components: Components,
+    rule: &Similar,
+    sets: &Sets,
+    threads: usize,
+    cancelled: &AtomicBool,
+) -> Result<(Vec<Decision>, Counts)> {
+    let (send, receive) = mpsc::sync_channel(64);
+    let receive = Mutex::new(receive);
+    let work = || -> Result<(Vec<Decision>, Counts)> {
+        let (mut decisions, mut counts) = (vec![], Counts::default());
+        let mut comparer = Comparer::new(sets);
+        loop {
+            let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(component) = next else { return Ok((decisions, counts)) };
+            if cancelled.load(Ordering::Relaxed) {
+                return exec_err!("cancelled");
+            }
+            let component: super::component::Component = component;
+            decisions.extend(component.decide(rule, &mut comparer, &mut counts)?);
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        for component in components {
+            if send.send(component?).is_err() {
+                break;
+            }
+        }
+        drop(send);
+        let (mut decisions, mut counts) = (vec![], Counts::default());
+        for worker in workers {
+            let done = worker.join().map_err(|_| internal_datafusion_err!("a comparing thread failed"))?;
+            let (more, counted) = done?;
+            decisions.extend(more);
+            counts.candidate_pairs += counted.candidate_pairs;
+            counts.verified_pairs += counted.verified_pairs;
+            counts.skipped_pairs += counted.skipped_pairs;
+            counts.largest_bucket = counts.largest_bucket.max(counted.largest_bucket);
+        }
+        Ok((decisions, counts))
+    })
+}
+
+fn report(around: &Surroundings, rule: &Similar, contents: usize, counts: Counts) {
+    let counter = |name| MetricBuilder::new(&around.metrics).counter(name, 0);
+    counter("distinct_texts").add(contents);
+    counter("candidate_pairs").add(counts.candidate_pairs);
+    counter("verified_pairs").add(counts.verified_pairs);
+    counter("skipped_pairs").add(counts.skipped_pairs);
+    MetricBuilder::new(&around.metrics).gauge("largest_bucket", 0).set(counts.largest_bucket);
+    if counts.skipped_pairs > 0 {
+        log::warn!(
+            "minhash_dedup: {} pairs were not compared because a bucket had up to {} texts and bucket_limit is {}; \
+             similar texts among them may both be kept. Raise bucket_limit to compare more.",
+            counts.skipped_pairs,
+            counts.largest_bucket,
+            rule.bucket_limit
+        );
+    }
+}
+

@@ -1,0 +1,138 @@
+//! Where the relation operators meet DataFusion: SQL to logical nodes, logical nodes to physical ones.
+
+use std::sync::Arc;
+
+use arrow::compute::SortOptions;
+use async_trait::async_trait;
+use datafusion::common::{Column, DFSchema, Result, plan_err};
+use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
+use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use datafusion::sql::sqlparser::ast::TableFactor;
+
+use super::args::Args;
+use super::connected_components::exec::ComponentsExec;
+use super::connected_components::node::ComponentsNode;
+use super::connected_components::plan as connected_components;
+use super::dedup::SKETCH;
+use super::dedup::exec::{DedupExec, DedupSpec};
+use super::dedup::node::DedupNode;
+use super::{exact_dedup::plan as exact_dedup, minhash_dedup::plan as minhash_dedup};
+
+/// Plans `FROM op(relation, name => value, ...)`.
+#[derive(Debug)]
+pub struct OperatorPlanner;
+
+type Plan = fn(Args) -> Result<LogicalPlan>;
+
+/// The operator of that name: its arguments and how it is planned.
+fn operator(name: &str) -> Option<(&'static str, &'static [&'static str], Plan)> {
+    Some(match name {
+        exact_dedup::NAME => (exact_dedup::NAME, exact_dedup::ARGUMENTS, exact_dedup::plan),
+        minhash_dedup::NAME => (minhash_dedup::NAME, minhash_dedup::ARGUMENTS, minhash_dedup::plan),
+        connected_components::NAME => {
+            (connected_components::NAME, connected_components::ARGUMENTS, connected_components::plan)
+        }
+        _ => return None,
+    })
+}
+
+/// Whether SQL knows a relation operator of that name.
+pub fn is_operator(name: &str) -> bool {
+    operator(name).is_some()
+}
+
+impl RelationPlanner for OperatorPlanner {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
+        let known = match &relation {
+            TableFactor::Table { name, args: Some(_), .. } => operator(&name.to_string().to_lowercase()),
+            _ => None,
+        };
+        match (known, relation) {
+            (Some((name, known, plan)), TableFactor::Table { args: Some(args), alias, .. }) => {
+                let plan = plan(Args::parse(name, known, args, context)?)?;
+                Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
+            }
+            (_, relation) => Ok(RelationPlanning::Original(Box::new(relation))),
+        }
+    }
+}
+
+/// DataFusion's planner with our nodes.
+#[derive(Debug)]
+pub struct OperatorQueryPlanner;
+
+#[async_trait]
+impl QueryPlanner for OperatorQueryPlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn datafusion::catalog::Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(OperatorExtensionPlanner)]);
+        planner.create_physical_plan(plan, session).await
+    }
+}
+
+/// Makes the physical node of a logical one.
+#[derive(Debug)]
+pub struct OperatorExtensionPlanner;
+
+#[async_trait]
+impl ExtensionPlanner for OperatorExtensionPlanner {
+    async fn plan_extension(
+        &self,
+        _: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        logical_inputs: &[&LogicalPlan],
+        physical_inputs: &[Arc<dyn ExecutionPlan>],
+        _: &dyn datafusion::catalog::Session,
+        _: &datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let ([below], [input]) = (logical_inputs, physical_inputs) else { return Ok(None) };
+        let below = below.schema();
+        let schema = Arc::clone(node.schema().inner());
+        if let Some(node) = node.as_any().downcast_ref::<DedupNode>() {
+            let order_by = node.order_by.iter().map(|sort| match &sort.expr {
+                Expr::Column(column) => Ok((
+                    index(below, column)?,
+                    SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first },
+                )),
+                other => plan_err!("{} orders by columns only, not `{other}`", node.name),
+            });
+            let spec = DedupSpec {
+                name: node.name.clone(),
+                rule: node.rule,
+                id: index(below, &node.id)?,
+                order_by: order_by.collect::<Result<_>>()?,
+                sketch: index(below, &Column::new_unqualified(SKETCH))?,
+            };
+            return Ok(Some(Arc::new(DedupExec::try_new(spec, Arc::clone(input), schema)?)));
+        }
+        if let Some(node) = node.as_any().downcast_ref::<ComponentsNode>() {
+            let (source, target) = (index(below, &node.source)?, index(below, &node.target)?);
+            return Ok(Some(Arc::new(ComponentsExec::try_new(source, target, Arc::clone(input), schema)?)));
+        }
+        Ok(None)
+    }
+}
+
+fn index(schema: &DFSchema, column: &Column) -> Result<usize> {
+    schema.index_of_column(column)
+}
+
+/// Adds the functions and operators to a session.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    use datafusion::execution::FunctionRegistry;
+    for udf in crate::register::scalar_functions() {
+        state.register_udf(udf)?;
+    }
+    state.register_relation_planner(Arc::new(OperatorPlanner))
+}
