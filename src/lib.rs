@@ -4,6 +4,8 @@
 //! [`report`] draws what a job did.
 
 pub mod cli;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod jobs;
 pub mod report;
 pub mod session;

@@ -54,6 +54,12 @@ fn config(options: &EngineOptions) -> SessionConfig {
     if let Some(rows) = options.batch_size {
         config = config.with_batch_size(rows);
     }
+    if let Some(bytes) = options.memory_limit {
+        // DataFusion sets 10 MB aside for each sort's merge; a small pool must not be eaten by that alone.
+        let execution = &mut config.options_mut().execution;
+        execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 16);
+        execution.sort_in_place_threshold_bytes = execution.sort_in_place_threshold_bytes.min(bytes / 16);
+    }
     config
 }
 

@@ -7,6 +7,8 @@ use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::operators::minhash_dedup::sketch::MinhashSketch;
 
+pub use crate::operators::docs::{OperatorDoc, operators};
+
 /// Every scalar function, in the order of the reference.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     vec![udf::<Xxh364>(), udf::<MinhashSketch>()]

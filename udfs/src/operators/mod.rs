@@ -3,6 +3,7 @@
 pub mod args;
 pub mod connected_components;
 pub mod dedup;
+pub mod docs;
 pub mod exact_dedup;
 pub mod minhash_dedup;
 pub mod planner;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, exec_err, internal_err};
@@ -24,6 +24,7 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt};
 use hashbrown::HashMap;
 
+use super::node::COMPONENT;
 use crate::kernels::union_find::UnionFind;
 use crate::storage::batches::BatchStore;
 
@@ -49,6 +50,18 @@ impl ComponentsExec {
             Boundedness::Bounded,
         );
         Ok(Self { source, target, input, cache: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() })
+    }
+}
+
+impl ComponentsExec {
+    /// The columns of `below`, then the component.
+    pub fn output_schema(source: usize, below: &Schema) -> Result<SchemaRef> {
+        if source >= below.fields().len() {
+            return internal_err!("ComponentsExec refers to a column its input does not have");
+        }
+        let added = Field::new(COMPONENT, below.field(source).data_type().clone(), false);
+        let fields: Vec<_> = below.fields().iter().cloned().chain([Arc::new(added)]).collect();
+        Ok(Arc::new(Schema::new_with_metadata(fields, below.metadata().clone())))
     }
 }
 

@@ -53,6 +53,19 @@ pub struct DedupSpec {
     pub sketch: usize,
 }
 
+impl DedupSpec {
+    /// The columns of `below` without the sketch, then the decision.
+    pub fn output_schema(&self, below: &Schema) -> Result<SchemaRef> {
+        if self.id.max(self.sketch) >= below.fields().len() {
+            return internal_err!("Dedup refers to a column its input does not have");
+        }
+        let passed = below.fields().iter().enumerate().filter(|(column, _)| *column != self.sketch);
+        let added = super::node::added(below.field(self.id)).into_iter().map(Arc::new);
+        let fields: Vec<_> = passed.map(|(_, field)| Arc::clone(field)).chain(added).collect();
+        Ok(Arc::new(Schema::new_with_metadata(fields, below.metadata().clone())))
+    }
+}
+
 impl DedupExec {
     /// A node that yields `schema`: the columns of `input` without the sketch, then the decision.
     pub fn try_new(spec: DedupSpec, input: Arc<dyn ExecutionPlan>, schema: SchemaRef) -> Result<Self> {

@@ -27,7 +27,7 @@ pub struct DedupNode {
 }
 
 /// The added columns, for the field `id`.
-fn added(id: &Field) -> [Field; 4] {
+pub(super) fn added(id: &Field) -> [Field; 4] {
     [
         Field::new("keep", DataType::Boolean, false),
         Field::new("duplicate_of", id.data_type().clone(), true),

@@ -1,0 +1,3 @@
+//! Integration tests, one binary so that the engine is linked once.
+
+mod operators;

@@ -1,0 +1,170 @@
+//! The messages, in protobuf.
+
+use arrow::compute::SortOptions;
+use datafusion::common::{Column, Result, TableReference, internal_err};
+
+use crate::operators::dedup::{Linkage, Rule, Similar};
+
+/// A logical node of ours.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct LogicalMessage {
+    #[prost(oneof = "LogicalKind", tags = "1, 2")]
+    pub kind: Option<LogicalKind>,
+}
+
+/// Which one.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum LogicalKind {
+    #[prost(message, tag = "1")]
+    Dedup(DedupNodeMessage),
+    #[prost(message, tag = "2")]
+    Components(ComponentsNodeMessage),
+}
+
+/// A physical node of ours.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct PhysicalMessage {
+    #[prost(oneof = "PhysicalKind", tags = "1, 2")]
+    pub kind: Option<PhysicalKind>,
+}
+
+/// Which one.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum PhysicalKind {
+    #[prost(message, tag = "1")]
+    Dedup(DedupExecMessage),
+    #[prost(message, tag = "2")]
+    Components(ComponentsExecMessage),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct DedupNodeMessage {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub rule: Option<RuleMessage>,
+    #[prost(message, optional, tag = "3")]
+    pub id: Option<ColumnMessage>,
+    #[prost(message, repeated, tag = "4")]
+    pub order_by: Vec<OrderMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ComponentsNodeMessage {
+    #[prost(message, optional, tag = "1")]
+    pub source: Option<ColumnMessage>,
+    #[prost(message, optional, tag = "2")]
+    pub target: Option<ColumnMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct DedupExecMessage {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub rule: Option<RuleMessage>,
+    #[prost(uint64, tag = "3")]
+    pub id: u64,
+    #[prost(message, repeated, tag = "4")]
+    pub order_by: Vec<OrderMessage>,
+    #[prost(uint64, tag = "5")]
+    pub sketch: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ComponentsExecMessage {
+    #[prost(uint64, tag = "1")]
+    pub source: u64,
+    #[prost(uint64, tag = "2")]
+    pub target: u64,
+}
+
+/// `similar` absent: equal text.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RuleMessage {
+    #[prost(message, optional, tag = "1")]
+    pub similar: Option<SimilarMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SimilarMessage {
+    #[prost(fixed64, tag = "1")]
+    pub threshold_bits: u64,
+    #[prost(bool, tag = "2")]
+    pub transitive: bool,
+    #[prost(uint32, tag = "3")]
+    pub bucket_limit: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ColumnMessage {
+    #[prost(string, optional, tag = "1")]
+    pub relation: Option<String>,
+    #[prost(string, tag = "2")]
+    pub name: String,
+}
+
+/// A column of a survivor order: by name in a logical node, by index in a physical one.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct OrderMessage {
+    #[prost(message, optional, tag = "1")]
+    pub column: Option<ColumnMessage>,
+    #[prost(uint64, tag = "2")]
+    pub index: u64,
+    #[prost(bool, tag = "3")]
+    pub descending: bool,
+    #[prost(bool, tag = "4")]
+    pub nulls_first: bool,
+}
+
+impl From<Rule> for RuleMessage {
+    fn from(rule: Rule) -> Self {
+        let similar = match rule {
+            Rule::Exact => None,
+            Rule::Similar(Similar { threshold_bits, linkage, bucket_limit }) => {
+                Some(SimilarMessage { threshold_bits, transitive: linkage == Linkage::Transitive, bucket_limit })
+            }
+        };
+        Self { similar }
+    }
+}
+
+impl From<RuleMessage> for Rule {
+    fn from(RuleMessage { similar }: RuleMessage) -> Self {
+        match similar {
+            None => Self::Exact,
+            Some(SimilarMessage { threshold_bits, transitive, bucket_limit }) => {
+                let linkage = if transitive { Linkage::Transitive } else { Linkage::Direct };
+                Self::Similar(Similar { threshold_bits, linkage, bucket_limit })
+            }
+        }
+    }
+}
+
+impl From<&Column> for ColumnMessage {
+    fn from(column: &Column) -> Self {
+        let Column { relation, name, spans: _ } = column;
+        Self { relation: relation.as_ref().map(TableReference::to_quoted_string), name: name.clone() }
+    }
+}
+
+impl From<ColumnMessage> for Column {
+    fn from(ColumnMessage { relation, name }: ColumnMessage) -> Self {
+        Self::new(relation.map(|r| TableReference::parse_str(&r)), name)
+    }
+}
+
+impl OrderMessage {
+    /// The options of the order.
+    pub fn options(&self) -> SortOptions {
+        SortOptions { descending: self.descending, nulls_first: self.nulls_first }
+    }
+}
+
+/// A field that every sender sets.
+pub fn required<T>(value: Option<T>, what: &str) -> Result<T> {
+    match value {
+        Some(value) => Ok(value),
+        None => internal_err!("a message of the cluster lacks its {what}"),
+    }
+}
