@@ -1,3 +1,5 @@
 //! Integration tests, one binary so that the engine is linked once.
 
+mod docs;
 mod operators;
+mod slt;

@@ -5,13 +5,42 @@ use std::sync::Arc;
 use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
 
 use crate::functions::hash::xxh3_64::Xxh364;
+use crate::functions::hash::xxh3_128::Xxh3128;
+use crate::functions::sampling::hash_uniform::HashUniform;
+use crate::functions::sampling::sample_key::SampleKey;
+use crate::functions::sketch::hamming_distance::HammingDistance;
+use crate::functions::sketch::lsh_bands::LshBands;
+use crate::functions::sketch::minhash::Minhash;
+use crate::functions::sketch::minhash_jaccard::MinhashJaccard;
+use crate::functions::sketch::simhash::Simhash;
+use crate::functions::text::char_shingles::CharShingles;
+use crate::functions::text::containment::Containment;
+use crate::functions::text::jaccard::Jaccard;
+use crate::functions::text::normalize_text::NormalizeText;
+use crate::functions::text::word_shingles::WordShingles;
 use crate::operators::minhash_dedup::sketch::MinhashSketch;
 
 pub use crate::operators::docs::{OperatorDoc, operators};
 
 /// Every scalar function, in the order of the reference.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
-    vec![udf::<Xxh364>(), udf::<MinhashSketch>()]
+    vec![
+        udf::<Xxh364>(),
+        udf::<Xxh3128>(),
+        udf::<NormalizeText>(),
+        udf::<WordShingles>(),
+        udf::<CharShingles>(),
+        udf::<Jaccard>(),
+        udf::<Containment>(),
+        udf::<Minhash>(),
+        udf::<MinhashJaccard>(),
+        udf::<LshBands>(),
+        udf::<MinhashSketch>(),
+        udf::<Simhash>(),
+        udf::<HammingDistance>(),
+        udf::<HashUniform>(),
+        udf::<SampleKey>(),
+    ]
 }
 
 fn udf<F: ScalarUDFImpl + Default + 'static>() -> Arc<ScalarUDF> {

@@ -2,4 +2,8 @@
 //! is in [`crate::kernels`].
 
 pub mod hash;
+pub mod literals;
+pub mod sampling;
+pub mod sketch;
 pub mod strings;
+pub mod text;

@@ -90,9 +90,16 @@ mod tests {
         assert_eq!(bands_for(0.8, 0.99), Some((12, 5)));
         assert_eq!(bands_for(0.5, 0.99), Some((17, 2)));
         assert_eq!(bands_for(1.0, 0.99), Some((1, 12)));
-        for (threshold, recall) in
-            [(1e-300, 0.9), (0.0, 0.9), (1.1, 0.9), (0.5, 0.0), (0.5, 1.0), (f64::NAN, 0.9), (0.5, f64::NAN), (-0.1, 0.9)]
-        {
+        for (threshold, recall) in [
+            (1e-300, 0.9),
+            (0.0, 0.9),
+            (1.1, 0.9),
+            (0.5, 0.0),
+            (0.5, 1.0),
+            (f64::NAN, 0.9),
+            (0.5, f64::NAN),
+            (-0.1, 0.9),
+        ] {
             assert_eq!(bands_for(threshold, recall), None);
         }
     }

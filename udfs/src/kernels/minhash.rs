@@ -90,9 +90,8 @@ impl MinHasher {
             for (block, out) in self.blocks.iter().zip(out.chunks_mut(LANES)) {
                 let mut minima = [u32::MAX; LANES];
                 for x in &*folded {
-                    for lane in 0..LANES {
-                        let value = (x ^ block.xors[lane]).wrapping_mul(block.factors[lane]);
-                        minima[lane] = minima[lane].min(value);
+                    for ((minimum, xor), factor) in minima.iter_mut().zip(&block.xors).zip(&block.factors) {
+                        *minimum = (x ^ xor).wrapping_mul(*factor).min(*minimum);
                     }
                 }
                 for (out, minimum) in out.iter_mut().zip(minima) {

@@ -3,7 +3,10 @@
 pub mod chars;
 pub mod lsh;
 pub mod minhash;
+pub mod normalize;
 pub mod random;
+pub mod shingler;
 pub mod shingles;
+pub mod simhash;
 pub mod union_find;
 pub mod words;

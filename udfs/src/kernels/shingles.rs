@@ -64,8 +64,7 @@ pub fn for_each_char_shingle(text: &str, n: usize, mut shingle: impl FnMut(usize
     }
     let Some((last, c)) = text.char_indices().nth(n - 1) else { return shingle(0, text.len()) };
     let mut end = last + c.len_utf8();
-    let mut starts = text.char_indices().map(|(at, _)| at);
-    for start in starts.by_ref() {
+    for (start, _) in text.char_indices() {
         shingle(start, end);
         match text[end..].chars().next() {
             Some(c) => end += c.len_utf8(),

@@ -1,3 +1,4 @@
 //! Content hashes.
 
+pub mod xxh3_128;
 pub mod xxh3_64;

@@ -21,11 +21,7 @@ use crate::functions::strings::{Strings, text};
     syntax_example = "xxh3_64(text)",
     sql_example = r#"```sql
 > SELECT xxh3_64('limpid') AS h;
-+---------------------+
-| h                   |
-+---------------------+
-| 0                   |
-+---------------------+
+?
 ```"#,
     argument(name = "text", description = "The text to hash.")
 )]

@@ -1,0 +1,79 @@
+//! Arguments that are fixed for a whole query: read and checked alike when it is planned and when it runs.
+
+use std::ops::RangeInclusive;
+
+use arrow::datatypes::DataType;
+use datafusion::common::types::{NativeType, logical_uint64};
+use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::logical_expr::{Coercion, ColumnarValue, ReturnFieldArgs, TypeSignatureClass};
+
+/// The literal arguments of one call.
+#[derive(Debug)]
+pub struct Literals<'a> {
+    function: &'static str,
+    values: Vec<Option<&'a ScalarValue>>,
+}
+
+impl<'a> Literals<'a> {
+    /// The literals that the planner sees.
+    pub fn planned(function: &'static str, args: &ReturnFieldArgs<'a>) -> Self {
+        Self { function, values: args.scalar_arguments.to_vec() }
+    }
+
+    /// The literals of a running query.
+    pub fn running(function: &'static str, args: &'a [ColumnarValue]) -> Self {
+        let values = args.iter().map(|arg| match arg {
+            ColumnarValue::Scalar(value) => Some(value),
+            ColumnarValue::Array(_) => None,
+        });
+        Self { function, values: values.collect() }
+    }
+
+    /// The integer at `index`, `None` where the call has no such argument.
+    ///
+    /// An error names the argument, what was given and what is allowed.
+    pub fn int(&self, index: usize, name: &str, allowed: RangeInclusive<i64>) -> Result<Option<i64>> {
+        let Some(value) = self.values.get(index) else { return Ok(None) };
+        let (function, least, most) = (self.function, allowed.start(), allowed.end());
+        let Some(value) = value else {
+            return plan_err!("{function}: {name} must be an integer literal, not a column or an expression");
+        };
+        match value.cast_to(&DataType::Int64) {
+            Ok(ScalarValue::Int64(Some(int))) if value.data_type().is_integer() && allowed.contains(&int) => {
+                Ok(Some(int))
+            }
+            _ => plan_err!("{function}: {name} must be an integer from {least} to {most}, not {value}"),
+        }
+    }
+
+    /// As [`Self::int`], for counts.
+    pub fn count(&self, index: usize, name: &str, allowed: RangeInclusive<u16>) -> Result<Option<usize>> {
+        let allowed = i64::from(*allowed.start())..=i64::from(*allowed.end());
+        Ok(self.int(index, name, allowed)?.and_then(|int| usize::try_from(int).ok()))
+    }
+
+    /// The text at `index`, `None` where the call has no such argument.
+    pub fn text(&self, index: usize, name: &str) -> Result<Option<&'a str>> {
+        let Some(value) = self.values.get(index) else { return Ok(None) };
+        let function = self.function;
+        match value.map(ScalarValue::try_as_str) {
+            Some(Some(Some(text))) => Ok(Some(text)),
+            Some(_) => plan_err!("{function}: {name} must be a text, not NULL"),
+            None => plan_err!("{function}: {name} must be a text literal, not a column or an expression"),
+        }
+    }
+}
+
+/// Coercion that leaves an argument as it is: [`Literals`] checks it and has the better message.
+pub fn literal() -> Coercion {
+    Coercion::new_exact(TypeSignatureClass::Any)
+}
+
+/// Coercion that casts integers to 64 bits without sign.
+pub fn unsigned() -> Coercion {
+    Coercion::new_implicit(
+        TypeSignatureClass::Native(logical_uint64()),
+        vec![TypeSignatureClass::Integer],
+        NativeType::UInt64,
+    )
+}

@@ -1,0 +1,11 @@
+//! Texts: normal forms, shingles and exact similarities.
+
+pub mod char_shingles;
+pub mod containment;
+pub mod jaccard;
+pub mod normalize_text;
+mod shingle_lists;
+mod similarity;
+pub mod word_shingles;
+
+pub(crate) use similarity::{DEFAULT_N, MAX_N};

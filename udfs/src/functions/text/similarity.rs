@@ -1,0 +1,78 @@
+//! What `jaccard` and `containment` have in common: two texts to two sets of shingles to a number.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array};
+use datafusion::common::{Result, plan_err};
+use datafusion::functions::utils::make_scalar_function;
+use datafusion::logical_expr::{ColumnarValue, Signature, TypeSignature, Volatility};
+
+use crate::functions::literals::{Literals, literal};
+use crate::functions::strings::{Strings, text};
+use crate::kernels::shingler::{Shingler, Unit};
+
+/// Units in a shingle where the call does not say.
+pub(crate) const DEFAULT_N: usize = 5;
+/// Units in a shingle at most.
+pub(crate) const MAX_N: u16 = 1000;
+
+/// `(a, b [, n [, unit]])`.
+pub(super) fn signature() -> Signature {
+    let arguments = vec![
+        TypeSignature::Coercible(vec![text(), text()]),
+        TypeSignature::Coercible(vec![text(), text(), literal()]),
+        TypeSignature::Coercible(vec![text(), text(), literal(), literal()]),
+    ];
+    Signature::one_of(arguments, Volatility::Immutable)
+}
+
+/// The unit and the width that a call asks for.
+pub(super) fn shape(function: &str, literals: &Literals<'_>) -> Result<(Unit, usize)> {
+    let n = literals.count(2, "n", 1..=MAX_N)?.unwrap_or(DEFAULT_N);
+    let unit = match literals.text(3, "unit")? {
+        None => Unit::default(),
+        Some(name) => match Unit::parse(name) {
+            Some(unit) => unit,
+            None => return plan_err!("{function}: unit must be 'word' or 'char', not '{name}'"),
+        },
+    };
+    Ok((unit, n))
+}
+
+/// Measures two columns of texts row by row. Where neither text has a shingle, equal texts have 1 and others 0.
+pub(super) fn measure(
+    function: &'static str,
+    args: &[ColumnarValue],
+    measure: fn(&[u64], &[u64]) -> f64,
+) -> Result<ColumnarValue> {
+    let (unit, n) = shape(function, &Literals::running(function, args))?;
+    let rows = move |args: &[ArrayRef]| -> Result<ArrayRef> {
+        let (a, b) = (Strings::try_new(&args[0], "a")?, Strings::try_new(&args[1], "b")?);
+        let mut shingler = Shingler::new(unit, n);
+        let (mut left, mut right) = (LastSet::default(), LastSet::default());
+        let similarities = a.iter().zip(b.iter()).map(|(a, b)| {
+            let (a, b) = (a?, b?);
+            let (x, y) = (left.of(a, &mut shingler), right.of(b, &mut shingler));
+            Some(if x.is_empty() && y.is_empty() { f64::from(a == b) } else { measure(x, y) })
+        });
+        Ok(Arc::new(similarities.collect::<Float64Array>()))
+    };
+    make_scalar_function(rows, vec![])(&args[..2])
+}
+
+/// The set of the last text, for columns that repeat one, literals above all.
+#[derive(Default)]
+struct LastSet<'a> {
+    text: Option<&'a str>,
+    set: Vec<u64>,
+}
+
+impl<'a> LastSet<'a> {
+    fn of(&mut self, text: &'a str, shingler: &mut Shingler) -> &[u64] {
+        if self.text != Some(text) {
+            shingler.set(text, &mut self.set);
+            self.text = Some(text);
+        }
+        &self.set
+    }
+}

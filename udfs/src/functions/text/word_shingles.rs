@@ -1,0 +1,103 @@
+//! `word_shingles(text, n)`.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::Result;
+use datafusion::functions::utils::make_scalar_function;
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion_macros::user_doc;
+
+use super::shingle_lists::{ShingleLists, list_type};
+use super::similarity::{DEFAULT_N, MAX_N};
+use crate::functions::literals::{Literals, literal};
+use crate::functions::strings::{Strings, text};
+use crate::kernels::words::Tokenizer;
+
+const NAME: &str = "word_shingles";
+
+/// The distinct word n-grams of a text.
+#[user_doc(
+    doc_section(label = "Text Functions"),
+    description = "The distinct shingles of `n` consecutive words, joined by a space, in the order of their first appearance. \
+Words are the runs of letters, numbers and underscores of the lower-cased text, as `\\\\w+` in Python. A text of fewer than `n` \
+words is one shingle of them all; a text without words gives the empty list. NULL gives NULL.",
+    syntax_example = "word_shingles(text, n)",
+    sql_example = r#"```sql
+> SELECT word_shingles('Row, row, row your boat', 2) AS s;
+?
+```"#,
+    argument(name = "text", description = "The text."),
+    argument(name = "n", description = "Words in a shingle, a literal from 1 to 1000."),
+    related_udf(name = "char_shingles")
+)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct WordShingles {
+    signature: Signature,
+}
+
+impl Default for WordShingles {
+    fn default() -> Self {
+        Self { signature: Signature::coercible(vec![text(), literal()], Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for WordShingles {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(list_type())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        width(&Literals::planned(NAME, &args))?;
+        Ok(Field::new(NAME, list_type(), true).into())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let n = width(&Literals::running(NAME, &args.args))?;
+        make_scalar_function(move |args| shingles(n, args), vec![])(&args.args[..1])
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.doc()
+    }
+}
+
+fn width(literals: &Literals<'_>) -> Result<usize> {
+    Ok(literals.count(1, "n", 1..=MAX_N)?.unwrap_or(DEFAULT_N))
+}
+
+fn shingles(n: usize, args: &[ArrayRef]) -> Result<ArrayRef> {
+    let texts = Strings::try_new(&args[0], "the text of word_shingles")?;
+    let mut lists = ShingleLists::with_capacity(texts.len());
+    let mut tokenizer = Tokenizer::new();
+    let (mut line, mut words) = (String::new(), Vec::new());
+    for text in texts.iter() {
+        let Some(text) = text else {
+            lists.push_null()?;
+            continue;
+        };
+        line.clear();
+        words.clear();
+        for word in tokenizer.words(text) {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            words.push((line.len(), line.len() + word.len()));
+            line.push_str(word);
+        }
+        let width = n.clamp(1, words.len().max(1));
+        lists.push(&line, |shingle| {
+            words.windows(width).for_each(|window| shingle(window[0].0, window[width - 1].1));
+        })?;
+    }
+    lists.finish()
+}
