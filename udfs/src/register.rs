@@ -18,6 +18,13 @@ use crate::functions::text::containment::Containment;
 use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
 use crate::functions::text::word_shingles::WordShingles;
+use crate::functions::quality::c4_clean::C4Clean;
+use crate::functions::quality::c4_quality::C4QualityFunction;
+use crate::functions::quality::fineweb_quality::FinewebQualityFunction;
+use crate::functions::quality::gopher_quality::GopherQualityFunction;
+use crate::functions::quality::gopher_repetition::GopherRepetitionFunction;
+use crate::functions::quality::language::LanguageFunction;
+use crate::functions::quality::pii_redact::PiiRedact;
 use crate::operators::minhash_dedup::sketch::MinhashSketch;
 
 pub use crate::operators::docs::{OperatorDoc, operators};
@@ -40,6 +47,13 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<HammingDistance>(),
         udf::<HashUniform>(),
         udf::<SampleKey>(),
+        udf::<C4Clean>(),
+        udf::<C4QualityFunction>(),
+        udf::<FinewebQualityFunction>(),
+        udf::<GopherQualityFunction>(),
+        udf::<GopherRepetitionFunction>(),
+        udf::<LanguageFunction>(),
+        udf::<PiiRedact>(),
     ]
 }
 

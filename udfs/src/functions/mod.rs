@@ -5,5 +5,6 @@ pub mod hash;
 pub mod literals;
 pub mod sampling;
 pub mod sketch;
+pub mod quality;
 pub mod strings;
 pub mod text;

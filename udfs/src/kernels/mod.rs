@@ -4,6 +4,7 @@ pub mod chars;
 pub mod lsh;
 pub mod minhash;
 pub mod normalize;
+pub mod quality;
 pub mod random;
 pub mod shingler;
 pub mod shingles;

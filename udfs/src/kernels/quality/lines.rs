@@ -1,0 +1,95 @@
+//! Lines, and the repetition among them.
+
+use hashbrown::HashSet;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::char_len;
+
+/// The lines of `text` at every line boundary that Unicode and Python know: LF, CR, CR LF, vertical tab, form feed,
+/// U+001C to U+001E, next line, line separator, paragraph separator. A boundary at the end starts no further line, so
+/// the empty text has none.
+pub fn lines(text: &str) -> Lines<'_> {
+    Lines { rest: text }
+}
+
+/// Iterator of [`lines`].
+#[derive(Debug, Clone)]
+pub struct Lines<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let bytes = self.rest.as_bytes();
+        let (end, width) =
+            (0..bytes.len()).find_map(|i| boundary(&bytes[i..]).map(|width| (i, width))).unwrap_or((bytes.len(), 0));
+        let line = &self.rest[..end];
+        self.rest = &self.rest[end + width..];
+        Some(line)
+    }
+}
+
+/// Bytes of the line boundary at the start of `bytes`, if there is one.
+fn boundary(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [b' '..=0x7f, ..] => None,
+        [b'\r', b'\n', ..] => Some(2),
+        [b'\n' | b'\r' | 0x0b | 0x0c | 0x1c..=0x1e, ..] => Some(1),
+        [0xc2, 0x85, ..] => Some(2),
+        [0xe2, 0x80, 0xa8 | 0xa9, ..] => Some(3),
+        _ => None,
+    }
+}
+
+/// How much of a sequence of elements repeats an earlier one. Elements are told apart by a 64-bit hash.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    seen: HashSet<u64>,
+    /// Elements seen.
+    pub elements: u64,
+    /// Elements equal to an earlier one.
+    pub repeated: u64,
+    /// Characters in those.
+    pub repeated_chars: u64,
+}
+
+impl Repeats {
+    /// Counts one element.
+    pub fn add(&mut self, element: &str) {
+        self.elements += 1;
+        if !self.seen.insert(xxh3_64(element.as_bytes())) {
+            self.repeated += 1;
+            self.repeated_chars += char_len(element);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_at_every_boundary() {
+        let found = |text| lines(text).collect::<Vec<_>>();
+        assert_eq!(found(""), Vec::<&str>::new());
+        assert_eq!(found("a"), ["a"]);
+        assert_eq!(found("a\n"), ["a"]);
+        assert_eq!(found("a\n\nb\r\nc\rd"), ["a", "", "b", "c", "d"]);
+        assert_eq!(found("a\u{b}b\u{c}c\u{1c}d\u{85}e\u{2028}f\u{2029}g"), ["a", "b", "c", "d", "e", "f", "g"]);
+        assert_eq!(found("é\u{2027}…\nü"), ["é\u{2027}…", "ü"]);
+    }
+
+    #[test]
+    fn counts_repeats() {
+        let mut r = Repeats::default();
+        for e in ["a", "é", "é", "é", "b"] {
+            r.add(e);
+        }
+        assert_eq!((r.elements, r.repeated, r.repeated_chars), (5, 2, 2));
+    }
+}
