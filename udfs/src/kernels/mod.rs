@@ -5,6 +5,7 @@ pub mod lsh;
 pub mod minhash;
 pub mod normalize;
 pub mod quality;
+pub mod presets;
 pub mod random;
 pub mod shingler;
 pub mod shingles;
