@@ -31,7 +31,7 @@ pub struct EngineOptions {
 /// A session context with everything of limpid registered.
 pub fn context(options: &EngineOptions) -> Result<SessionContext> {
     let ctx = SessionContext::new_with_state(state(options)?);
-    Ok(ctx)
+    Ok(limpid_connectors::url_table::enable_paths(ctx))
 }
 
 /// The session state behind [`context`]; a cluster's scheduler builds its own from the same function.
@@ -43,6 +43,7 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .build();
     limpid_udfs::operators::planner::register(&mut state)?;
+    limpid_connectors::register_formats(&mut state)?;
     Ok(state)
 }
 

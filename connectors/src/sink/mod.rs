@@ -1,0 +1,19 @@
+//! Results that appear whole or not at all.
+//!
+//! [`AtomicDir`] writes a stream of batches as a folder of files with a manifest; [`atomic_file`] writes one file.
+
+mod atomic_file;
+mod hashing;
+mod lines;
+mod manifest;
+mod parquet;
+mod rows;
+mod staging;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use atomic_file::atomic_file;
+pub use manifest::{Column, MANIFEST, Manifest, Part};
+pub use staging::{AtomicDir, Staging};
+pub use write::{SinkFormat, WriteOptions};

@@ -1,0 +1,56 @@
+//! Text files as a table: one row a file.
+//!
+//! | column | type | meaning |
+//! |---|---|---|
+//! | `path` | Utf8 | absolute path of a local file, URL of any other |
+//! | `size` | Int64 | bytes of the file |
+//! | `modified` | Timestamp(Microsecond, UTC) | time of the last change |
+//! | `text` | Utf8 | the content, without a UTF-8 byte order mark |
+//!
+//! Files that hold a NUL byte (binary) or are not valid UTF-8 are no rows: they are skipped, counted in the metrics of the
+//! scan (`files_skipped_binary`, `files_skipped_not_utf8`) and reported once in the log. So that a query has the same rows
+//! whatever columns it selects, a file is read even when `text` is not selected; a condition on `path`, `size` or `modified`
+//! on the other hand keeps files from being read at all. An unreadable file is an error unless `skip_unreadable` is set.
+
+mod columns;
+mod format;
+mod options;
+mod reader;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::common::Result;
+use datafusion::execution::session_state::SessionState;
+
+pub use format::{TextFormat, TextFormatFactory};
+pub use options::TextOptions;
+pub use source::TextSource;
+
+/// Name of the format in `STORED AS TEXT`.
+pub const TEXT: &str = "TEXT";
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![
+        Field::new("path", DataType::Utf8, false),
+        Field::new("size", DataType::Int64, false),
+        Field::new("modified", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        Field::new("text", DataType::Utf8, false),
+    ]))
+});
+
+/// Columns of every TEXT table, before partition columns.
+pub fn schema() -> SchemaRef {
+    Arc::clone(&SCHEMA)
+}
+
+/// Registers the file format and the table factory of `STORED AS TEXT`.
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
+    state.register_file_format(Arc::new(TextFormatFactory), true)?;
+    let factory = Arc::new(crate::url_table::TextTableFactory);
+    state.table_factories_mut().insert(TEXT.to_owned(), factory);
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Tables from paths: `FROM 'lake/**/*.parquet'`, the sources of jobs, `STORED AS TEXT`.
+//!
+//! A pattern is a path, a folder or a glob, local (absolute, relative, `~/...`, `file://...`) or in a registered object store
+//! (`s3://bucket/...`). `*` and `?` match within a name, `**` any folders, `[a-z]` a class, `{a,b}` alternatives; a local path
+//! that exists as written is taken literally. Wildcards do not match names that begin with a dot unless a part of the pattern
+//! does; a folder stands for all files below it except names that begin with `.` or `_`. Symbolic links are followed.
+//!
+//! The extension decides the format ([`Format`]); all files of a table must have the same one. Files are in the order of their
+//! paths. A pattern that matches nothing is an error. `key=value` folders below the fixed part of a pattern become columns.
+
+mod catalog;
+mod external;
+mod groups;
+mod kind;
+mod listing;
+mod partitions;
+mod pattern;
+mod spec;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use datafusion::common::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::session_state::SessionState;
+use object_store::path::Path as ObjectPath;
+
+pub use catalog::enable_paths;
+pub(crate) use external::TextTableFactory;
+pub(crate) use groups::balanced_groups;
+pub use kind::{Compression, FileKind, Format};
+pub use listing::{Listing, SourceFile, list};
+pub use spec::SourceSpec;
+pub use table::{FilesTable, FilesTableParts, table};
+
+/// Registers the table factories and file formats of `.jsonl` and `.ndjson`.
+pub(crate) fn register_formats(state: &mut SessionState) -> Result<()> {
+    external::register(state)
+}
+
+/// A file as its user would write it: an absolute path, or the URL in another store.
+pub(crate) fn display_path(store: &ObjectStoreUrl, location: &ObjectPath) -> String {
+    match store.as_str() {
+        "file:///" => format!("/{location}"),
+        url => format!("{url}{location}"),
+    }
+}

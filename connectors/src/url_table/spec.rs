@@ -1,0 +1,35 @@
+//! What a user says about a source.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Format;
+
+/// Files that make one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// Paths, folders or globs; each must match something, and all must be in one store.
+    pub paths: Vec<String>,
+    /// Globs of files to leave out. One that begins with `/`, `~/` or a scheme is matched against the whole path, any other
+    /// against its end: `target/**` and `*.min.js` match in every folder. A glob that matches a folder leaves out all below.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// The format, instead of what the extensions say.
+    #[serde(default)]
+    pub format: Option<Format>,
+    /// Options of the format as in `CREATE EXTERNAL TABLE ... OPTIONS (...)`; the prefix `format.` may be left out.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// Names of the `key=value` folders that become columns; without it, those that all files have.
+    #[serde(default)]
+    pub partitions: Option<Vec<String>>,
+}
+
+impl SourceSpec {
+    /// A source of one pattern, everything else by default.
+    pub fn new(pattern: impl Into<String>) -> Self {
+        Self { paths: vec![pattern.into()], ..Self::default() }
+    }
+}
