@@ -1,3 +1,88 @@
-//! Reports of a job: plots, tables and samples in one self-contained page.
+//! Reports of a job: plots, tables and samples in one self-contained page, and a funnel for the terminal.
+//!
+//! [`data`] is what a job tells; [`numbers`] and [`text`] make values readable and safe to show; [`diff`] compares texts;
+//! [`plots`] draws SVG; the page itself lies in `templates/`.
 
 pub mod data;
+pub mod diff;
+pub mod numbers;
+pub mod plots;
+pub mod terminal;
+pub mod text;
+mod view;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use data::JobReport;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment};
+use view::Page;
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The page's template failed.
+    #[error("the report page could not be rendered: {0}")]
+    Template(#[from] minijinja::Error),
+    /// A picture could not be drawn.
+    #[error("the plot '{title}' of the report could not be drawn: {message}")]
+    Plot {
+        /// The plot's title.
+        title: &'static str,
+        /// What the drawing library said.
+        message: String,
+    },
+    /// The file could not be written.
+    #[error("the report could not be written to {}: {source}", path.display())]
+    Write {
+        /// The file asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Writes the page of `report` to `path`; the file appears whole or not at all.
+pub fn write_html(report: &JobReport, path: &Path) -> Result<(), ReportError> {
+    let html = render_html(report)?;
+    let written = path.file_name().ok_or_else(|| std::io::ErrorKind::InvalidInput.into()).and_then(|name| {
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.tmp", std::process::id()));
+        let beside = path.with_file_name(hidden);
+        fs::write(&beside, html).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+            // Best effort: the error worth telling is the first one.
+            fs::remove_file(&beside).ok();
+        })
+    });
+    written.map_err(|source| ReportError::Write { path: path.to_owned(), source })
+}
+
+/// The page of `report`: one HTML text that needs nothing else, no network and no script to be read.
+///
+/// Everything that comes from data is escaped; control characters are shown as pictures.
+pub fn render_html(report: &JobReport) -> Result<String, ReportError> {
+    let mut templates = Environment::new();
+    templates.set_auto_escape_callback(|_| AutoEscape::Html);
+    templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    templates.add_template("report.html", include_str!("templates/report.html"))?;
+    templates.add_template("step.html", include_str!("templates/step.html"))?;
+    templates.add_template("sample.html", include_str!("templates/sample.html"))?;
+    templates.add_filter("thousands", numbers::thousands);
+    templates.add_filter("bytes", numbers::bytes);
+    templates.add_filter("seconds", numbers::seconds);
+    templates.add_filter("similarity", numbers::similarity);
+    templates.add_filter("printable", |text: &str| text::printable(text).into_owned());
+    templates.add_filter("line", |text: &str, max: usize| text::ellipsis(&text::one_line(text), max).into_owned());
+    templates.add_function("percent", numbers::percent);
+    let html = templates.get_template("report.html")?.render(Serde(Page::new(report)?))?;
+    Ok(html)
+}
