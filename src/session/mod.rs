@@ -11,9 +11,9 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::operators::planner::OperatorQueryPlanner;
-use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// What a user may choose about the engine; `None` leaves DataFusion's default.
 #[derive(Debug, Clone, Default)]

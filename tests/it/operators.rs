@@ -212,9 +212,8 @@ async fn the_survivors_are_their_own_survivors() {
     let docs = corpus(3, 200);
     for (name, ctx) in sessions(&docs, dir.path()).await {
         let once = "minhash_dedup(docs, ngram => 3, threshold => 0.6)";
-        let again = format!(
-            "minhash_dedup((SELECT id, quality, text FROM {once} WHERE keep), ngram => 3, threshold => 0.6)"
-        );
+        let again =
+            format!("minhash_dedup((SELECT id, quality, text FROM {once} WHERE keep), ngram => 3, threshold => 0.6)");
         assert!(run(&ctx, &again).await.values().all(|row| row.keep), "{name}");
     }
 }
@@ -227,8 +226,7 @@ async fn transitive_linkage_leaves_one_row_a_cluster() {
     for (name, ctx) in sessions(&docs, dir.path()).await {
         let call = "minhash_dedup(docs, threshold => 0.5, ngram => 2, recall => 0.999999, linkage => 'transitive')";
         let found = run(&ctx, call).await;
-        let texts: BTreeMap<i64, &str> =
-            docs.iter().filter_map(|doc| Some((doc.id, doc.text.as_deref()?))).collect();
+        let texts: BTreeMap<i64, &str> = docs.iter().filter_map(|doc| Some((doc.id, doc.text.as_deref()?))).collect();
         for (id, row) in &found {
             assert_eq!(row.cluster, direct[id].cluster, "{name}: {id}");
             assert_eq!(row.keep, *id == row.cluster, "{name}: {id}");
@@ -242,9 +240,8 @@ async fn transitive_linkage_leaves_one_row_a_cluster() {
 async fn connected_components_equals_its_twin_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     let mut random = Random(5);
-    let docs: Vec<Doc> = (0..150)
-        .map(|_| Doc { id: random.below(200) as i64, quality: random.below(200) as i64, text: None })
-        .collect();
+    let docs: Vec<Doc> =
+        (0..150).map(|_| Doc { id: random.below(200) as i64, quality: random.below(200) as i64, text: None }).collect();
     let mut component: BTreeMap<i64, i64> = docs.iter().flat_map(|d| [d.id, d.quality]).map(|n| (n, n)).collect();
     for doc in &docs {
         let (a, b) = (component[&doc.id], component[&doc.quality]);

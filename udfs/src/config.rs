@@ -1,11 +1,15 @@
 //! Settings of limpid: `SET limpid.name = value`.
 
-use datafusion::common::config::{ConfigExtension, ConfigOptions};
+use std::any::Any;
+use std::ops::{Deref, DerefMut};
+
+use datafusion::common::Result;
+use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::common::extensions_options;
 
 extensions_options! {
     /// Defaults of operators; an argument of the call goes before.
-    pub struct LimpidOptions {
+    pub struct Settings {
         /// Seed of everything random.
         pub seed: u64, default = 42
         /// Rows of an LSH bucket that a row is compared with; what is left out is counted and warned of.
@@ -15,6 +19,11 @@ extensions_options! {
     }
 }
 
+/// The [`Settings`] of a session under their full names, which the macro's own list leaves out: `SHOW limpid.seed` and
+/// a cluster's executors look them up by those.
+#[derive(Debug, Clone, Default)]
+pub struct LimpidOptions(Settings);
+
 impl ConfigExtension for LimpidOptions {
     const PREFIX: &'static str = "limpid";
 }
@@ -23,5 +32,65 @@ impl LimpidOptions {
     /// The settings of a session; the defaults where it has none.
     pub fn of(options: &ConfigOptions) -> Self {
         options.extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+}
+
+impl ExtensionOptions for LimpidOptions {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        ExtensionOptions::set(&mut self.0, key, value)
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        let mut entries = ExtensionOptions::entries(&self.0);
+        for entry in &mut entries {
+            entry.key = format!("{}.{}", Self::PREFIX, entry.key);
+        }
+        entries
+    }
+}
+
+impl Deref for LimpidOptions {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
+}
+
+impl DerefMut for LimpidOptions {
+    fn deref_mut(&mut self) -> &mut Settings {
+        &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_listed_under_the_names_that_set_them() {
+        let mut options = ConfigOptions::new();
+        options.extensions.insert(LimpidOptions::default());
+        options.set("limpid.seed", "7").unwrap();
+        assert_eq!(LimpidOptions::of(&options).seed, 7);
+        assert!(options.set("limpid.nonsense", "7").is_err());
+        let listed: Vec<ConfigEntry> =
+            options.entries().into_iter().filter(|e| !e.key.starts_with("datafusion.")).collect();
+        assert!(listed.iter().any(|e| e.key == "limpid.seed" && e.value.as_deref() == Some("7")));
+        for entry in listed {
+            options.set(&entry.key, &entry.value.unwrap()).unwrap();
+        }
     }
 }

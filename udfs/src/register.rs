@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
+use datafusion::logical_expr::{Documentation, ScalarUDF, ScalarUDFImpl};
 
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
@@ -55,6 +55,20 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<LanguageFunction>(),
         udf::<PiiRedact>(),
     ]
+}
+
+/// A relation operator and what its author says of it.
+#[derive(Debug, Clone)]
+pub struct OperatorDoc {
+    /// As SQL writes it.
+    pub name: &'static str,
+    /// For `SHOW FUNCTIONS` and the reference.
+    pub documentation: Documentation,
+}
+
+/// Every relation operator, in the order of the reference.
+pub fn operators() -> Vec<OperatorDoc> {
+    Vec::new()
 }
 
 fn udf<F: ScalarUDFImpl + Default + 'static>() -> Arc<ScalarUDF> {

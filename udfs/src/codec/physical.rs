@@ -10,9 +10,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use prost::Message;
 
-use super::messages::{
-    ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage, required,
-};
+use super::messages::{ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage, required};
 use super::{OTHERS, OURS};
 use crate::operators::connected_components::exec::ComponentsExec;
 use crate::operators::dedup::exec::{DedupExec, DedupSpec};
@@ -47,10 +45,7 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
                 sketch: *sketch as u64,
             })
         } else if let Some(node) = node.downcast_ref::<ComponentsExec>() {
-            PhysicalKind::Components(ComponentsExecMessage {
-                source: node.source as u64,
-                target: node.target as u64,
-            })
+            PhysicalKind::Components(ComponentsExecMessage { source: node.source as u64, target: node.target as u64 })
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf, converter);

@@ -98,12 +98,14 @@ impl<'a> Args<'a> {
             let Some(default) = default else {
                 return plan_err!("{op} needs `{name} => column`; columns are {}", columns(self.input.schema()));
             };
-            return self.input.schema().qualified_field_with_unqualified_name(default).map(Column::from).map_err(|_| {
-                plan_datafusion_err!(
-                    "{op}: the input has no column `{default}`; name one with `{name} => column`; columns are {}",
-                    columns(self.input.schema())
-                )
-            });
+            return self.input.schema().qualified_field_with_unqualified_name(default).map(Column::from).map_err(
+                |_| {
+                    plan_datafusion_err!(
+                        "{op}: the input has no column `{default}`; name one with `{name} => column`; columns are {}",
+                        columns(self.input.schema())
+                    )
+                },
+            );
         };
         let shown = expr.to_string();
         if !matches!(expr, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)) {

@@ -16,7 +16,8 @@ const SECTION: DocSection = DocSection { include: true, label: "Relation Operato
 
 const INPUT: &str = "The rows: `(SELECT ...)` or a table's name.";
 const ID: &str = "Column of the row key; `id` by default. NULL and repeated keys are errors.";
-const ORDER: &str = "Who survives: a list of columns such as `'quality DESC, date'`; the id decides ties. By default the id alone.";
+const ORDER: &str =
+    "Who survives: a list of columns such as `'quality DESC, date'`; the id decides ties. By default the id alone.";
 
 /// Every relation operator.
 pub fn operators() -> Vec<OperatorDoc> {

@@ -101,10 +101,9 @@ impl ExtensionPlanner for OperatorExtensionPlanner {
         let schema = Arc::clone(node.schema().inner());
         if let Some(node) = node.as_any().downcast_ref::<DedupNode>() {
             let order_by = node.order_by.iter().map(|sort| match &sort.expr {
-                Expr::Column(column) => Ok((
-                    index(below, column)?,
-                    SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first },
-                )),
+                Expr::Column(column) => {
+                    Ok((index(below, column)?, SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first }))
+                }
                 other => plan_err!("{} orders by columns only, not `{other}`", node.name),
             });
             let spec = DedupSpec {

@@ -8,8 +8,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
-use datafusion::execution::{SpillFile, SpillWriter};
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SpillFile, SpillWriter};
 
 /// Bytes held back before they go to the file; a store that never exceeds it makes no file.
 const BUFFER: usize = 1 << 20;

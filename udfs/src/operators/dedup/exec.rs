@@ -15,8 +15,8 @@ use datafusion::physical_plan::execution_plan::{Boundedness, CardinalityEffect, 
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements,
-    PlanProperties, ReplaceChildrenOptions,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, PlanProperties,
+    ReplaceChildrenOptions,
 };
 use futures::{StreamExt, TryStreamExt};
 
@@ -153,11 +153,8 @@ impl ExecutionPlan for DedupExec {
             return internal_err!("DedupExec has one partition, not {}", partition + 1);
         }
         let input = self.input.execute(0, Arc::clone(&context))?;
-        let around = Surroundings {
-            context,
-            metrics: self.metrics.clone(),
-            spills: SpillMetrics::new(&self.metrics, 0),
-        };
+        let around =
+            Surroundings { context, metrics: self.metrics.clone(), spills: SpillMetrics::new(&self.metrics, 0) };
         let schema = self.schema();
         let output = run(self.spec.clone(), input, Arc::clone(&schema), around);
         let baseline = BaselineMetrics::new(&self.metrics, 0);

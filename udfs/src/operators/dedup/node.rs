@@ -38,13 +38,7 @@ pub(super) fn added(id: &Field) -> [Field; 4] {
 
 impl DedupNode {
     /// Checks the columns and derives the schema.
-    pub fn try_new(
-        name: &str,
-        input: LogicalPlan,
-        rule: Rule,
-        id: Column,
-        order_by: Vec<SortExpr>,
-    ) -> Result<Self> {
+    pub fn try_new(name: &str, input: LogicalPlan, rule: Rule, id: Column, order_by: Vec<SortExpr>) -> Result<Self> {
         let below = input.schema();
         let id_field = below.field_from_column(&id)?;
         let added = added(id_field);
@@ -104,8 +98,7 @@ impl UserDefinedLogicalNodeCore for DedupNode {
         let (Some(Expr::Column(id)), Some(_)) = (exprs.next(), exprs.next()) else {
             return internal_err!("Dedup works on columns only");
         };
-        let order_by =
-            exprs.zip(&self.order_by).map(|(expr, sort)| expr.sort(sort.asc, sort.nulls_first)).collect();
+        let order_by = exprs.zip(&self.order_by).map(|(expr, sort)| expr.sort(sort.asc, sort.nulls_first)).collect();
         Self::try_new(&self.name, input, self.rule, id, order_by)
     }
 

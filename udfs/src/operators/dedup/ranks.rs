@@ -79,11 +79,7 @@ impl Keys {
         Ok(positions)
     }
 
-    fn sorted(
-        &self,
-        order: &[(usize, SortOptions)],
-        context: &Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
+    fn sorted(&self, order: &[(usize, SortOptions)], context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let exprs = order.iter().map(|&(column, options)| {
             PhysicalSortExpr::new(Arc::new(Column::new(self.schema.field(column).name(), column)), options)
         });
@@ -140,7 +136,9 @@ impl<'a> Unique<'a> {
             if same {
                 let (op, name) = (self.op, &self.name);
                 let id = arrow::util::display::array_value_to_string(ids, at)?;
-                return exec_err!("{op}: id `{id}` appears more than once in column `{name}`; every row needs its own key");
+                return exec_err!(
+                    "{op}: id `{id}` appears more than once in column `{name}`; every row needs its own key"
+                );
             }
         }
         if let Some(at) = rows.num_rows().checked_sub(1) {
@@ -154,7 +152,9 @@ impl<'a> Unique<'a> {
 pub fn check_not_null(op: &str, name: &str, ids: &ArrayRef) -> Result<()> {
     match ids.null_count() {
         0 => Ok(()),
-        n => exec_err!("{op}: column `{name}` has {n} NULL of {} ids in a batch; every row needs its own key", ids.len()),
+        n => {
+            exec_err!("{op}: column `{name}` has {n} NULL of {} ids in a batch; every row needs its own key", ids.len())
+        }
     }
 }
 

@@ -52,7 +52,11 @@ impl SimilarMatcher {
         self.bytes.clear();
         self.bytes.extend(set.iter().flat_map(|v| v.to_le_bytes()));
         let Ok(size) = u32::try_from(set.len()) else {
-            return exec_err!("minhash_dedup: a text has {} distinct shingles; at most {} are allowed", set.len(), u32::MAX);
+            return exec_err!(
+                "minhash_dedup: a text has {} distinct shingles; at most {} are allowed",
+                set.len(),
+                u32::MAX
+            );
         };
         self.spans.push((self.sets.append(&self.bytes)?, size));
         self.bytes.clear();
@@ -191,4 +195,3 @@ fn report(around: &Surroundings, rule: &Similar, contents: usize, counts: Counts
         );
     }
 }
-

@@ -13,9 +13,8 @@ use crate::operators::exact_dedup::plan::with_sketch;
 pub const NAME: &str = "minhash_dedup";
 
 /// The arguments it takes.
-pub const ARGUMENTS: &[&str] = &[
-    "text", "id", "order_by", "threshold", "recall", "ngram", "unit", "linkage", "bucket_limit", "seed",
-];
+pub const ARGUMENTS: &[&str] =
+    &["text", "id", "order_by", "threshold", "recall", "ngram", "unit", "linkage", "bucket_limit", "seed"];
 
 /// Most MinHash values a text may need.
 const MOST_HASHES: usize = 4096;
@@ -44,8 +43,8 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
     };
     let whole = |value: u64| Expr::Literal(ScalarValue::Int64(Some(value as i64)), None);
     let literals = [lit(unit), whole(ngram), whole(bands as u64), whole(rows as u64), whole(seed)];
-    let sketch = ScalarUDF::new_from_impl(MinhashSketch::default())
-        .call([text.clone()].into_iter().chain(literals).collect());
+    let sketch =
+        ScalarUDF::new_from_impl(MinhashSketch::default()).call([text.clone()].into_iter().chain(literals).collect());
     let rule = Rule::Similar(Similar { threshold_bits: threshold.to_bits(), linkage, bucket_limit });
     let input = args.input().clone();
     with_sketch(NAME, input, text, sketch, rule, id, order_by)

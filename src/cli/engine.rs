@@ -1,0 +1,177 @@
+//! The flags every command shares, and what they start: the runtime and the session.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{ArgAction, Args};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::prelude::SessionContext;
+use tokio::runtime::{Builder, Runtime};
+
+use super::errors::Failure;
+use super::memory;
+use crate::session::{self, EngineOptions};
+
+/// How long an interrupted query may take to give back its spill files before the program ends without it.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Flags that every command accepts.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Engine")]
+pub struct EngineArgs {
+    /// Memory that queries may use before they spill: 256MB, 4GiB, or a share of this machine such as 50%
+    #[arg(long, global = true, value_name = "SIZE", env = "LIMPID_MEMORY_LIMIT", value_parser = parse_memory, hide_env_values = true)]
+    pub memory_limit: Option<usize>,
+    /// Threads at work; all cores by default
+    #[arg(long, global = true, value_name = "N", env = "LIMPID_THREADS", hide_env_values = true)]
+    pub threads: Option<NonZeroUsize>,
+    /// Rows in a batch; 8192 by default
+    #[arg(long, global = true, value_name = "ROWS", env = "LIMPID_BATCH_SIZE", hide_env_values = true)]
+    pub batch_size: Option<NonZeroUsize>,
+    /// Folder for spill files; the system's temporary folder by default
+    #[arg(long, global = true, value_name = "FOLDER", env = "LIMPID_SPILL_DIR", hide_env_values = true)]
+    pub spill_dir: Option<PathBuf>,
+    /// Say more on standard error (-v progress, -vv details, -vvv everything)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors on standard error
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+impl EngineArgs {
+    /// The same choices as the session understands them.
+    pub fn options(&self) -> EngineOptions {
+        EngineOptions {
+            memory_limit: self.memory_limit,
+            threads: self.threads.map(NonZeroUsize::get),
+            batch_size: self.batch_size.map(NonZeroUsize::get),
+            spill_dir: self.spill_dir.clone(),
+        }
+    }
+}
+
+/// The runtime that queries run on, and the options of the sessions they run in.
+#[derive(Debug)]
+pub struct Engine {
+    /// What the user chose.
+    pub options: EngineOptions,
+    /// Whether only errors go to standard error.
+    pub quiet: bool,
+    runtime: Runtime,
+}
+
+impl Engine {
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// The spill folder is missing or no folder, or the system refuses threads.
+    pub fn start(args: &EngineArgs) -> Result<Self, Failure> {
+        if let Some(dir) = &args.spill_dir
+            && !dir.is_dir()
+        {
+            return Err(Failure::error(format!("the spill folder {} is not a folder", dir.display())));
+        }
+        let mut builder = Builder::new_multi_thread();
+        builder.enable_all();
+        if let Some(threads) = args.threads {
+            builder.worker_threads(threads.get());
+        }
+        let runtime = builder.build().map_err(|e| Failure::error(format!("cannot start threads: {e}")))?;
+        Ok(Self { options: args.options(), quiet: args.quiet, runtime })
+    }
+
+    /// A new session. Errors of its statements carry their position.
+    ///
+    /// # Errors
+    /// The options do not make a session.
+    pub fn session(&self) -> Result<SessionContext, Failure> {
+        let ctx = session::context(&self.options)?;
+        ctx.state_ref().write().config_mut().options_mut().sql_parser.collect_spans = true;
+        Ok(ctx)
+    }
+
+    /// Runs `work` on the runtime until it ends or the user interrupts it; its tasks end with it.
+    ///
+    /// # Errors
+    /// Those of `work`, and [`Failure::Interrupted`] on Ctrl-C or a request to terminate.
+    pub fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.runtime.block_on(async {
+            // A task of its own, so that a busy operator cannot keep the signals from being seen.
+            let task = SpawnedTask::spawn(work);
+            tokio::select! {
+                biased;
+                code = interruption() => Err(Failure::Interrupted(code?)),
+                done = task.join() => done.map_err(|e| Failure::error(format!("internal error: {e}")))?,
+            }
+        })
+    }
+
+    /// Lets go of what still runs, shortly.
+    pub fn stop(self) {
+        self.runtime.shutdown_timeout(GRACE);
+    }
+}
+
+/// Waits for a signal to stop and gives the exit code that says so.
+async fn interruption() -> Result<u8, Failure> {
+    let failed = |e| Failure::error(format!("cannot listen for signals: {e}"));
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed.map(|()| 130).map_err(failed),
+            _ = terminate.recv() => Ok(143),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map(|()| 130).map_err(failed)
+}
+
+/// `256MB`, `1.5GiB`, `1000000` or `50%`, in bytes.
+fn parse_memory(given: &str) -> Result<usize, String> {
+    let allowed = "write bytes, a number with KB, MB, GB, KiB, MiB or GiB, or a share of this machine such as 50%";
+    let bytes = if let Some(share) = given.trim().strip_suffix('%') {
+        match share.trim_end().parse::<f64>() {
+            Ok(share) if share > 0.0 && share <= 100.0 => (share / 100.0 * memory::total() as f64) as u64,
+            _ => return Err(format!("not a share of the memory between 0% and 100%; {allowed}")),
+        }
+    } else {
+        given.trim().parse::<ByteSize>().map_err(|_| format!("not a size; {allowed}"))?.as_u64()
+    };
+    match usize::try_from(bytes) {
+        Ok(0) => Err(format!("must be more than nothing; {allowed}")),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err("more than this machine can address".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_sizes() {
+        assert_eq!(parse_memory("256MB"), Ok(256_000_000));
+        assert_eq!(parse_memory("256 MiB"), Ok(256 << 20));
+        assert_eq!(parse_memory("1.5gb"), Ok(1_500_000_000));
+        assert_eq!(parse_memory("4096"), Ok(4096));
+        let half = parse_memory("50%").unwrap() as u64;
+        assert!(half.abs_diff(memory::total() / 2) <= 1);
+    }
+
+    #[test]
+    fn memory_sizes_that_are_none() {
+        for bad in ["", "MB", "12 apples", "-1GB", "0", "0%", "101%", "x%", "NaN%"] {
+            let error = parse_memory(bad).unwrap_err();
+            assert!(error.contains("MiB") && error.contains("50%"), "{bad}: {error}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Runs statements one after another and prints what they give.
+
+use std::time::Instant;
+
+use datafusion::common::{DataFusionError, Result, TableReference};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{LogicalPlan, col, lit};
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Set, ShowStatementFilter, Statement as SqlStatement};
+use futures::TryStreamExt;
+
+use super::catalogue;
+use super::errors::{Failure, Message, note, plain};
+use super::memory;
+use super::output::Printer;
+use super::statements::{Located, Source};
+use crate::session::statement;
+
+/// Runs sources in one session.
+pub struct Runner {
+    /// The session.
+    pub ctx: SessionContext,
+    /// Where results go.
+    pub printer: Printer,
+    /// Whether each statement's cost is told.
+    pub timing: bool,
+    /// Whether written rows are told.
+    pub notes: bool,
+}
+
+/// What a message should name beside what the engine says.
+struct About {
+    /// Tables and files the statement reads.
+    reads: String,
+    /// Where it writes.
+    writes: Option<String>,
+    /// The setting it changes, and those that limpid has.
+    setting: Option<(String, String)>,
+}
+
+impl About {
+    fn of(statement: &Statement, ctx: &SessionContext) -> Self {
+        let state = ctx.state();
+        let tables = state.resolve_table_references(statement).unwrap_or_default();
+        let names: Vec<&str> = tables.iter().map(TableReference::table).collect();
+        let writes = match statement {
+            Statement::CopyTo(copy) => Some(copy.target.clone()),
+            _ => None,
+        };
+        let setting = match statement {
+            Statement::Statement(inner) => match inner.as_ref() {
+                SqlStatement::Set(Set::SingleAssignment { variable, .. }) => {
+                    let all = state.config_options().entries().into_iter().map(|e| e.key);
+                    let ours: Vec<String> = all.filter(|key| key.starts_with("limpid.")).collect();
+                    Some((variable.to_string(), ours.join(", ")))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        Self { reads: names.join(", "), writes, setting }
+    }
+
+    fn complete(&self, mut message: Message) -> Message {
+        if let Some(path) = &self.writes
+            && message.text.contains("encountered while finalizing writes")
+        {
+            // DataFusion drops the reason.
+            message.text = format!("cannot write {path}; part of it may be there");
+        } else if let Some((name, ours)) = &self.setting
+            && (message.text.contains(" not found on ") || message.text.contains("find config namespace"))
+        {
+            message.text = format!("there is no setting {name}; limpid's are {ours}; SHOW ALL lists all");
+        } else if message.unreadable && self.writes.is_none() && !self.reads.is_empty() {
+            let text = message.text.trim_start_matches("Parquet: ");
+            message.text = format!("cannot read {}: {text}", self.reads);
+        }
+        message
+    }
+}
+
+/// What a statement gives back.
+enum Answer {
+    Rows(SendableRecordBatchStream),
+    /// Text, with a heading for each part.
+    Plan(SendableRecordBatchStream),
+    /// The number of rows it wrote.
+    Count(SendableRecordBatchStream),
+    Nothing,
+}
+
+impl Runner {
+    /// Runs all statements of a source; the first that fails is the last.
+    pub async fn run(&mut self, source: &Source) -> Result<(), Failure> {
+        for Located { statement, line } in source.parse(&self.ctx.state())? {
+            let about = About::of(&statement, &self.ctx);
+            let result = Box::pin(self.statement(statement)).await;
+            result.map_err(|failure| match failure {
+                Failure::Error(message) => source.failure(&about.complete(*message), line),
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn statement(&mut self, statement: Statement) -> Result<(), Failure> {
+        memory::reset_peak();
+        let start = Instant::now();
+        let rows = match answer(&self.ctx, statement).await? {
+            Answer::Rows(stream) => Some(self.printer.print(stream).await?.rows),
+            Answer::Plan(stream) => {
+                if self.printer.is_for_people() {
+                    let text = plan_text(stream).await?;
+                    self.printer.text(&text)?;
+                } else {
+                    self.printer.print(stream).await?;
+                }
+                None
+            }
+            Answer::Count(stream) => {
+                let rows = count(stream).await?;
+                if self.notes {
+                    note(&format!("wrote {rows} {}", if rows == 1 { "row" } else { "rows" }));
+                }
+                None
+            }
+            Answer::Nothing => None,
+        };
+        if self.timing {
+            let rows = rows.map_or_else(String::new, |n| format!("{n} {}, ", if n == 1 { "row" } else { "rows" }));
+            let peak = memory::peak().map_or_else(String::new, |b| format!(", peak memory {}", memory::human(b)));
+            note(&format!("{rows}{:.3} s{peak}", start.elapsed().as_secs_f64()));
+        }
+        Ok(())
+    }
+}
+
+async fn answer(ctx: &SessionContext, statement: Statement) -> Result<Answer> {
+    if let Statement::Statement(inner) = &statement
+        && let SqlStatement::ShowFunctions { filter } = inner.as_ref()
+    {
+        return Ok(Answer::Rows(functions(ctx, filter.as_ref())?.execute_stream().await?));
+    }
+    let plan = statement::plan(&ctx.state(), statement).await?;
+    let kind = match &plan {
+        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => Answer::Plan,
+        LogicalPlan::Copy(_) | LogicalPlan::Dml(_) => Answer::Count,
+        _ => Answer::Rows,
+    };
+    let frame = ctx.execute_logical_plan(plan).await?;
+    if frame.schema().fields().is_empty() {
+        frame.collect().await?;
+        return Ok(Answer::Nothing);
+    }
+    Ok(kind(frame.execute_stream().await?))
+}
+
+/// `SHOW FUNCTIONS`, which in DataFusion knows no relation operators.
+fn functions(ctx: &SessionContext, filter: Option<&ShowStatementFilter>) -> Result<DataFrame> {
+    let frame = ctx.read_batch(catalogue::table(&catalogue::entries(&ctx.state()))?)?.alias("functions")?;
+    let condition = match filter {
+        None => return Ok(frame),
+        Some(ShowStatementFilter::Like(pattern) | ShowStatementFilter::NoKeyword(pattern)) => {
+            col("name").like(lit(pattern.as_str()))
+        }
+        Some(ShowStatementFilter::ILike(pattern)) => col("name").ilike(lit(pattern.as_str())),
+        Some(ShowStatementFilter::Where(condition)) => {
+            // Its places are those of the condition alone.
+            let parsed = frame.parse_sql_expr(&condition.to_string());
+            parsed.map_err(|e| DataFusionError::Plan(plain(&e).text))?
+        }
+    };
+    frame.filter(condition)
+}
+
+/// The text of `EXPLAIN` without a frame around it.
+async fn plan_text(stream: SendableRecordBatchStream) -> Result<String, Failure> {
+    use arrow::util::display::array_value_to_string;
+    let mut text = String::new();
+    for batch in stream.try_collect::<Vec<_>>().await? {
+        for row in 0..batch.num_rows() {
+            let mut values = batch.columns().iter().map(|column| array_value_to_string(column, row));
+            let (heading, plan) = (values.next().transpose()?, values.next().transpose()?);
+            let (heading, plan) = (heading.unwrap_or_default(), plan.unwrap_or_default());
+            text.push_str(&format!("{}:\n{}\n\n", heading.replace('_', " "), plan.trim_end()));
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    Ok(text)
+}
+
+async fn count(stream: SendableRecordBatchStream) -> Result<u64, Failure> {
+    use arrow::array::AsArray;
+    use arrow::datatypes::UInt64Type;
+    let batches = stream.try_collect::<Vec<_>>().await?;
+    let counted = batches.iter().filter_map(|b| b.columns().first()?.as_primitive_opt::<UInt64Type>().cloned());
+    Ok(counted.flat_map(|column| column.values().to_vec()).sum())
+}
