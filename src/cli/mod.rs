@@ -7,10 +7,13 @@ mod catalogue;
 pub mod doctor;
 pub mod engine;
 pub mod errors;
+pub mod explain;
 pub mod functions;
+pub mod init;
 mod logging;
 pub mod memory;
 pub mod output;
+pub mod run;
 mod runner;
 mod shell;
 pub mod sql;
@@ -41,6 +44,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Sql(sql::SqlArgs),
+    Run(run::RunArgs),
+    Explain(explain::ExplainArgs),
+    Init(init::InitArgs),
     Functions(functions::FunctionsArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -48,6 +54,9 @@ enum Command {
 fn dispatch(command: &Command, engine: &Engine) -> Result<(), Failure> {
     match command {
         Command::Sql(args) => sql::run(args, engine),
+        Command::Run(args) => run::run(args, engine),
+        Command::Explain(args) => explain::run(args, engine),
+        Command::Init(args) => init::run(args, engine),
         Command::Functions(args) => functions::run(args, engine),
         Command::Doctor(args) => doctor::run(args, engine),
     }

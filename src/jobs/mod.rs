@@ -1,1 +1,36 @@
 //! Jobs: a YAML file of sources, steps, checks and a sink, run to a committed result.
+//!
+//! [`model`] is the file as written; [`job`] is the job with its variables, rules and recipes resolved to SQL; [`plan`]
+//! validates every statement before anything runs; [`run`] computes the steps that are not finished, each into a folder
+//! whose [`manifest`] is written last, and commits the [`sink`]. [`summary`] turns the manifests into the report,
+//! [`funnel`] into a table; [`explain`] tells what happened to one row.
+
+pub mod check;
+pub mod clusters;
+pub mod error;
+pub mod explain;
+pub mod funnel;
+pub mod hash;
+pub mod histogram;
+pub mod job;
+pub mod lock;
+pub mod manifest;
+pub mod metrics;
+pub mod model;
+pub mod plan;
+pub mod progress;
+pub mod recipes;
+pub mod run;
+pub mod samples;
+pub mod sink;
+pub mod source;
+pub mod split;
+pub mod step;
+pub mod summary;
+pub mod tables;
+
+pub mod variables;
+pub mod writer;
+pub mod yaml;
+
+pub use error::{JobError, Result};

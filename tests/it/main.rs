@@ -1,6 +1,7 @@
 //! Integration tests, one binary so that the engine is linked once.
 
-mod docs;
 mod cli;
+mod docs;
+mod jobs;
 mod operators;
 mod slt;

@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{Documentation, ScalarUDF, ScalarUDFImpl};
+use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
 
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
+use crate::functions::quality::c4_clean::C4Clean;
+use crate::functions::quality::c4_quality::C4QualityFunction;
+use crate::functions::quality::fineweb_quality::FinewebQualityFunction;
+use crate::functions::quality::gopher_quality::GopherQualityFunction;
+use crate::functions::quality::gopher_repetition::GopherRepetitionFunction;
+use crate::functions::quality::language::LanguageFunction;
+use crate::functions::quality::pii_redact::PiiRedact;
 use crate::functions::sampling::hash_uniform::HashUniform;
 use crate::functions::sampling::sample_key::SampleKey;
 use crate::functions::sketch::hamming_distance::HammingDistance;
@@ -18,13 +25,6 @@ use crate::functions::text::containment::Containment;
 use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
 use crate::functions::text::word_shingles::WordShingles;
-use crate::functions::quality::c4_clean::C4Clean;
-use crate::functions::quality::c4_quality::C4QualityFunction;
-use crate::functions::quality::fineweb_quality::FinewebQualityFunction;
-use crate::functions::quality::gopher_quality::GopherQualityFunction;
-use crate::functions::quality::gopher_repetition::GopherRepetitionFunction;
-use crate::functions::quality::language::LanguageFunction;
-use crate::functions::quality::pii_redact::PiiRedact;
 use crate::operators::minhash_dedup::sketch::MinhashSketch;
 
 pub use crate::operators::docs::{OperatorDoc, operators};
@@ -55,20 +55,6 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<LanguageFunction>(),
         udf::<PiiRedact>(),
     ]
-}
-
-/// A relation operator and what its author says of it.
-#[derive(Debug, Clone)]
-pub struct OperatorDoc {
-    /// As SQL writes it.
-    pub name: &'static str,
-    /// For `SHOW FUNCTIONS` and the reference.
-    pub documentation: Documentation,
-}
-
-/// Every relation operator, in the order of the reference.
-pub fn operators() -> Vec<OperatorDoc> {
-    Vec::new()
 }
 
 fn udf<F: ScalarUDFImpl + Default + 'static>() -> Arc<ScalarUDF> {

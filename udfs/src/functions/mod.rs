@@ -3,8 +3,8 @@
 
 pub mod hash;
 pub mod literals;
+pub mod quality;
 pub mod sampling;
 pub mod sketch;
-pub mod quality;
 pub mod strings;
 pub mod text;

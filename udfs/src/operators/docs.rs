@@ -5,6 +5,7 @@ use datafusion::logical_expr::{DocSection, Documentation};
 use super::{connected_components, exact_dedup, minhash_dedup};
 
 /// An operator as the reference shows it.
+#[derive(Debug, Clone)]
 pub struct OperatorDoc {
     /// The SQL name.
     pub name: &'static str,

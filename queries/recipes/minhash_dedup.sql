@@ -1,0 +1,11 @@
+-- Near duplicates: candidates by MinHash and locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman, Ullman,
+-- Mining of Massive Datasets, chapter 3), each verified by the exact Jaccard similarity of its shingles.
+-- param text column: the text compared; the job's text column by default
+-- param id column: the row key; the job's id column by default
+-- param threshold number 0.7: least Jaccard similarity of a duplicate
+-- param recall number 0.99: least probability with which a pair at the threshold is found
+-- param ngram number 5: units in a shingle
+-- param unit text word: what a shingle is made of, word or char
+SELECT * FROM minhash_dedup(
+  input, text => $text, id => $id, threshold => $threshold, recall => $recall, ngram => $ngram, unit => $unit
+)

@@ -1,0 +1,115 @@
+//! What a finished step leaves behind: the file that makes its folder count.
+
+use std::fs;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::{JobError, Result};
+use super::writer::FileEntry;
+use crate::report::data::{Histogram, Sample};
+
+/// Layout of the folder and of this file; a folder of another layout is computed again.
+pub const LAYOUT: u32 = 1;
+
+/// Name of the manifest in a step's folder.
+pub const FILE: &str = "manifest.json";
+
+/// A finished step.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`LAYOUT`].
+    pub layout: u32,
+    /// Name of the job.
+    pub job: String,
+    /// Name of the step.
+    pub step: String,
+    /// Hash of everything that decides the result.
+    pub fingerprint: String,
+    /// Each table that was read and the hash of its content (steps) or of its files (sources).
+    pub inputs: Vec<(String, String)>,
+    /// The query.
+    pub sql: String,
+    /// Column of the row key.
+    pub id: String,
+    /// Column of the text.
+    pub text: Option<String>,
+    /// Name and version of what computed it.
+    pub versions: Vec<(String, String)>,
+    /// When it was finished, RFC 3339, UTC.
+    pub finished: String,
+    /// Wall time.
+    pub seconds: f64,
+    /// Rows that entered.
+    pub rows_in: u64,
+    /// Bytes of text that entered.
+    pub bytes_in: u64,
+    /// Rows that stayed.
+    pub kept: Part,
+    /// Rows that went.
+    pub removed: Part,
+    /// Removed rows by reason, most first.
+    pub reasons: Vec<(String, u64)>,
+    /// Similarities of the removed rows to their kept rows.
+    pub similarities: Histogram,
+    /// (size, number of clusters of this size).
+    pub cluster_sizes: Vec<(u64, u64)>,
+    /// Counters of the operators.
+    pub metrics: Vec<(String, u64)>,
+    /// Removed rows to look at.
+    pub samples: Vec<Sample>,
+}
+
+/// One of the two results of a step.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Part {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of text.
+    pub bytes: u64,
+    /// Lengths of the texts in characters.
+    pub lengths: Histogram,
+    /// Hash of the rows in any order.
+    pub content: String,
+    /// The Parquet files.
+    pub files: Vec<FileEntry>,
+}
+
+impl Manifest {
+    /// The manifest in `folder`, where there is one and every file it names is there in the right size.
+    pub fn read(folder: &Path) -> Option<Self> {
+        let manifest: Self = read_json(&folder.join(FILE))?;
+        let whole = manifest.kept.is_in(&folder.join("kept")) && manifest.removed.is_in(&folder.join("removed"));
+        (manifest.layout == LAYOUT && whole).then_some(manifest)
+    }
+
+    /// Writes the manifest into `folder`; it appears whole.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        write_json(&folder.join(FILE), self)
+    }
+}
+
+impl Part {
+    fn is_in(&self, folder: &Path) -> bool {
+        files_are_in(&self.files, folder)
+    }
+}
+
+/// Whether every file is in `folder` in the right size.
+pub fn files_are_in(files: &[FileEntry], folder: &Path) -> bool {
+    files.iter().all(|file| folder.join(&file.name).metadata().is_ok_and(|found| found.len() == file.bytes))
+}
+
+/// A JSON file, `None` where it is missing or not of this shape.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Writes a JSON file that appears whole.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let json = serde_json::to_vec_pretty(value).map_err(|error| JobError::Other(error.to_string()))?;
+    let temporary = path.with_extension("tmp");
+    fs::write(&temporary, json).map_err(JobError::io("write", &temporary))?;
+    fs::rename(&temporary, path).map_err(JobError::io("write", path))
+}

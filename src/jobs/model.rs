@@ -1,0 +1,197 @@
+//! The job file as written: names and scalars, nothing resolved.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::error::{JobError, Problem, Result};
+use super::yaml::{Entries, OneOrMany, Text};
+
+/// A job file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobFile {
+    /// Names the job; part of the default work folder.
+    pub name: Text,
+    /// What is read, by name; the first one is the `input` of the first step.
+    pub sources: Entries<Source>,
+    /// Column that tells rows apart; `id` when absent.
+    pub id: Option<Text>,
+    /// Column of the text whose lengths, bytes and samples are reported.
+    pub text: Option<Text>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// Queries that must return no row before the sink is written.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// Where the rows go that the last step kept.
+    pub sink: Option<Sink>,
+    /// The HTML report.
+    pub report: Option<Text>,
+    /// Folder of the step results; `.limpid/<name>` when absent.
+    pub work: Option<Text>,
+    /// Values of `${name}`; the environment and `--set` go before them.
+    #[serde(default)]
+    pub vars: Entries<Text>,
+}
+
+/// A set of files that becomes a table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Files, folders or patterns (`*`, `**`, `?`, `{a,b}`).
+    pub paths: OneOrMany,
+    /// Patterns of files to leave out.
+    #[serde(default)]
+    pub exclude: OneOrMany,
+    /// `parquet`, `json`, `csv`, `tsv` or `text`; by extension when absent.
+    pub format: Option<Text>,
+    /// Options of the format, as in `CREATE EXTERNAL TABLE ... OPTIONS (...)`.
+    #[serde(default)]
+    pub options: Entries<Text>,
+}
+
+/// One step: exactly one of `sql`, `rules` and `recipe`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Names the step and its result.
+    pub name: Text,
+    /// The table called `input`: a source or an earlier step; the previous step when absent.
+    pub input: Option<Text>,
+    /// One query over `input`, any source and any earlier step.
+    pub sql: Option<Text>,
+    /// Conditions by name; a row goes at the first that is not TRUE.
+    pub rules: Option<Entries<Text>>,
+    /// Name of a recipe, or the path of a file that ends in `.sql`.
+    pub recipe: Option<Text>,
+    /// Arguments of the recipe.
+    #[serde(default)]
+    pub args: Entries<Text>,
+}
+
+/// A query that must return no row.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Names the check.
+    pub name: Text,
+    /// The query; `output` is the result of the last step.
+    pub sql: Text,
+}
+
+/// Where the result goes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sink {
+    /// A folder; it appears whole, by a rename.
+    pub path: Text,
+    /// `parquet` (when absent), `jsonl` or `csv`, the last two also with `.gz` or `.zst`.
+    pub format: Option<Text>,
+}
+
+impl JobFile {
+    /// Reads a job file; errors name the file, the line and the key.
+    pub fn read(path: &Path) -> Result<Self> {
+        let yaml = fs::read_to_string(path).map_err(JobError::io("read the job file", path))?;
+        Self::parse(&yaml, path)
+    }
+
+    /// Reads a job from `yaml`, which errors call `path`.
+    pub fn parse(yaml: &str, path: &Path) -> Result<Self> {
+        serde_saphyr::from_str(yaml).map_err(|error| {
+            let line = error.locations().and_then(|l| l.primary_location()).map_or(0, |location| location.line());
+            let message = error.to_string();
+            JobError::Invalid(vec![Problem { file: path.to_path_buf(), line, message }])
+        })
+    }
+
+    /// Every scalar in which `${name}` may stand, with the key it belongs to.
+    pub fn texts_mut(&mut self) -> Vec<(String, &mut Text)> {
+        let mut texts: Vec<(String, &mut Text)> = vec![("name".to_owned(), &mut self.name)];
+        for (name, source) in &mut self.sources.0 {
+            texts.extend(source.paths.0.iter_mut().map(|text| (format!("sources.{name}.paths"), text)));
+            texts.extend(source.exclude.0.iter_mut().map(|text| (format!("sources.{name}.exclude"), text)));
+            texts.extend(source.format.iter_mut().map(|text| (format!("sources.{name}.format"), text)));
+            let options = source.options.0.iter_mut();
+            texts.extend(options.map(|(key, text)| (format!("sources.{name}.options.{key}"), text)));
+        }
+        for step in &mut self.steps {
+            let key = |part: &str, step: &str| format!("steps.{step}.{part}");
+            let name = step.name.value.clone();
+            texts.push((key("name", &name), &mut step.name));
+            texts.extend(step.input.iter_mut().map(|text| (key("input", &name), text)));
+            texts.extend(step.sql.iter_mut().map(|text| (key("sql", &name), text)));
+            texts.extend(step.recipe.iter_mut().map(|text| (key("recipe", &name), text)));
+            for (rule, text) in step.rules.iter_mut().flat_map(|rules| &mut rules.0) {
+                texts.push((key(&format!("rules.{rule}"), &name), text));
+            }
+            for (argument, text) in &mut step.args.0 {
+                texts.push((key(&format!("args.{argument}"), &name), text));
+            }
+        }
+        for check in &mut self.checks {
+            let name = check.name.value.clone();
+            texts.push((format!("checks.{name}.name"), &mut check.name));
+            texts.push((format!("checks.{name}.sql"), &mut check.sql));
+        }
+        if let Some(sink) = &mut self.sink {
+            texts.push(("sink.path".to_owned(), &mut sink.path));
+            texts.extend(sink.format.iter_mut().map(|text| ("sink.format".to_owned(), text)));
+        }
+        for (key, text) in [("id", &mut self.id), ("text", &mut self.text), ("report", &mut self.report)] {
+            texts.extend(text.iter_mut().map(|text| (key.to_owned(), text)));
+        }
+        texts.extend(self.work.iter_mut().map(|text| ("work".to_owned(), text)));
+        texts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOB: &str = "
+name: tiny
+sources:
+  second: { paths: [b.parquet, c.parquet] }
+  first:
+    paths: a.parquet
+steps:
+  - name: short
+    rules:
+      z_rule: length(text) >= 2
+      a_rule: length(text) < 9
+";
+
+    fn message(yaml: &str) -> String {
+        JobFile::parse(yaml, Path::new("job.yaml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn keeps_the_order_and_the_lines() {
+        let job = JobFile::parse(JOB, Path::new("job.yaml")).unwrap();
+        let names: Vec<_> = job.sources.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["second", "first"]);
+        assert_eq!(job.sources.get("first").unwrap().paths.0, [Text { value: "a.parquet".into(), line: 6 }]);
+        assert_eq!(job.sources.get("second").unwrap().paths.0[1], Text { value: "c.parquet".into(), line: 4 });
+        let rules = job.steps[0].rules.as_ref().unwrap();
+        assert_eq!(rules.0[0], ("z_rule".into(), Text { value: "length(text) >= 2".into(), line: 10 }));
+        assert_eq!(rules.0[1].0, "a_rule");
+    }
+
+    #[test]
+    fn mistakes_name_file_line_and_key() {
+        let unknown = message(&JOB.replace("    rules", "    rulez"));
+        assert!(unknown.contains("job.yaml:9:") && unknown.contains("rulez"), "{unknown}");
+        let missing = message(&JOB.replace("    paths: a.parquet", "    format: text"));
+        assert!(missing.contains("paths"), "{missing}");
+        let twice = message(&JOB.replace("a_rule", "z_rule"));
+        assert!(twice.contains("job.yaml:11:") && twice.contains("z_rule"), "{twice}");
+        let broken = message("name: [");
+        assert!(broken.contains("job.yaml:"), "{broken}");
+        let kind = message(&JOB.replace("rules:", "rules: 3\n    args:"));
+        assert!(kind.contains("job.yaml:9:"), "{kind}");
+    }
+}

@@ -1,0 +1,244 @@
+//! Validation of a whole job before any of it runs: every table is replaced by an empty one of the right columns and every
+//! statement is planned on those, the last check included.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{TableProvider, empty::EmptyTable};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+
+use super::error::{self, Problems, words};
+use super::job::{Job, JobStep};
+use super::sink;
+use super::source::{self, Opened};
+use super::split::{Columns, VERDICTS};
+use super::tables::query;
+use crate::session::{self, EngineOptions};
+use limpid_connectors::url_table::SourceSpec;
+
+/// A job whose every statement has been planned.
+pub struct Plan {
+    /// The engine, with the sources registered.
+    pub ctx: SessionContext,
+    /// The sources.
+    pub sources: Vec<Opened>,
+    /// One entry a step.
+    pub steps: Vec<StepPlan>,
+    /// What a user should know.
+    pub warnings: Vec<String>,
+}
+
+/// What is known of a step before it runs.
+#[derive(Debug, Clone)]
+pub struct StepPlan {
+    /// Columns of the rows that stay.
+    pub kept: SchemaRef,
+    /// Sources and earlier steps it reads, `input` under its own name.
+    pub reads: BTreeSet<String>,
+}
+
+/// Opens the sources and plans every statement of `job`; all mistakes are reported together.
+pub async fn plan(job: &Job, engine: &EngineOptions) -> error::Result<Plan> {
+    let mut problems = Problems::new(&job.file);
+    let ctx = session::context(engine)?;
+    let stand_ins = session::context(engine)?;
+    let mut warnings = Vec::new();
+    let mut sources = Vec::new();
+    for source in &job.sources {
+        match open_source(&ctx, &source.name, &source.spec).await {
+            Ok(opened) => {
+                let schema = opened.provider().schema();
+                let taken: Vec<_> =
+                    VERDICTS.iter().filter(|name| schema.field_with_name(name).is_ok()).copied().collect();
+                if !taken.is_empty() {
+                    let taken = taken.join(", ");
+                    warnings
+                        .push(format!("source `{}` has columns that end with the first step: {taken}", source.name));
+                }
+                stand_ins.register_table(source.name.as_str(), empty(&schema))?;
+                sources.push(opened);
+            }
+            Err(error) => problems.add(source.line, format!("sources.{}: {}", source.name, words(&error))),
+        }
+    }
+    // A statement over a source that could not be opened would only repeat the mistake.
+    if sources.len() < job.sources.len() {
+        problems.check()?;
+    }
+    let steps = plan_steps(job, &stand_ins, &mut problems, &mut warnings).await?;
+    if steps.len() == job.steps.len() {
+        plan_checks(job, &stand_ins, &steps, &mut problems).await?;
+    }
+    check_folders(job, &sources, &mut problems);
+    problems.check()?;
+    Ok(Plan { ctx, sources, steps, warnings })
+}
+
+async fn open_source(ctx: &SessionContext, name: &str, spec: &SourceSpec) -> Result<Opened> {
+    let opened = source::open(ctx, spec).await?;
+    ctx.register_table(name, opened.provider())?;
+    Ok(opened)
+}
+
+/// The steps up to the first that cannot be planned: later ones may build on it.
+async fn plan_steps(
+    job: &Job,
+    stand_ins: &SessionContext,
+    problems: &mut Problems,
+    warnings: &mut Vec<String>,
+) -> error::Result<Vec<StepPlan>> {
+    let mut steps = Vec::new();
+    for step in &job.steps {
+        let input = stand_ins.table_provider(step.input.as_str()).await?;
+        stand_ins.deregister_table("input")?;
+        stand_ins.register_table("input", input)?;
+        let planned = match statement(stand_ins, &step.sql).await {
+            Ok(planned) => planned,
+            Err(error) => {
+                report_step(step, stand_ins, &error, problems).await;
+                break;
+            }
+        };
+        match Columns::find(planned.schema().as_arrow(), &job.id, job.text.as_deref()) {
+            Ok(columns) => {
+                stand_ins.register_table(step.name.as_str(), empty(&columns.kept))?;
+                let (reads, unknown) = reads(&planned, job, &step.input)?;
+                warnings.extend(unknown.iter().map(|name| {
+                    format!("step `{}` reads {name}, which is no source: its changes are not noticed", step.name)
+                }));
+                steps.push(StepPlan { kept: columns.kept, reads });
+            }
+            Err(message) => {
+                problems.add(step.line, format!("steps.{}: {message}", step.name));
+                break;
+            }
+        }
+    }
+    Ok(steps)
+}
+
+/// The step's mistake, on the line of the rule where it lies in one.
+async fn report_step(step: &JobStep, stand_ins: &SessionContext, error: &DataFusionError, problems: &mut Problems) {
+    let mut blamed = false;
+    for (name, condition) in &step.rules {
+        let alone = format!("SELECT ({}\n) IS NOT TRUE FROM input", condition.value);
+        if let Err(error) = statement(stand_ins, &alone).await {
+            problems.add(condition.line, format!("steps.{}.rules.{name}: {}", step.name, words(&error)));
+            blamed = true;
+        }
+    }
+    if !blamed {
+        problems.add(step.line, format!("steps.{}: {}\n  statement: {}", step.name, words(error), step.sql));
+    }
+}
+
+async fn plan_checks(
+    job: &Job,
+    stand_ins: &SessionContext,
+    steps: &[StepPlan],
+    problems: &mut Problems,
+) -> error::Result<()> {
+    if let Some(last) = steps.last() {
+        stand_ins.register_table("output", empty(&last.kept))?;
+    }
+    stand_ins.deregister_table("input")?;
+    stand_ins.register_table("removed", empty(&removed_schema()))?;
+    for check in &job.checks {
+        if let Err(error) = statement(stand_ins, &check.sql).await {
+            problems.add(check.line, format!("checks.{}: {}\n  statement: {}", check.name, words(&error), check.sql));
+        }
+    }
+    Ok(())
+}
+
+/// Columns of the table `removed` that checks may read: the removed rows of all steps.
+pub fn removed_schema() -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let similarity = Field::new("similarity", DataType::Float64, true);
+    Arc::new(Schema::new(vec![
+        text("step"),
+        text("id"),
+        text("reason"),
+        text("duplicate_of"),
+        similarity,
+        text("cluster_id"),
+    ]))
+}
+
+/// Plans one query down to the physical plan, where operators check their arguments too.
+async fn statement(ctx: &SessionContext, sql: &str) -> Result<LogicalPlan> {
+    let frame = query(ctx, sql).await?;
+    let plan = frame.logical_plan().clone();
+    frame.create_physical_plan().await?;
+    Ok(plan)
+}
+
+/// The tables of the job that `plan` reads, and the other tables.
+fn reads(plan: &LogicalPlan, job: &Job, input: &str) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+    let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let name = scan.table_name.table();
+            if name == "input" {
+                known.insert(input.to_owned());
+            } else if job.sources.iter().any(|source| source.name == name)
+                || job.steps.iter().any(|step| step.name == name)
+            {
+                known.insert(name.to_owned());
+            } else {
+                unknown.insert(scan.table_name.to_string());
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok((known, unknown))
+}
+
+fn empty(schema: &SchemaRef) -> Arc<dyn TableProvider> {
+    Arc::new(EmptyTable::new(Arc::clone(schema)))
+}
+
+/// The folders the job writes to can be written to, and are not where it reads.
+fn check_folders(job: &Job, sources: &[Opened], problems: &mut Problems) {
+    if let Some(target) = &job.sink {
+        if let Err(message) = sink::check(job, target) {
+            problems.add(target.line, format!("sink.path: {message}"));
+        }
+        for (source, opened) in job.sources.iter().zip(sources) {
+            if let Some(path) = opened.table.paths().find(|path| is_inside(Path::new(path), &target.path)) {
+                problems.add(target.line, format!("sink.path: source `{}` reads {path} there", source.name));
+            }
+        }
+    }
+    let report = job.report.as_deref().and_then(Path::parent);
+    for (key, folder) in [("work", Some(job.work.as_path())), ("report", report)] {
+        if let Some(Err(message)) = folder.map(writable) {
+            problems.add(0, format!("{key}: {message}"));
+        }
+    }
+}
+
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(path), Ok(folder)) => path.starts_with(folder),
+        _ => false,
+    }
+}
+
+/// Whether files can be created in `folder`, or in the nearest folder above it that exists.
+pub fn writable(folder: &Path) -> Result<(), String> {
+    let absolute = std::path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let Some(existing) = absolute.ancestors().find(|path| path.exists()) else { return Ok(()) };
+    if !fs::metadata(existing).is_ok_and(|found| found.is_dir()) {
+        return Err(format!("{} is not a folder", existing.display()));
+    }
+    tempfile::tempfile_in(existing)
+        .map(drop)
+        .map_err(|error| format!("cannot write to {}: {error}", existing.display()))
+}

@@ -1,0 +1,47 @@
+//! Progress bars on stderr; hidden where that is no terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The bar of one step.
+pub struct StepBar {
+    bar: ProgressBar,
+    total: Option<u64>,
+}
+
+impl StepBar {
+    /// A bar for step `number` of `steps`, which reads `total` rows where that is known.
+    pub fn start(number: usize, steps: usize, name: &str, total: Option<u64>) -> Self {
+        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        let template = match total {
+            Some(_) => "{prefix:>20} [{bar:30}] {human_pos}/{human_len} rows {per_sec} ETA {eta} {msg}",
+            None => "{prefix:>20} {spinner} {human_pos} rows {per_sec} {elapsed} {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(format!("{}/{steps} {name}", number + 1));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, total }
+    }
+
+    /// Shows that `read` rows were read.
+    pub fn read(&self, read: u64) {
+        self.bar.set_position(self.total.map_or(read, |total| read.min(total)));
+        if self.total.is_some_and(|total| read >= total) {
+            self.bar.set_message("working");
+        }
+    }
+
+    /// Shows what is being done after the rows were read.
+    pub fn message(&self, message: &'static str) {
+        self.bar.set_message(message);
+    }
+}
+
+impl Drop for StepBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

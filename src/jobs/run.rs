@@ -1,0 +1,328 @@
+//! Runs a job: every step that is not finished, then the checks, then the sink, then the report.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use chrono::{SecondsFormat, Utc};
+use datafusion::prelude::SessionContext;
+use limpid_connectors::url_table::Format;
+
+use super::error::{JobError, Result};
+use super::hash::digest;
+use super::job::Job;
+use super::lock::Lock;
+use super::manifest::{LAYOUT, Manifest};
+use super::plan::{self, Plan};
+use super::progress::StepBar;
+use super::recipes::quote;
+use super::step::StepRun;
+use super::tables::{literal, pairs, register_folder};
+use super::{check, sink, summary};
+use crate::report;
+use crate::report::data::{CheckReport, JobReport};
+use crate::session::EngineOptions;
+
+/// What a user may choose about a run.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Values of variables, before those of the environment and of the file.
+    pub set: BTreeMap<String, String>,
+    /// Computes every step again.
+    pub force: bool,
+    /// Computes this step and all after it again.
+    pub from: Option<String>,
+}
+
+/// A step in a plan that is shown and not run.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// Its name.
+    pub step: String,
+    /// What it calls `input`.
+    pub input: String,
+    /// `sql`, `rules` or the recipe's name.
+    pub kind: String,
+    /// Whether a finished result would be used.
+    pub finished: bool,
+}
+
+/// A job in the middle of a run.
+struct Run<'a> {
+    job: &'a Job,
+    plan: &'a Plan,
+    options: &'a RunOptions,
+    /// Finished steps, and whether an earlier run finished them.
+    done: Vec<(Manifest, bool)>,
+    /// Everything from here on is computed again.
+    from: usize,
+}
+
+/// Runs the job in `file`.
+pub async fn run(file: &Path, options: &RunOptions, engine: &EngineOptions) -> Result<JobReport> {
+    let (started, clock) = (Utc::now(), Instant::now());
+    let job = Job::read(file, &options.set)?;
+    let plan = plan::plan(&job, engine).await?;
+    let mut run = Run::new(&job, &plan, options)?;
+    // Only a valid job creates anything.
+    let lock = Lock::take(&job.name, &job.work)?;
+    run.remove_foreign_folders();
+    for number in 0..job.steps.len() {
+        run.step(number).await?;
+    }
+    register_results(&plan.ctx, &job).await?;
+    let checks = run.finish().await?;
+    let threads = plan.ctx.state().config().target_partitions();
+    let mut report = summary::summarise(&job.name, &run.done);
+    report.warnings.splice(0..0, plan.warnings.iter().cloned());
+    report.checks = checks;
+    report.versions = summary::versions(engine, threads);
+    report.started = started.to_rfc3339_opts(SecondsFormat::Secs, true);
+    report.peak_memory_bytes = summary::peak_memory();
+    report.elapsed_seconds = clock.elapsed().as_secs_f64();
+    if let Some(path) = &job.report {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(JobError::io("create", folder))?;
+        }
+        report::write_html(&report, path).map_err(|e| JobError::Other(e.to_string()))?;
+    }
+    drop(lock);
+    Ok(report)
+}
+
+/// Validates the job in `file` without running it.
+pub async fn dry_run(
+    file: &Path,
+    options: &RunOptions,
+    engine: &EngineOptions,
+) -> Result<(Job, Vec<Forecast>, Vec<String>)> {
+    let job = Job::read(file, &options.set)?;
+    let plan = plan::plan(&job, engine).await?;
+    let mut run = Run::new(&job, &plan, options)?;
+    let mut forecasts = Vec::new();
+    for (number, step) in job.steps.iter().enumerate() {
+        // Whether a step is finished can be told as long as those before it are.
+        let finished = run.done.len() == number && run.resume(number);
+        let (step, input, kind) = (step.name.clone(), step.input.clone(), step.kind.clone());
+        forecasts.push(Forecast { step, input, kind, finished });
+    }
+    Ok((job, forecasts, plan.warnings))
+}
+
+impl<'a> Run<'a> {
+    fn new(job: &'a Job, plan: &'a Plan, options: &'a RunOptions) -> Result<Self> {
+        let from = match &options.from {
+            _ if options.force => 0,
+            None => job.steps.len(),
+            Some(name) => job.steps.iter().position(|step| step.name == *name).ok_or_else(|| {
+                let known = job.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>().join(", ");
+                JobError::Other(format!("--from {name}: job `{}` has no such step; it has {known}", job.name))
+            })?,
+        };
+        Ok(Self { job, plan, options, done: Vec::new(), from })
+    }
+
+    /// Uses the finished result of step `number`, if there is one of the same inputs and query.
+    fn resume(&mut self, number: usize) -> bool {
+        let manifest = Manifest::read(&self.job.step_folder(number));
+        let fingerprint = self.fingerprint(number);
+        match manifest.filter(|manifest| number < self.from && manifest.fingerprint == fingerprint) {
+            Some(manifest) => self.done.push((manifest, true)),
+            None => return false,
+        }
+        true
+    }
+
+    /// Makes step `number` finished and its result a table.
+    async fn step(&mut self, number: usize) -> Result<()> {
+        if !self.resume(number) {
+            let manifest = self.compute(number).await?;
+            self.done.push((manifest, false));
+        }
+        let (name, folder) = (&self.job.steps[number].name, self.job.step_folder(number));
+        Ok(register_folder(&self.plan.ctx, name, &folder.join("kept")).await?)
+    }
+
+    async fn compute(&self, number: usize) -> Result<Manifest> {
+        let (step, ctx) = (&self.job.steps[number], &self.plan.ctx);
+        let folder = self.job.step_folder(number);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(JobError::io("remove", &folder))?;
+        }
+        fs::create_dir_all(&folder).map_err(JobError::io("create", &folder))?;
+        let input = ctx.table_provider(step.input.as_str()).await?;
+        ctx.deregister_table("input")?;
+        let input_schema = input.schema();
+        ctx.register_table("input", input)?;
+        let counted = self.position(&step.input).map(|at| (self.done[at].0.kept.rows, self.done[at].0.kept.bytes));
+        let input_rows = self.source_rows(&step.input).await?;
+        let total = counted.map(|(rows, _)| rows).or(input_rows).or_else(|| self.text_files(&step.input));
+        let bar = StepBar::start(number, self.job.steps.len(), &step.name, total);
+        let compute = StepRun {
+            ctx,
+            name: &step.name,
+            sql: &step.sql,
+            id: &self.job.id,
+            text: self.job.text.as_deref(),
+            input_schema: &input_schema,
+            input: counted,
+            input_rows,
+            folder: &folder,
+            bar: &bar,
+        };
+        let mut manifest = compute.compute().await.map_err(|error| self.of_step(number, error))?;
+        self.sources_unchanged(number).await?;
+        manifest.job.clone_from(&self.job.name);
+        manifest.fingerprint = self.fingerprint(number);
+        manifest.inputs = self.inputs(number);
+        manifest.versions = summary::result_versions();
+        manifest.finished = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+        manifest.write(&folder)?;
+        Ok(manifest)
+    }
+
+    /// The error with the step and its statement.
+    fn of_step(&self, number: usize, error: JobError) -> JobError {
+        let step = &self.job.steps[number];
+        let (job, place, sql) = (self.job.name.clone(), format!("step `{}`", step.name), step.sql.clone());
+        match error {
+            JobError::Engine(source) => JobError::Statement { job, place, sql, source },
+            JobError::Io { .. } | JobError::Other(_) => JobError::Other(format!("job `{job}`, {place}: {error}")),
+            other => other,
+        }
+    }
+
+    fn position(&self, step: &str) -> Option<usize> {
+        self.job.steps.iter().position(|known| known.name == step)
+    }
+
+    /// Rows of a source whose files tell them.
+    async fn source_rows(&self, name: &str) -> Result<Option<u64>> {
+        let source = self.job.sources.iter().position(|source| source.name == name);
+        if source.is_none_or(|at| self.plan.sources[at].format() != Format::Parquet) {
+            return Ok(None);
+        }
+        let counted = pairs(&self.plan.ctx, &format!("SELECT count(*), 0 FROM {}", quote(name))).await?;
+        Ok(counted.first().map(|(rows, _)| *rows))
+    }
+
+    /// Files of a source of text files: at most as many rows.
+    fn text_files(&self, name: &str) -> Option<u64> {
+        let source = self.job.sources.iter().position(|source| source.name == name)?;
+        let opened = &self.plan.sources[source];
+        (opened.format() == Format::Text).then(|| opened.files())
+    }
+
+    /// Each table that step `number` reads with the hash of its content.
+    fn inputs(&self, number: usize) -> Vec<(String, String)> {
+        let content = |name: &String| {
+            let source = self.job.sources.iter().position(|source| source.name == *name);
+            let source = source.map(|at| self.plan.sources[at].fingerprint.clone());
+            let step = || {
+                self.position(name).and_then(|at| self.done.get(at)).map(|(manifest, _)| manifest.kept.content.clone())
+            };
+            (name.clone(), source.or_else(step).unwrap_or_default())
+        };
+        self.plan.steps[number].reads.iter().map(content).collect()
+    }
+
+    /// Hash of everything that decides the result of step `number`.
+    fn fingerprint(&self, number: usize) -> String {
+        let (job, step) = (self.job, &self.job.steps[number]);
+        let mut parts = vec![LAYOUT.to_string(), step.name.clone(), step.sql.clone(), step.input.clone()];
+        parts.extend([job.id.clone(), job.text.clone().unwrap_or_default()]);
+        let pairs = self.inputs(number).into_iter().chain(summary::result_versions());
+        parts.extend(pairs.flat_map(|(name, value)| [name, value]));
+        digest(parts.iter().map(String::as_str))
+    }
+
+    /// An error if a source that step `number` read has changed since it was listed.
+    async fn sources_unchanged(&self, number: usize) -> Result<()> {
+        for (source, opened) in self.job.sources.iter().zip(&self.plan.sources) {
+            if self.plan.steps[number].reads.contains(&source.name) && opened.has_changed(&self.plan.ctx).await {
+                let (job, step, source) = (&self.job.name, &self.job.steps[number].name, &source.name);
+                let message = format!(
+                    "job `{job}`, step `{step}`: source `{source}` changed while it was read; run the job again"
+                );
+                return Err(JobError::Other(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Folders of steps that the job no longer has, or has in another place.
+    fn remove_foreign_folders(&self) {
+        let own: Vec<_> = (0..self.job.steps.len()).map(|number| self.job.step_folder(number)).collect();
+        for entry in fs::read_dir(&self.job.work).into_iter().flatten().flatten() {
+            let folder = entry.path();
+            if !own.contains(&folder) && is_step_folder(&folder) {
+                // A folder that cannot be removed does no harm.
+                let _ = fs::remove_dir_all(&folder);
+            }
+        }
+    }
+
+    /// Checks, then the sink; both are left out where the sink holds this very result.
+    async fn finish(&self) -> Result<Vec<CheckReport>> {
+        let ctx = &self.plan.ctx;
+        let fingerprint = self.result_fingerprint();
+        let recomputed = self.options.force || self.done.iter().any(|(_, resumed)| !resumed);
+        match &self.job.sink {
+            Some(target) if !recomputed && sink::is_current(target, &fingerprint) => {
+                let passed = self.job.checks.iter().map(|check| CheckReport { name: check.name.clone(), rows: 0 });
+                Ok(passed.collect())
+            }
+            Some(target) => {
+                let checks = check::run(ctx, self.job).await?;
+                sink::write(ctx, self.job, target, &fingerprint).await?;
+                Ok(checks)
+            }
+            None => check::run(ctx, self.job).await,
+        }
+    }
+
+    /// Hash of the result and of the checks it passed.
+    fn result_fingerprint(&self) -> String {
+        let format = self.job.sink.as_ref().map(|sink| sink.format.to_string());
+        let mut parts: Vec<_> = format.into_iter().collect();
+        parts.extend(
+            self.done
+                .iter()
+                .flat_map(|(manifest, _)| [manifest.kept.content.clone(), manifest.removed.content.clone()]),
+        );
+        parts.extend(self.job.checks.iter().map(|check| check.sql.clone()));
+        parts.extend(summary::result_versions().into_iter().map(|(_, version)| version));
+        digest(parts.iter().map(String::as_str))
+    }
+}
+
+/// Whether `folder` is one that a step wrote, by its name and by all that is in it.
+fn is_step_folder(folder: &Path) -> bool {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let numbered = name.split_once('-').is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+    let known = ["kept", "removed", "clusters", "manifest.json", "manifest.tmp"];
+    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    numbered && folder.is_dir() && entries.all(|entry| known.iter().any(|known| entry.file_name() == *known))
+}
+
+/// Registers `output`, the rows of the last step, and `removed`, the removed rows of all.
+async fn register_results(ctx: &SessionContext, job: &Job) -> Result<()> {
+    ctx.deregister_table("input")?;
+    let mut removed = Vec::new();
+    for (number, step) in job.steps.iter().enumerate() {
+        let table = format!("__removed_{}", number + 1);
+        register_folder(ctx, &table, &job.step_folder(number).join("removed")).await?;
+        removed.push(format!(
+            "SELECT {} AS step, CAST({} AS VARCHAR) AS id, reason, CAST(duplicate_of AS VARCHAR) AS duplicate_of, similarity, cluster_id FROM {table}",
+            literal(&step.name),
+            quote(&job.id)
+        ));
+    }
+    let removed = ctx.sql(&removed.join(" UNION ALL ")).await?.into_view();
+    ctx.register_table("removed", removed)?;
+    if let Some(last) = job.steps.last() {
+        ctx.register_table("output", ctx.table_provider(last.name.as_str()).await?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The sink: the rows of the last step, sorted by key, in a folder that appears whole.
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::util::display::array_value_to_string;
+use datafusion::common::{Result, exec_err};
+use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+use limpid_connectors::sink::{AtomicDir, MANIFEST, Manifest, WriteOptions};
+
+use super::error::{self, JobError};
+use super::job::{Job, JobSink};
+use super::plan::writable;
+use super::recipes::quote;
+
+/// Whether the job may write its sink; the error says why not.
+pub fn check(job: &Job, sink: &JobSink) -> Result<(), String> {
+    let path = &sink.path;
+    if path.exists() && !path.is_dir() {
+        return Err(format!("{} is a file; the sink is a folder", path.display()));
+    }
+    let filled = path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    if filled && written_by(path).is_none_or(|name| name != job.name) {
+        let why = format!("{} is not empty and was not written by job `{}`", path.display(), job.name);
+        return Err(format!("{why}; choose another path or remove it"));
+    }
+    writable(path.parent().unwrap_or(path))
+}
+
+/// The job that wrote the folder, even if the folder is no longer whole.
+fn written_by(folder: &Path) -> Option<String> {
+    let text = std::fs::read(folder.join(MANIFEST)).ok()?;
+    let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+    Some(manifest.extra.get("job")?.as_str()?.to_owned())
+}
+
+/// Whether the sink holds the result `fingerprint` already.
+pub fn is_current(sink: &JobSink, fingerprint: &str) -> bool {
+    let manifest = Manifest::read(&sink.path).ok().flatten();
+    manifest.is_some_and(|manifest| manifest.extra.get("fingerprint").is_some_and(|found| found == fingerprint))
+}
+
+/// Writes the table `output` to the sink.
+pub async fn write(ctx: &SessionContext, job: &Job, sink: &JobSink, fingerprint: &str) -> error::Result<()> {
+    let sql = format!("SELECT * FROM output ORDER BY {}", quote(&job.id));
+    let written = async {
+        let rows = ctx.sql(&sql).await?.execute_stream().await?;
+        let options = WriteOptions { format: sink.format, ..WriteOptions::default() };
+        // No time and no path in it: the same rows give the same bytes.
+        let extra = serde_json::json!({ "job": job.name, "fingerprint": fingerprint });
+        AtomicDir::new(&sink.path).write(unique(rows, &job.id)?, &options, extra).await
+    };
+    match written.await {
+        Ok(_) => Ok(()),
+        Err(source) => Err(JobError::Statement { job: job.name.clone(), place: "sink".to_owned(), sql, source }),
+    }
+}
+
+/// The same rows, with an error at the first key that comes twice.
+fn unique(rows: SendableRecordBatchStream, id: &str) -> Result<SendableRecordBatchStream> {
+    let schema = rows.schema();
+    let mut keys = Keys::new(id, &schema)?;
+    let checked = rows.map(move |batch| {
+        let batch = batch?;
+        keys.check(&batch)?;
+        Ok(batch)
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, checked)))
+}
+
+/// Sees in sorted rows whether a key comes twice.
+struct Keys {
+    column: usize,
+    name: String,
+    converter: RowConverter,
+    last: Option<OwnedRow>,
+}
+
+impl Keys {
+    fn new(id: &str, schema: &SchemaRef) -> Result<Self> {
+        let column = schema.index_of(id)?;
+        let converter = RowConverter::new(vec![SortField::new(schema.field(column).data_type().clone())])?;
+        Ok(Self { column, name: id.to_owned(), converter, last: None })
+    }
+
+    fn check(&mut self, batch: &RecordBatch) -> Result<()> {
+        let ids = batch.column(self.column);
+        let rows = self.converter.convert_columns(std::slice::from_ref(ids))?;
+        for (at, row) in rows.iter().enumerate() {
+            let last = self.last.as_ref().map(OwnedRow::row);
+            let before = if at > 0 { Some(rows.row(at - 1)) } else { last };
+            if before == Some(row) {
+                let id = array_value_to_string(ids, at)?;
+                return exec_err!(
+                    "key `{id}` (column `{}`) comes twice in the result; a key tells rows apart",
+                    self.name
+                );
+            }
+        }
+        if batch.num_rows() > 0 {
+            self.last = Some(rows.row(batch.num_rows() - 1).owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array};
+
+    use super::*;
+
+    fn batch(ids: &[i64]) -> RecordBatch {
+        RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(ids.to_vec())) as ArrayRef)]).unwrap()
+    }
+
+    #[test]
+    fn keys_that_come_twice_are_seen_within_and_across_batches() {
+        let keys = || Keys::new("id", &batch(&[]).schema()).unwrap();
+        let mut across = keys();
+        across.check(&batch(&[1, 2])).unwrap();
+        across.check(&batch(&[])).unwrap();
+        let error = across.check(&batch(&[2, 3])).unwrap_err().to_string();
+        assert!(error.contains("key `2` (column `id`)"), "{error}");
+        assert!(keys().check(&batch(&[1, 1])).is_err());
+        keys().check(&batch(&[1, 2, 3])).unwrap();
+    }
+}
