@@ -15,11 +15,13 @@ pub struct Entry {
 
 /// Everything that limpid adds to SQL, in the order of the reference.
 pub fn entries() -> Vec<Entry> {
-    let functions = limpid_udfs::register::scalar_functions();
-    functions
-        .iter()
-        .map(|udf| Entry { name: udf.name().to_owned(), documentation: udf.documentation().cloned() })
-        .collect()
+    let functions = limpid_udfs::register::scalar_functions().into_iter();
+    let functions =
+        functions.map(|udf| Entry { name: udf.name().to_owned(), documentation: udf.documentation().cloned() });
+    let operators = limpid_udfs::register::operators().into_iter();
+    let operators =
+        operators.map(|operator| Entry { name: operator.name.to_owned(), documentation: Some(operator.documentation) });
+    operators.chain(functions).collect()
 }
 
 /// The reference as Markdown: the sections of the documentation in the order in which the entries name them first.

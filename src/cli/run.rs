@@ -5,13 +5,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{ContentArrangement, Table};
 
 use super::engine::Engine;
 use super::errors::{Failure, note};
 use crate::jobs::JobError;
-use crate::jobs::funnel;
 use crate::jobs::job::Job;
 use crate::jobs::run::{self, Forecast, RunOptions};
+use crate::report::terminal;
 
 /// Run a job: sources, steps, checks and a sink from a YAML file
 ///
@@ -70,7 +72,7 @@ pub fn run(args: &RunArgs, engine: &Engine) -> Result<(), Failure> {
         writeln!(out, "{json}")?;
         return Ok(());
     }
-    writeln!(out, "{}", funnel::table(&report))?;
+    writeln!(out, "{}\n{}", terminal::funnel_table(&report), terminal::verdict(&report))?;
     if !engine.quiet {
         for warning in &report.warnings {
             note(&format!("warning: {warning}"));
@@ -107,12 +109,13 @@ fn forecast(job: &Job, steps: &[Forecast], warnings: &[String], json: bool) -> R
         writeln!(out, "{:#}", serde_json::json!({ "job": job.name, "steps": steps, "warnings": warnings }))?;
         return Ok(());
     }
-    let mut table = funnel::new_table();
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["", "step", "input", "by", "query", "state"]);
     for (number, (step, resolved)) in steps.iter().zip(&job.steps).enumerate() {
         let state = if step.finished { "finished" } else { "to compute" };
         let query = resolved.sql.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        table.add_row([&(number + 1).to_string(), &step.step, &step.input, &step.kind, &query, state]);
+        table.add_row([(number + 1).to_string().as_str(), &step.step, &step.input, &step.kind, &query, state]);
     }
     for check in &job.checks {
         table.add_row(["", &check.name, "output", "check", &check.sql, "must return no row"]);

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use datafusion::common::DataFusionError;
 
+use crate::session::errors::plain;
+
 /// Result of a job function.
 pub type Result<T, E = JobError> = std::result::Result<T, E>;
 
@@ -108,9 +110,7 @@ impl Problems {
     }
 }
 
-/// What the engine said, without the names of its layers.
+/// What the engine said, in plain words.
 pub fn words(error: &DataFusionError) -> String {
-    let text = error.strip_backtrace();
-    let layers = ["Error during planning: ", "Execution error: ", "SQL error: ", "External error: ", "Arrow error: "];
-    layers.iter().fold(text, |text, layer| text.replace(layer, ""))
+    plain(error).text
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use comfy_table::{Color, ContentArrangement, Table};
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{Cell, Color, ContentArrangement, Table};
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 use similar::{DiffOp, TextDiff};
@@ -13,6 +14,7 @@ use super::manifest::Manifest;
 use super::recipes::quote;
 use super::samples::texts;
 use super::tables::{literal, lookup_context, number, register_folder, rows};
+use crate::report::text::printable;
 use crate::session::{self, EngineOptions};
 
 /// Equal lines around a difference.
@@ -158,11 +160,12 @@ impl fmt::Display for Fate {
 
 /// The two texts side by side, equal stretches left out, as a table for a terminal.
 pub fn side_by_side(removed: (&str, &str), kept: (&str, &str)) -> Table {
-    let mut table = super::funnel::new_table();
-    table.set_content_arrangement(ContentArrangement::DynamicFullWidth);
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::DynamicFullWidth);
     table.set_header([format!("removed: {}", removed.0), format!("kept: {}", kept.0)]);
     let diff = TextDiff::from_lines(removed.1, kept.1);
-    let line = |text: Option<&str>| text.unwrap_or_default().trim_end_matches(['\n', '\r']).replace('\t', "    ");
+    let line =
+        |text: Option<&str>| printable(text.unwrap_or_default().trim_end_matches(['\n', '\r'])).replace('\t', "    ");
     for (group, ops) in diff.grouped_ops(CONTEXT).iter().enumerate() {
         if group > 0 {
             table.add_row(["...", "..."]);
@@ -174,9 +177,9 @@ pub fn side_by_side(removed: (&str, &str), kept: (&str, &str)) -> Table {
                 let left = (at < old.len()).then(|| line(diff.old_slice(old.start + at)));
                 let right = (at < new.len()).then(|| line(diff.new_slice(new.start + at)));
                 let mark = |text: Option<String>, sign: char, color: Color| match text {
-                    Some(text) if equal => comfy_table::Cell::new(format!("  {text}")),
-                    Some(text) => comfy_table::Cell::new(format!("{sign} {text}")).fg(color),
-                    None => comfy_table::Cell::new(""),
+                    Some(text) if equal => Cell::new(format!("  {text}")),
+                    Some(text) => Cell::new(format!("{sign} {text}")).fg(color),
+                    None => Cell::new(""),
                 };
                 table.add_row([mark(left, '-', Color::Red), mark(right, '+', Color::Green)]);
             }

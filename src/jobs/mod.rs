@@ -2,14 +2,13 @@
 //!
 //! [`model`] is the file as written; [`job`] is the job with its variables, rules and recipes resolved to SQL; [`plan`]
 //! validates every statement before anything runs; [`run`] computes the steps that are not finished, each into a folder
-//! whose [`manifest`] is written last, and commits the [`sink`]. [`summary`] turns the manifests into the report,
-//! [`funnel`] into a table; [`explain`] tells what happened to one row.
+//! whose [`manifest`] is written last, and commits the [`sink`]. [`summary`] turns the manifests into the report;
+//! [`explain`] tells what happened to one row.
 
 pub mod check;
 pub mod clusters;
 pub mod error;
 pub mod explain;
-pub mod funnel;
 pub mod hash;
 pub mod histogram;
 pub mod job;

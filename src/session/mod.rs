@@ -1,6 +1,7 @@
 //! The one place that assembles the engine: DataFusion, the functions and operators of `limpid-udfs`, the formats of
 //! `limpid-connectors`, the memory pool and the spill directory.
 
+pub mod errors;
 pub mod statement;
 
 use std::path::PathBuf;

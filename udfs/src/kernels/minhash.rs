@@ -90,7 +90,10 @@ impl MinHasher {
             for (block, out) in self.blocks.iter().zip(out.chunks_mut(LANES)) {
                 let mut minima = [u32::MAX; LANES];
                 for x in &*folded {
-                    #[expect(clippy::needless_range_loop, reason = "keeps the minima in vector registers; zipped it is 4x slower")]
+                    #[expect(
+                        clippy::needless_range_loop,
+                        reason = "keeps the minima in vector registers; zipped it is 4x slower"
+                    )]
                     for lane in 0..LANES {
                         minima[lane] = minima[lane].min((x ^ block.xors[lane]).wrapping_mul(block.factors[lane]));
                     }
