@@ -108,7 +108,8 @@ impl Columns {
         let Some(keep) = self.keep else {
             return Ok(Split { kept: self.rest(batch)?, removed: none() });
         };
-        let keep = prep_null_mask_filter(batch.column(keep).as_boolean());
+        let keep = batch.column(keep).as_boolean();
+        let keep = if keep.null_count() > 0 { prep_null_mask_filter(keep) } else { keep.clone() };
         let kept = keep.true_count();
         if kept == batch.num_rows() {
             return Ok(Split { kept: self.rest(batch)?, removed: none() });

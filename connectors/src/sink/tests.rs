@@ -16,7 +16,8 @@ use crate::url_table::Compression;
 fn table(rows: usize) -> RecordBatch {
     let ids = Int64Array::from_iter_values(0..rows as i64);
     // Of many lengths, and hard to compress.
-    let noise = |i: usize| (0..i * 31 % 20).map(move |k| format!("{:x} ", (i * 20 + k).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+    let noise =
+        |i: usize| (0..i * 31 % 20).map(move |k| format!("{:x} ", (i * 20 + k).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
     let text = |i: usize| (i % 7 != 0).then(|| format!("row {i} {}", noise(i).collect::<String>()));
     let texts: StringArray = (0..rows).map(text).collect();
     let views: StringViewArray = (0..rows).map(|i| Some(format!("a longer view of row {i}"))).collect();
