@@ -28,7 +28,7 @@ pub struct EngineArgs {
     /// Threads at work; all cores by default
     #[arg(long, global = true, value_name = "N", env = "LIMPID_THREADS", hide_env_values = true)]
     pub threads: Option<NonZeroUsize>,
-    /// Rows in a batch; 8192 by default
+    /// Rows in a batch; 2048 by default
     #[arg(long, global = true, value_name = "ROWS", env = "LIMPID_BATCH_SIZE", hide_env_values = true)]
     pub batch_size: Option<NonZeroUsize>,
     /// Folder for spill files; the system's temporary folder by default

@@ -8,6 +8,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use limpid::session::{EngineOptions, context, statement};
+use limpid_udfs::kernels::presets::{Preset, PresetSketcher, band_hashes};
 
 /// A text with its key and quality.
 #[derive(Clone)]
@@ -202,6 +203,46 @@ async fn minhash_dedup_equals_its_twin_everywhere() {
             let expected = twin(&docs, by_quality, threshold, |a, b| jaccard(a, b, ngram));
             assert!(expected.values().filter(|row| !row.keep).count() > 30, "the corpus must have duplicates");
             assert_eq!(run(&ctx, &call).await, expected, "{name}: {call}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presets_take_the_candidates_of_their_tool() {
+    let dir = tempfile::tempdir().unwrap();
+    let docs = corpus(7, 200);
+    let sessions = sessions(&docs, dir.path()).await;
+    for preset in Preset::ALL {
+        let mut sketcher = PresetSketcher::new(preset);
+        let sketches: BTreeMap<&str, (Vec<u64>, BTreeSet<u64>)> = docs
+            .iter()
+            .filter_map(|doc| {
+                let (mut signature, mut shingles, mut cells) = (vec![], vec![], vec![]);
+                let text = doc.text.as_deref()?;
+                if sketcher.sketch(text, &mut signature, &mut shingles).is_some() {
+                    band_hashes(preset, &signature, &mut cells);
+                }
+                Some((text, (cells, shingles.into_iter().collect())))
+            })
+            .collect();
+        let similarity = |a: &str, b: &str| {
+            let ((cells_a, a_set), (cells_b, b_set)) = (&sketches[a], &sketches[b]);
+            let shared = a_set.intersection(b_set).count();
+            match (a == b, cells_a.iter().zip(cells_b).any(|(x, y)| x == y)) {
+                (true, _) => 1.0,
+                (_, true) => shared as f64 / (a_set.len() + b_set.len() - shared) as f64,
+                (_, false) => 0.0,
+            }
+        };
+        for threshold in [None, Some(0.5)] {
+            let argument = threshold.map_or_else(String::new, |t| format!(", threshold => {t}"));
+            let threshold = threshold.unwrap_or(preset.parameters().threshold);
+            let expected = twin(&docs, false, threshold, similarity);
+            assert!(expected.values().filter(|row| !row.keep).count() > 20, "{preset} must remove rows");
+            for (name, ctx) in &sessions {
+                let found = run(ctx, &format!("minhash_dedup(docs, preset => '{preset}'{argument})")).await;
+                assert_eq!(found, expected, "{name}: {preset} at {threshold}");
+            }
         }
     }
 }

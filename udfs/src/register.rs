@@ -25,7 +25,6 @@ use crate::functions::text::containment::Containment;
 use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
 use crate::functions::text::word_shingles::WordShingles;
-use crate::operators::minhash_dedup::sketch::MinhashSketch;
 
 pub use crate::operators::docs::{OperatorDoc, operators};
 
@@ -42,7 +41,6 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<Minhash>(),
         udf::<MinhashJaccard>(),
         udf::<LshBands>(),
-        udf::<MinhashSketch>(),
         udf::<Simhash>(),
         udf::<HammingDistance>(),
         udf::<HashUniform>(),

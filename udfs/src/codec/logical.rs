@@ -73,7 +73,7 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
                     Ok(column.sort(!options.descending, options.nulls_first))
                 });
                 let order_by = order_by.collect::<Result<_>>()?;
-                let (rule, id) = (required(rule, "rule")?.into(), required(id, "id")?.into());
+                let (rule, id) = (required(rule, "rule")?.try_into()?, required(id, "id")?.into());
                 Extension { node: Arc::new(DedupNode::try_new(&name, input.clone(), rule, id, order_by)?) }
             }
             LogicalKind::Components(ComponentsNodeMessage { source, target }) => {

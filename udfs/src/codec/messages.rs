@@ -1,9 +1,12 @@
 //! The messages, in protobuf.
 
 use arrow::compute::SortOptions;
-use datafusion::common::{Column, Result, TableReference, internal_err};
+use datafusion::common::{Column, DataFusionError, Result, TableReference, internal_datafusion_err, internal_err};
 
+use crate::kernels::presets::UnknownPreset;
+use crate::kernels::shingler::Unit;
 use crate::operators::dedup::{Linkage, Rule, Similar};
+use crate::operators::minhash_dedup::sketch::Sketch;
 
 /// A logical node of ours.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -24,7 +27,7 @@ pub enum LogicalKind {
 /// A physical node of ours.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PhysicalMessage {
-    #[prost(oneof = "PhysicalKind", tags = "1, 2")]
+    #[prost(oneof = "PhysicalKind", tags = "1, 2, 3")]
     pub kind: Option<PhysicalKind>,
 }
 
@@ -35,6 +38,8 @@ pub enum PhysicalKind {
     Dedup(DedupExecMessage),
     #[prost(message, tag = "2")]
     Components(ComponentsExecMessage),
+    #[prost(message, tag = "3")]
+    Sketch(SketchExecMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -94,6 +99,39 @@ pub struct SimilarMessage {
     pub transitive: bool,
     #[prost(uint32, tag = "3")]
     pub bucket_limit: u32,
+    #[prost(message, optional, tag = "4")]
+    pub sketch: Option<SketchMessage>,
+}
+
+/// `own` or `preset`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SketchMessage {
+    #[prost(message, optional, tag = "1")]
+    pub own: Option<OwnSketchMessage>,
+    #[prost(string, optional, tag = "2")]
+    pub preset: Option<String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct OwnSketchMessage {
+    #[prost(bool, tag = "1")]
+    pub chars: bool,
+    #[prost(uint32, tag = "2")]
+    pub ngram: u32,
+    #[prost(uint32, tag = "3")]
+    pub bands: u32,
+    #[prost(uint32, tag = "4")]
+    pub rows: u32,
+    #[prost(fixed64, tag = "5")]
+    pub seed: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SketchExecMessage {
+    #[prost(message, optional, tag = "1")]
+    pub sketch: Option<SketchMessage>,
+    #[prost(uint64, tag = "2")]
+    pub column: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -121,23 +159,52 @@ impl From<Rule> for RuleMessage {
     fn from(rule: Rule) -> Self {
         let similar = match rule {
             Rule::Exact => None,
-            Rule::Similar(Similar { threshold_bits, linkage, bucket_limit }) => {
-                Some(SimilarMessage { threshold_bits, transitive: linkage == Linkage::Transitive, bucket_limit })
-            }
+            Rule::Similar(Similar { sketch, threshold_bits, linkage, bucket_limit }) => Some(SimilarMessage {
+                threshold_bits,
+                transitive: linkage == Linkage::Transitive,
+                bucket_limit,
+                sketch: Some(sketch.into()),
+            }),
         };
         Self { similar }
     }
 }
 
-impl From<RuleMessage> for Rule {
-    fn from(RuleMessage { similar }: RuleMessage) -> Self {
-        match similar {
-            None => Self::Exact,
-            Some(SimilarMessage { threshold_bits, transitive, bucket_limit }) => {
-                let linkage = if transitive { Linkage::Transitive } else { Linkage::Direct };
-                Self::Similar(Similar { threshold_bits, linkage, bucket_limit })
+impl TryFrom<RuleMessage> for Rule {
+    type Error = DataFusionError;
+
+    fn try_from(RuleMessage { similar }: RuleMessage) -> Result<Self> {
+        let Some(SimilarMessage { threshold_bits, transitive, bucket_limit, sketch }) = similar else {
+            return Ok(Self::Exact);
+        };
+        let linkage = if transitive { Linkage::Transitive } else { Linkage::Direct };
+        let sketch = required(sketch, "sketch")?.try_into()?;
+        Ok(Self::Similar(Similar { sketch, threshold_bits, linkage, bucket_limit }))
+    }
+}
+
+impl From<Sketch> for SketchMessage {
+    fn from(sketch: Sketch) -> Self {
+        match sketch {
+            Sketch::Own { unit, ngram, bands, rows, seed } => {
+                let chars = unit == Unit::Char;
+                Self { own: Some(OwnSketchMessage { chars, ngram, bands, rows, seed }), preset: None }
             }
+            Sketch::Preset(preset) => Self { own: None, preset: Some(preset.name().to_owned()) },
         }
+    }
+}
+
+impl TryFrom<SketchMessage> for Sketch {
+    type Error = DataFusionError;
+
+    fn try_from(SketchMessage { own, preset }: SketchMessage) -> Result<Self> {
+        if let Some(OwnSketchMessage { chars, ngram, bands, rows, seed }) = own {
+            let unit = if chars { Unit::Char } else { Unit::Word };
+            return Ok(Self::Own { unit, ngram, bands, rows, seed });
+        }
+        let preset = required(preset, "preset")?.parse();
+        preset.map(Self::Preset).map_err(|e: UnknownPreset| internal_datafusion_err!("{e}"))
     }
 }
 

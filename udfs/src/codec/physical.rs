@@ -10,10 +10,13 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use prost::Message;
 
-use super::messages::{ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage, required};
+use super::messages::{
+    ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage, SketchExecMessage, required,
+};
 use super::{OTHERS, OURS};
 use crate::operators::connected_components::exec::ComponentsExec;
 use crate::operators::dedup::exec::{DedupExec, DedupSpec};
+use crate::operators::minhash_dedup::exec::SketchExec;
 
 /// Our nodes, and everything else through `others`.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
             })
         } else if let Some(node) = node.downcast_ref::<ComponentsExec>() {
             PhysicalKind::Components(ComponentsExecMessage { source: node.source as u64, target: node.target as u64 })
+        } else if let Some(node) = node.downcast_ref::<SketchExec>() {
+            PhysicalKind::Sketch(SketchExecMessage { sketch: Some(node.sketch.into()), column: node.column as u64 })
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf, converter);
@@ -72,7 +77,7 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
         Ok(match required(message.kind, "kind")? {
             PhysicalKind::Dedup(DedupExecMessage { name, rule, id, order_by, sketch }) => {
                 let order_by = order_by.iter().map(|order| (order.index as usize, order.options())).collect();
-                let rule = required(rule, "rule")?.into();
+                let rule = required(rule, "rule")?.try_into()?;
                 let spec = DedupSpec { name, rule, id: id as usize, order_by, sketch: sketch as usize };
                 let schema = spec.output_schema(&input.schema())?;
                 Arc::new(DedupExec::try_new(spec, input, schema)?)
@@ -81,6 +86,10 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
                 let (source, target) = (source as usize, target as usize);
                 let schema = ComponentsExec::output_schema(source, &input.schema())?;
                 Arc::new(ComponentsExec::try_new(source, target, input, schema)?)
+            }
+            PhysicalKind::Sketch(SketchExecMessage { sketch, column }) => {
+                let sketch = required(sketch, "sketch")?.try_into()?;
+                Arc::new(SketchExec::try_new(sketch, column as usize, input)?)
             }
         })
     }

@@ -101,6 +101,12 @@ pub fn operators() -> Vec<OperatorDoc> {
                  warned of. 1000 by default (`limpid.bucket_limit`).",
             )
             .with_argument("seed", "Seed of the permutations; 42 by default (`limpid.seed`).")
+            .with_argument(
+                "preset",
+                "'fineweb', 'bigcode', 'slimpajama' or 'rpv2': normalisation, shingles, permutations, bands and threshold of \
+                 that tool, signatures equal bit for bit; its candidates are verified like any other. Takes the place of \
+                 `recall`, `ngram`, `unit` and `seed`; `threshold` may be given beside it. See `docs/presets.md`.",
+            )
             .build(),
         },
         OperatorDoc {

@@ -17,9 +17,10 @@ use super::args::Args;
 use super::connected_components::exec::ComponentsExec;
 use super::connected_components::node::ComponentsNode;
 use super::connected_components::plan as connected_components;
-use super::dedup::SKETCH;
 use super::dedup::exec::{DedupExec, DedupSpec};
 use super::dedup::node::DedupNode;
+use super::dedup::{Rule, SKETCH, Similar};
+use super::minhash_dedup::exec::SketchExec;
 use super::{exact_dedup::plan as exact_dedup, minhash_dedup::plan as minhash_dedup};
 
 /// Plans `FROM op(relation, name => value, ...)`.
@@ -113,7 +114,11 @@ impl ExtensionPlanner for OperatorExtensionPlanner {
                 order_by: order_by.collect::<Result<_>>()?,
                 sketch: index(below, &Column::new_unqualified(SKETCH))?,
             };
-            return Ok(Some(Arc::new(DedupExec::try_new(spec, Arc::clone(input), schema)?)));
+            let mut input = Arc::clone(input);
+            if let Rule::Similar(Similar { sketch, .. }) = spec.rule {
+                input = Arc::new(SketchExec::try_new(sketch, spec.sketch, input)?);
+            }
+            return Ok(Some(Arc::new(DedupExec::try_new(spec, input, schema)?)));
         }
         if let Some(node) = node.as_any().downcast_ref::<ComponentsNode>() {
             let (source, target) = (index(below, &node.source)?, index(below, &node.target)?);

@@ -21,6 +21,8 @@ pub struct Contents {
     seen: HashMap<u128, u32>,
     keys: Option<RecordSorter<3>>,
     of_row: Vec<u32>,
+    /// (number, number that takes its place).
+    moved: Vec<(u32, u32)>,
     count: u32,
 }
 
@@ -29,7 +31,15 @@ impl Contents {
     pub fn new(around: &Surroundings) -> Self {
         let pool = &around.context.runtime_env().memory_pool;
         let reservation = MemoryConsumer::new("dedup contents").with_can_spill(true).register(pool);
-        Self { around: around.clone(), reservation, seen: HashMap::new(), keys: None, of_row: vec![], count: 0 }
+        Self {
+            around: around.clone(),
+            reservation,
+            seen: HashMap::new(),
+            keys: None,
+            of_row: vec![],
+            moved: vec![],
+            count: 0,
+        }
     }
 
     /// Adds a row without content.
@@ -39,13 +49,19 @@ impl Contents {
 
     /// Adds a row with the hash of its content; true if the content is new and must be kept by the caller, who numbers
     /// them in this order. `same` says whether the content of that number is really equal to the row's.
-    pub fn add(&mut self, mut key: u128, same: impl Fn(u32) -> Result<bool>) -> Result<bool> {
+    pub fn add(&mut self, mut key: u128, same: impl Fn(u32) -> Result<Same>) -> Result<bool> {
         while let Some(&number) = self.seen.get(&key) {
-            if same(number)? {
-                self.of_row.push(number);
-                return Ok(false);
+            match same(number)? {
+                Same::Yes => {
+                    self.of_row.push(number);
+                    return Ok(false);
+                }
+                Same::Replaces => {
+                    self.moved.push((number, self.count));
+                    break;
+                }
+                Same::No => key = key.wrapping_add(1),
             }
-            key = key.wrapping_add(1);
         }
         let number = self.count;
         self.count += 1;
@@ -59,7 +75,10 @@ impl Contents {
             self.keys = Some(keys);
         }
         match &mut self.keys {
-            Some(keys) => keys.push(record(key, number))?,
+            Some(keys) => {
+                self.seen.remove(&key);
+                keys.push(record(key, number))?;
+            }
             None => _ = self.seen.insert(key, number),
         }
         Ok(true)
@@ -70,38 +89,61 @@ impl Contents {
         self.count as usize
     }
 
-    /// The number of every row's content. Contents that were numbered more than once keep their first number; the other
-    /// numbers are then nobody's. `same` says whether two numbers of equal hash are really equal.
-    pub fn finish(mut self, same: impl Fn(u32, u32) -> Result<bool>) -> Result<Vec<u32>> {
+    /// The number of every row's content. Contents that were numbered more than once keep one number; the others are
+    /// then nobody's. `same` says whether the content of a number is really equal to that of an earlier one.
+    pub fn finish(mut self, same: impl Fn(u32, u32) -> Result<Same>) -> Result<Vec<u32>> {
         self.seen = HashMap::new();
         self.reservation.free();
-        let Some(keys) = self.keys.take() else { return Ok(self.of_row) };
-        let mut first: Vec<u32> = (0..self.count).collect();
-        let mut hash = [0; 2];
-        let mut distinct: Vec<u32> = vec![];
-        for found in keys.finish()? {
-            let [high, low, number] = found?;
-            if hash != [high, low] {
-                (hash, distinct) = ([high, low], vec![]);
-            }
-            let number = number as u32;
-            let mut equal = None;
-            for &earlier in &distinct {
-                if same(earlier, number)? {
-                    equal = Some(earlier);
+        let mut place: Vec<u32> = (0..self.count).collect();
+        if let Some(keys) = self.keys.take() {
+            let mut hash = [0; 2];
+            let mut distinct: Vec<u32> = vec![];
+            for found in keys.finish()? {
+                let [high, low, number] = found?;
+                if hash != [high, low] {
+                    (hash, distinct) = ([high, low], vec![]);
+                }
+                let number = number as u32;
+                let mut is_new = true;
+                for earlier in &mut distinct {
+                    match same(*earlier, number)? {
+                        Same::Yes => place[number as usize] = *earlier,
+                        Same::Replaces => {
+                            place[*earlier as usize] = number;
+                            *earlier = number;
+                        }
+                        Same::No => continue,
+                    }
+                    is_new = false;
                     break;
                 }
-            }
-            match equal {
-                Some(earlier) => first[number as usize] = earlier,
-                None => distinct.push(number),
+                if is_new {
+                    distinct.push(number);
+                }
             }
         }
+        for (number, other) in self.moved.drain(..) {
+            place[number as usize] = other;
+        }
         for number in self.of_row.iter_mut().filter(|n| **n != NONE) {
-            *number = first[*number as usize];
+            // Each step goes to a number that was there when the step was noted, so the way ends.
+            while place[*number as usize] != *number {
+                *number = place[*number as usize];
+            }
         }
         Ok(self.of_row)
     }
+}
+
+/// Whether a content is that of an earlier number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Same {
+    /// Another content with the same hash.
+    No,
+    /// The same.
+    Yes,
+    /// The same, and of the earlier one only the hash is known: it gives way.
+    Replaces,
 }
 
 fn record(key: u128, number: u32) -> [u64; 3] {

@@ -17,6 +17,8 @@ pub mod node;
 pub mod ranks;
 pub mod resolution;
 
+use super::minhash_dedup::sketch::Sketch;
+
 /// Name of the column, made by the plan below the operator, that the operator compares rows by.
 pub const SKETCH: &str = "__limpid_sketch";
 
@@ -32,6 +34,8 @@ pub enum Rule {
 /// Parameters of similarity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Similar {
+    /// How texts are sketched; its shingles are what is compared.
+    pub sketch: Sketch,
     /// Bits of the threshold, 0 < t <= 1.
     pub threshold_bits: u64,
     /// Whether removal needs a verified kept row.

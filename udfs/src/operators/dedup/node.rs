@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, Result, internal_err, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr, UserDefinedLogicalNodeCore};
 
-use super::{Rule, SKETCH};
+use super::{Rule, SKETCH, Similar};
 
 /// `exact_dedup` and `minhash_dedup`: keeps every row, adds the decision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -114,7 +114,8 @@ impl fmt::Display for Rule {
         match self {
             Self::Exact => write!(f, "equal text"),
             Self::Similar(s) => {
-                write!(f, "jaccard >= {}, linkage={:?}, bucket_limit={}", s.threshold(), s.linkage, s.bucket_limit)
+                let Similar { sketch, threshold_bits: _, linkage, bucket_limit } = s;
+                write!(f, "jaccard >= {}, {sketch}, linkage={linkage:?}, bucket_limit={bucket_limit}", s.threshold())
             }
         }
     }

@@ -7,7 +7,7 @@ use datafusion::common::Result;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::functions::strings::Strings;
-use crate::operators::dedup::contents::Contents;
+use crate::operators::dedup::contents::{Contents, Same};
 use crate::operators::dedup::matcher::{Matcher, Surroundings};
 use crate::operators::dedup::ranks::Ranks;
 use crate::operators::dedup::resolution::Resolution;
@@ -40,18 +40,18 @@ impl Texts {
         Ok(())
     }
 
-    fn equals(&self, number: u32, text: &[u8]) -> Result<bool> {
+    fn equals(&self, number: u32, text: &[u8]) -> Result<Same> {
         let (offset, length) = self.spans[number as usize];
         if length != text.len() as u64 {
-            return Ok(false);
+            return Ok(Same::No);
         }
         let mut read = self.read.borrow_mut();
         read[0].resize(text.len(), 0);
         self.blobs.read(offset, &mut read[0])?;
-        Ok(read[0] == text)
+        Ok(if read[0] == text { Same::Yes } else { Same::No })
     }
 
-    fn same(&self, a: u32, b: u32) -> Result<bool> {
+    fn same(&self, a: u32, b: u32) -> Result<Same> {
         let (offset, length) = self.spans[a as usize];
         let mut text = std::mem::take(&mut self.read.borrow_mut()[1]);
         text.resize(length as usize, 0);

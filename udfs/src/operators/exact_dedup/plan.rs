@@ -22,15 +22,15 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
     let id = args.column("id", Some("id"))?;
     let order_by = args.order_by()?;
     let input = args.input().clone();
-    with_sketch(NAME, input, text.clone(), text, Rule::Exact, id, order_by)
+    with_sketch(NAME, input, text, Rule::Exact, id, order_by)
 }
 
-/// `input` with `sketch` of the column `text` beside its columns, under the node that decides.
+/// `input` under the node that decides. The text stands beside its columns once more, as what rows are compared by: the
+/// user's column is then read on only where the output has it.
 pub(crate) fn with_sketch(
     name: &str,
     input: LogicalPlan,
     text: Expr,
-    sketch: Expr,
     rule: Rule,
     id: datafusion::common::Column,
     order_by: Vec<datafusion::logical_expr::SortExpr>,
@@ -40,7 +40,7 @@ pub(crate) fn with_sketch(
         other => return plan_err!("{name}: `text => {text}` must be a text column, not {other}; CAST it"),
     }
     let columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
-    let below = LogicalPlanBuilder::from(input).project(columns.into_iter().chain([sketch.alias(SKETCH)]))?.build()?;
+    let below = LogicalPlanBuilder::from(input).project(columns.into_iter().chain([text.alias(SKETCH)]))?.build()?;
     let node = DedupNode::try_new(name, below, rule, id, order_by)?;
     Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
 }

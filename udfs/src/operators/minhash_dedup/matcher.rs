@@ -5,18 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::UInt64Type;
-use datafusion::common::{Result, exec_err, internal_datafusion_err};
+use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err};
 use datafusion::physical_plan::metrics::MetricBuilder;
 
 use super::buckets::{Buckets, Components};
 use super::component::{Counts, Decision};
 use super::sets::{Comparer, Sets};
 use crate::operators::dedup::Similar;
-use crate::operators::dedup::contents::Contents;
+use crate::operators::dedup::contents::{Contents, Same};
 use crate::operators::dedup::matcher::{Matcher, Surroundings};
 use crate::operators::dedup::ranks::Ranks;
 use crate::operators::dedup::resolution::{NONE, Resolution};
 use crate::storage::blobs::BlobWriter;
+
+/// The size of the shingle set of a content of which only the hash came so far.
+const UNKNOWN: u32 = u32::MAX;
 
 /// Finds rows of similar text. Memory O(rows) for a few numbers a row; cells, sets and buckets spill.
 pub struct SimilarMatcher {
@@ -48,21 +51,40 @@ impl SimilarMatcher {
         }
     }
 
-    fn keep(&mut self, set: &[u64], cells: &[u64]) -> Result<()> {
-        self.bytes.clear();
-        self.bytes.extend(set.iter().flat_map(|v| v.to_le_bytes()));
-        let Ok(size) = u32::try_from(set.len()) else {
-            return exec_err!(
-                "minhash_dedup: a text has {} distinct shingles; at most {} are allowed",
-                set.len(),
-                u32::MAX
-            );
-        };
-        self.spans.push((self.sets.append(&self.bytes)?, size));
-        self.bytes.clear();
-        self.bytes.extend(cells.iter().flat_map(|v| v.to_le_bytes()));
+    fn keep(&mut self, set: Option<&[u64]>, cells: &[u64]) -> Result<()> {
+        let mut span = (0, UNKNOWN);
+        if let Some(set) = set {
+            let Some(size) = u32::try_from(set.len()).ok().filter(|size| *size != UNKNOWN) else {
+                return exec_err!(
+                    "minhash_dedup: a text has {} distinct shingles, more than a text may have",
+                    set.len()
+                );
+            };
+            to_bytes(set, &mut self.bytes);
+            span = (self.sets.append(&self.bytes)?, size);
+        }
+        self.spans.push(span);
+        to_bytes(cells, &mut self.bytes);
         self.cells.append(&self.bytes)?;
         Ok(())
+    }
+}
+
+fn to_bytes(values: &[u64], bytes: &mut Vec<u8>) {
+    bytes.resize(values.len() * 8, 0);
+    for (to, value) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(values) {
+        *to = value.to_le_bytes();
+    }
+}
+
+/// Whether two contents of equal hash are the same: hashes of 128 bits over all words, and the sizes of the sets.
+fn same(earlier: u32, size: u32) -> Same {
+    match (earlier, size) {
+        (UNKNOWN, UNKNOWN) => Same::Yes,
+        (UNKNOWN, _) => Same::Replaces,
+        (_, UNKNOWN) => Same::Yes,
+        (a, b) if a == b => Same::Yes,
+        _ => Same::No,
     }
 }
 
@@ -85,11 +107,10 @@ impl Matcher for SimilarMatcher {
             let key = content.value(row).first_chunk::<16>().copied().map(u128::from_le_bytes);
             let key = key.ok_or_else(|| internal_datafusion_err!("a content hash has 16 bytes"))?;
             let offsets = sets.value_offsets();
-            let set = &all_sets[offsets[row] as usize..offsets[row + 1] as usize];
+            let set = sets.is_valid(row).then(|| &all_sets[offsets[row] as usize..offsets[row + 1] as usize]);
+            let size = set.map_or(UNKNOWN, |set| set.len() as u32);
             let spans = &self.spans;
-            // Equal hashes of 128 bits over all words: the sizes of the sets are compared as well.
-            let same = |number: u32| Ok(spans[number as usize].1 as usize == set.len());
-            if self.contents.add(key, same)? {
+            if self.contents.add(key, |number| Ok(same(spans[number as usize].1, size)))? {
                 let first = cells.value_offset(row) as usize;
                 self.keep(set, &all_cells[first..first + self.bands])?;
             }
@@ -100,7 +121,7 @@ impl Matcher for SimilarMatcher {
     fn resolve(self: Box<Self>, ranks: &Ranks) -> Result<Resolution> {
         let count = self.contents.count();
         let spans = self.spans;
-        let of_row = self.contents.finish(|a, b| Ok(spans[a as usize].1 == spans[b as usize].1))?;
+        let of_row = self.contents.finish(|a, b| Ok(same(spans[a as usize].1, spans[b as usize].1)))?;
         let (mut resolution, moved) = Resolution::by_survivor_order(of_row, count, ranks);
 
         let cells = self.cells.finish()?;
@@ -109,8 +130,10 @@ impl Matcher for SimilarMatcher {
         let mut survivors = vec![(0, 0); resolution.contents.len()];
         for (number, &content) in moved.iter().enumerate().filter(|(_, content)| **content != NONE) {
             survivors[content as usize] = spans[number];
-            if spans[number].1 == 0 {
-                continue;
+            match spans[number].1 {
+                0 => continue,
+                UNKNOWN => return internal_err!("a copy came without the text it is a copy of"),
+                _ => {}
             }
             cells.read((number * row.len()) as u64, &mut row)?;
             for cell in row.as_chunks::<8>().0 {

@@ -5,7 +5,9 @@
 
 pub mod buckets;
 pub mod component;
+pub mod exec;
 pub mod matcher;
 pub mod plan;
+pub mod seen;
 pub mod sets;
 pub mod sketch;
