@@ -22,14 +22,14 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
     let id = args.column("id", Some("id"))?;
     let order_by = args.order_by()?;
     let input = args.input().clone();
-    with_sketch(NAME, input, text.clone(), text, Rule::Exact, id, order_by)
+    with_sketch(NAME, input, &text, text.clone(), Rule::Exact, id, order_by)
 }
 
 /// `input` with `sketch` of the column `text` beside its columns, under the node that decides.
 pub(crate) fn with_sketch(
     name: &str,
     input: LogicalPlan,
-    text: Expr,
+    text: &Expr,
     sketch: Expr,
     rule: Rule,
     id: datafusion::common::Column,

@@ -47,5 +47,5 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
         ScalarUDF::new_from_impl(MinhashSketch::default()).call([text.clone()].into_iter().chain(literals).collect());
     let rule = Rule::Similar(Similar { threshold_bits: threshold.to_bits(), linkage, bucket_limit });
     let input = args.input().clone();
-    with_sketch(NAME, input, text, sketch, rule, id, order_by)
+    with_sketch(NAME, input, &text, sketch, rule, id, order_by)
 }
