@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process;
 
 use super::error::{JobError, Result};
@@ -32,7 +32,7 @@ impl Lock {
     }
 }
 
-fn held(job: &str, path: &PathBuf, file: &mut File) -> JobError {
+fn held(job: &str, path: &Path, file: &mut File) -> JobError {
     let mut holder = String::new();
     let read = file.rewind().and_then(|()| file.read_to_string(&mut holder));
     let holder = match (read, holder.trim()) {

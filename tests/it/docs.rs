@@ -54,14 +54,14 @@ async fn docs_examples_are_true() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-async fn run(ctx: &SessionContext, sql: &str) -> Result<String> {
+pub(super) async fn run(ctx: &SessionContext, sql: &str) -> Result<String> {
     let frame = statement::sql(ctx, sql).await?;
     let schema = std::sync::Arc::clone(frame.schema().inner());
     Ok(pretty_format_batches_with_schema(schema, &frame.collect().await?)?.to_string())
 }
 
 /// The statements of an example, each with the result below it; none where it does not start with one.
-fn statements(example: &str) -> Vec<(String, String)> {
+pub(super) fn statements(example: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = vec![];
     let mut open = false;
     for line in example.lines().filter(|line| !line.starts_with("```")) {

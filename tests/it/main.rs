@@ -1,7 +1,11 @@
 //! Integration tests, one binary so that the engine is linked once.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod cli;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod docs;
 mod jobs;
 mod operators;
+mod properties;
 mod slt;

@@ -12,32 +12,32 @@ use limpid_udfs::kernels::presets::{Preset, PresetSketcher, band_hashes};
 
 /// A text with its key and quality.
 #[derive(Clone)]
-struct Doc {
-    id: i64,
-    quality: i64,
-    text: Option<String>,
+pub(super) struct Doc {
+    pub(super) id: i64,
+    pub(super) quality: i64,
+    pub(super) text: Option<String>,
 }
 
 /// What is known of a row after deduplication.
 #[derive(Debug, Clone, PartialEq)]
-struct Row {
-    keep: bool,
-    duplicate_of: Option<i64>,
-    similarity: Option<f64>,
-    cluster: i64,
+pub(super) struct Row {
+    pub(super) keep: bool,
+    pub(super) duplicate_of: Option<i64>,
+    pub(super) similarity: Option<f64>,
+    pub(super) cluster: i64,
 }
 
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
 }
 
 /// Documents with copies, near copies, chains of near copies, short, empty and missing texts.
-fn corpus(seed: u64, count: usize) -> Vec<Doc> {
+pub(super) fn corpus(seed: u64, count: usize) -> Vec<Doc> {
     let mut random = Random(seed);
     let mut texts: Vec<Option<String>> = vec![None, Some(String::new()), Some("?!".into()), Some("?!".into())];
     while texts.len() < count {
@@ -110,7 +110,7 @@ fn twin(docs: &[Doc], by_quality: bool, threshold: f64, similarity: impl Fn(&str
     rows
 }
 
-fn batch(docs: &[Doc]) -> RecordBatch {
+pub(super) fn batch(docs: &[Doc]) -> RecordBatch {
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("id", Arc::new(docs.iter().map(|d| Some(d.id)).collect::<Int64Array>())),
         ("quality", Arc::new(docs.iter().map(|d| Some(d.quality)).collect::<Int64Array>())),
@@ -120,7 +120,7 @@ fn batch(docs: &[Doc]) -> RecordBatch {
 }
 
 /// Writes the documents as `files` Parquet files.
-fn write(docs: &[Doc], files: usize, dir: &Path) {
+pub(super) fn write(docs: &[Doc], files: usize, dir: &Path) {
     std::fs::create_dir_all(dir).unwrap();
     for (number, docs) in docs.chunks(docs.len().div_ceil(files)).enumerate() {
         let batch = batch(docs);
@@ -131,7 +131,7 @@ fn write(docs: &[Doc], files: usize, dir: &Path) {
     }
 }
 
-async fn run(ctx: &SessionContext, call: &str) -> BTreeMap<i64, Row> {
+pub(super) async fn run(ctx: &SessionContext, call: &str) -> BTreeMap<i64, Row> {
     let sql = format!("SELECT id, keep, duplicate_of, similarity, cluster_id FROM {call}");
     let batches = statement::sql(ctx, &sql).await.unwrap().collect().await.unwrap();
     let mut rows = BTreeMap::new();

@@ -121,7 +121,7 @@ impl Staging {
         crash_point("manifest");
         self.take_name().map_err(|e| failed(&e))?;
         crash_point("named");
-        let parent = self.target.parent().unwrap_or(Path::new("."));
+        let parent = self.target.parent().unwrap_or_else(|| Path::new("."));
         sync_folder(parent).map_err(|e| failed(&e))
         // The older folder, now under the staging or the aside name, goes with `self`.
     }

@@ -18,7 +18,7 @@ fn table(rows: usize) -> RecordBatch {
     // Of many lengths, and hard to compress.
     let noise =
         |i: usize| (0..i * 31 % 20).map(move |k| format!("{:x} ", (i * 20 + k).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-    let text = |i: usize| (i % 7 != 0).then(|| format!("row {i} {}", noise(i).collect::<String>()));
+    let text = |i: usize| (!i.is_multiple_of(7)).then(|| format!("row {i} {}", noise(i).collect::<String>()));
     let texts: StringArray = (0..rows).map(text).collect();
     let views: StringViewArray = (0..rows).map(|i| Some(format!("a longer view of row {i}"))).collect();
     let lists = ListArray::from_iter_primitive::<Int32Type, _, _>(

@@ -179,7 +179,7 @@ impl Found {
             };
             let kind = entry.file_type();
             let name = entry.file_name().to_str();
-            if name.is_none_or(|name| hidden(name)) {
+            if name.is_none_or(&hidden) {
                 self.dropped += usize::from(name.is_none());
                 if kind.is_dir() {
                     entries.skip_current_dir();
@@ -222,7 +222,7 @@ impl Found {
     }
 
     fn walk_error(&mut self, error: &walkdir::Error) -> Result<()> {
-        let path = error.path().unwrap_or(Path::new("?")).display();
+        let path = error.path().unwrap_or_else(|| Path::new("?")).display();
         if let Some(ancestor) = error.loop_ancestor() {
             log::debug!("{path} links back to {}", ancestor.display());
             return Ok(());

@@ -152,7 +152,7 @@ impl Printer {
             let mut failed = None;
             while let Some(batch) = stream.next().await {
                 let batch = batch?;
-                let show = limit.map_or(batch.num_rows(), |limit| batch.num_rows().min(limit - written.shown));
+                let show = batch.num_rows().min(limit.map_or(usize::MAX, |limit| limit - written.shown));
                 written.rows += batch.num_rows();
                 written.shown += show;
                 if show > 0

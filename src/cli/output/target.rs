@@ -38,7 +38,7 @@ impl Target {
                 return Err(Failure::error(format!("cannot write {}: it is a folder", path.display())));
             }
             Some(path) => {
-                let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
                 let file = temporary(folder).map_err(|e| cannot_write(path, &e))?;
                 Sink::File(BufWriter::with_capacity(BUFFER, file), path.to_owned())
             }

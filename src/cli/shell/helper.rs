@@ -207,8 +207,9 @@ impl Completer for SqlHelper {
     }
 }
 
-fn pair(name: impl ToString) -> Pair {
-    Pair { display: name.to_string(), replacement: name.to_string() }
+fn pair(name: impl Into<String>) -> Pair {
+    let name = name.into();
+    Pair { display: name.clone(), replacement: name }
 }
 
 impl Highlighter for SqlHelper {

@@ -11,9 +11,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, Extension, LogicalPlan, Scala
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use prost::Message;
 
-use super::messages::{
-    ColumnMessage, ComponentsNodeMessage, DedupNodeMessage, LogicalKind, LogicalMessage, OrderMessage, required,
-};
+use super::messages::{ComponentsNodeMessage, DedupNodeMessage, LogicalKind, LogicalMessage, OrderMessage, required};
 use super::{OTHERS, OURS};
 use crate::operators::connected_components::node::ComponentsNode;
 use crate::operators::dedup::node::DedupNode;
@@ -28,7 +26,7 @@ pub struct OperatorLogicalCodec {
 impl LogicalExtensionCodec for OperatorLogicalCodec {
     fn try_encode(&self, node: &Extension, buf: &mut Vec<u8>) -> Result<()> {
         let kind = if let Some(node) = node.node.as_any().downcast_ref::<DedupNode>() {
-            let (name, rule, id, order_by) = (&node.name, node.rule, &node.id, &node.order_by);
+            let DedupNode { name, rule, id, order_by, input: _, schema: _ } = node;
             let order_by = order_by.iter().map(|sort| match &sort.expr {
                 Expr::Column(column) => Ok(OrderMessage {
                     column: Some(column.into()),
@@ -40,15 +38,13 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
             });
             LogicalKind::Dedup(DedupNodeMessage {
                 name: name.clone(),
-                rule: Some(rule.into()),
+                rule: Some((*rule).into()),
                 id: Some(id.into()),
                 order_by: order_by.collect::<Result<_>>()?,
             })
         } else if let Some(node) = node.node.as_any().downcast_ref::<ComponentsNode>() {
-            LogicalKind::Components(ComponentsNodeMessage {
-                source: Some(ColumnMessage::from(&node.source)),
-                target: Some(ColumnMessage::from(&node.target)),
-            })
+            let ComponentsNode { source, target, input: _, schema: _ } = node;
+            LogicalKind::Components(ComponentsNodeMessage { source: Some(source.into()), target: Some(target.into()) })
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf);
@@ -67,11 +63,10 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
         let [input] = inputs else { return internal_err!("an operator takes one input, not {}", inputs.len()) };
         Ok(match required(message.kind, "kind")? {
             LogicalKind::Dedup(DedupNodeMessage { name, rule, id, order_by }) => {
-                let order_by = order_by.into_iter().map(|order| {
-                    let options = order.options();
-                    let column = Expr::Column(required(order.column, "column")?.into());
-                    Ok(column.sort(!options.descending, options.nulls_first))
-                });
+                let order_by =
+                    order_by.into_iter().map(|OrderMessage { column, index: _, descending, nulls_first }| {
+                        Ok(Expr::Column(required(column, "column")?.into()).sort(!descending, nulls_first))
+                    });
                 let order_by = order_by.collect::<Result<_>>()?;
                 let (rule, id) = (required(rule, "rule")?.try_into()?, required(id, "id")?.into());
                 Extension { node: Arc::new(DedupNode::try_new(&name, input.clone(), rule, id, order_by)?) }

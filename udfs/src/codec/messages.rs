@@ -1,6 +1,5 @@
 //! The messages, in protobuf.
 
-use arrow::compute::SortOptions;
 use datafusion::common::{Column, DataFusionError, Result, TableReference, internal_datafusion_err, internal_err};
 
 use crate::kernels::presets::UnknownPreset;
@@ -136,8 +135,9 @@ pub struct SketchExecMessage {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ColumnMessage {
-    #[prost(string, optional, tag = "1")]
-    pub relation: Option<String>,
+    /// Catalog, schema and table, or the last ones of these; nothing where the column is not qualified.
+    #[prost(string, repeated, tag = "1")]
+    pub relation: Vec<String>,
     #[prost(string, tag = "2")]
     pub name: String,
 }
@@ -211,20 +211,20 @@ impl TryFrom<SketchMessage> for Sketch {
 impl From<&Column> for ColumnMessage {
     fn from(column: &Column) -> Self {
         let Column { relation, name, spans: _ } = column;
-        Self { relation: relation.as_ref().map(TableReference::to_quoted_string), name: name.clone() }
+        Self { relation: relation.as_ref().map(TableReference::to_vec).unwrap_or_default(), name: name.clone() }
     }
 }
 
 impl From<ColumnMessage> for Column {
     fn from(ColumnMessage { relation, name }: ColumnMessage) -> Self {
-        Self::new(relation.map(|r| TableReference::parse_str(&r)), name)
-    }
-}
-
-impl OrderMessage {
-    /// The options of the order.
-    pub fn options(&self) -> SortOptions {
-        SortOptions { descending: self.descending, nulls_first: self.nulls_first }
+        let mut parts = relation.into_iter().rev();
+        let relation = match (parts.next(), parts.next(), parts.next()) {
+            (None, _, _) => None,
+            (Some(table), None, _) => Some(TableReference::bare(table)),
+            (Some(table), Some(schema), None) => Some(TableReference::partial(schema, table)),
+            (Some(table), Some(schema), Some(catalog)) => Some(TableReference::full(catalog, schema, table)),
+        };
+        Self::new(relation, name)
     }
 }
 

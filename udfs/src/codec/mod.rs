@@ -6,6 +6,8 @@
 mod logical;
 mod messages;
 mod physical;
+#[cfg(test)]
+mod tests;
 
 pub use logical::OperatorLogicalCodec;
 pub use physical::OperatorPhysicalCodec;

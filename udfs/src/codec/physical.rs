@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
@@ -33,7 +34,8 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
         let kind = if let Some(node) = node.downcast_ref::<DedupExec>() {
-            let DedupSpec { name, rule, id, order_by, sketch } = &node.spec;
+            let DedupExec { spec, input: _, cache: _, metrics: _ } = node;
+            let DedupSpec { name, rule, id, order_by, sketch } = spec;
             let order_by = order_by.iter().map(|(column, options)| OrderMessage {
                 column: None,
                 index: *column as u64,
@@ -48,9 +50,11 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
                 sketch: *sketch as u64,
             })
         } else if let Some(node) = node.downcast_ref::<ComponentsExec>() {
-            PhysicalKind::Components(ComponentsExecMessage { source: node.source as u64, target: node.target as u64 })
+            let ComponentsExec { source, target, input: _, cache: _, metrics: _ } = node;
+            PhysicalKind::Components(ComponentsExecMessage { source: *source as u64, target: *target as u64 })
         } else if let Some(node) = node.downcast_ref::<SketchExec>() {
-            PhysicalKind::Sketch(SketchExecMessage { sketch: Some(node.sketch.into()), column: node.column as u64 })
+            let SketchExec { sketch, column, input: _, cache: _, metrics: _, shared: _ } = node;
+            PhysicalKind::Sketch(SketchExecMessage { sketch: Some((*sketch).into()), column: *column as u64 })
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf, converter);
@@ -76,7 +80,11 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
         let input = Arc::clone(input);
         Ok(match required(message.kind, "kind")? {
             PhysicalKind::Dedup(DedupExecMessage { name, rule, id, order_by, sketch }) => {
-                let order_by = order_by.iter().map(|order| (order.index as usize, order.options())).collect();
+                let order_by =
+                    order_by.into_iter().map(|OrderMessage { column: _, index, descending, nulls_first }| {
+                        (index as usize, SortOptions { descending, nulls_first })
+                    });
+                let order_by = order_by.collect();
                 let rule = required(rule, "rule")?.try_into()?;
                 let spec = DedupSpec { name, rule, id: id as usize, order_by, sketch: sketch as usize };
                 let schema = spec.output_schema(&input.schema())?;

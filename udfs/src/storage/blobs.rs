@@ -20,8 +20,11 @@ pub struct BlobWriter {
     label: &'static str,
     buffer: Vec<u8>,
     flushed: u64,
-    file: Option<(Arc<dyn SpillFile>, Box<dyn SpillWriter>, File)>,
+    file: Option<Open>,
 }
+
+/// A spill file, its writing end and its reading end.
+type Open = (Arc<dyn SpillFile>, Box<dyn SpillWriter>, File);
 
 impl BlobWriter {
     /// An empty store; `label` says in errors what was being kept.

@@ -87,7 +87,7 @@ fn bands(literals: &Literals<'_>) -> Result<usize> {
 }
 
 fn check(length: usize, bands: usize) -> Result<()> {
-    if length == 0 || length % bands != 0 {
+    if length == 0 || !length.is_multiple_of(bands) {
         return plan_err!("{NAME}: bands must divide the {length} values of the signature, and {bands} does not");
     }
     Ok(())

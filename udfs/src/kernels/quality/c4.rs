@@ -57,7 +57,7 @@ impl C4Quality {
 
     /// The first rule broken.
     pub fn failed(&self) -> Option<&'static str> {
-        self.refused.or((self.sentence_count < MIN_SENTENCES).then_some("too_few_sentences"))
+        self.refused.or_else(|| (self.sentence_count < MIN_SENTENCES).then_some("too_few_sentences"))
     }
 
     /// Measures `text` and hands on every line that stays, without citation marks.

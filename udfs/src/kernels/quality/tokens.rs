@@ -195,7 +195,7 @@ fn ends_before_stop(head: &str) -> bool {
 
 /// Bytes of the clitic that ends `s`, 0 if none does.
 fn clitic(s: &str) -> usize {
-    let quote = |tail: &str| s.strip_suffix(tail).and_then(|head| head.strip_suffix('\'').or(head.strip_suffix('’')));
+    let quote = |tail: &str| s.strip_suffix(tail).and_then(|head| head.strip_suffix(['\'', '’']));
     for tail in ["s", "S"] {
         if let Some(head) = quote(tail) {
             return s.len() - head.len();

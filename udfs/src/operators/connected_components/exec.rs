@@ -35,9 +35,9 @@ pub struct ComponentsExec {
     pub source: usize,
     /// Column of the other end.
     pub target: usize,
-    input: Arc<dyn ExecutionPlan>,
-    cache: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
+    pub(crate) input: Arc<dyn ExecutionPlan>,
+    pub(crate) cache: Arc<PlanProperties>,
+    pub(crate) metrics: ExecutionPlanMetricsSet,
 }
 
 impl ComponentsExec {

@@ -20,7 +20,7 @@ pub struct ComponentsNode {
     pub source: Column,
     /// The other end.
     pub target: Column,
-    schema: DFSchemaRef,
+    pub(crate) schema: DFSchemaRef,
 }
 
 impl ComponentsNode {

@@ -33,9 +33,9 @@ use crate::storage::batches::BatchStore;
 pub struct DedupExec {
     /// Everything that defines the result; what a codec carries.
     pub spec: DedupSpec,
-    input: Arc<dyn ExecutionPlan>,
-    cache: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
+    pub(crate) input: Arc<dyn ExecutionPlan>,
+    pub(crate) cache: Arc<PlanProperties>,
+    pub(crate) metrics: ExecutionPlanMetricsSet,
 }
 
 /// The arguments of [`DedupExec`].

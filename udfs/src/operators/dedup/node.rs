@@ -23,7 +23,7 @@ pub struct DedupNode {
     pub id: Column,
     /// Who comes first survives; the id decides ties.
     pub order_by: Vec<SortExpr>,
-    schema: DFSchemaRef,
+    pub(crate) schema: DFSchemaRef,
 }
 
 /// The added columns, for the field `id`.

@@ -118,7 +118,7 @@ impl Columns {
     pub fn append(&self, passed: &RecordBatch, id: usize, first: u32, schema: &SchemaRef) -> Result<RecordBatch> {
         let outcomes: Vec<Outcome> = (first..first + passed.num_rows() as u32).map(|row| self.outcome(row)).collect();
         let at = |row: u32| self.named.partition_point(|&named| named < row);
-        let ids = self.ids.as_ref().unwrap_or(passed.column(id));
+        let ids = self.ids.as_ref().unwrap_or_else(|| passed.column(id));
         let duplicates: UInt32Array = outcomes.iter().map(|o| o.duplicate.map(|(kept, _)| at(kept) as u32)).collect();
         let clusters: Vec<(usize, usize)> = outcomes
             .iter()

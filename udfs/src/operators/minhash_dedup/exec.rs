@@ -32,14 +32,14 @@ pub struct SketchExec {
     pub sketch: Sketch,
     /// The text column.
     pub column: usize,
-    input: Arc<dyn ExecutionPlan>,
-    cache: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
-    shared: Mutex<Option<Shared>>,
+    pub(crate) input: Arc<dyn ExecutionPlan>,
+    pub(crate) cache: Arc<PlanProperties>,
+    pub(crate) metrics: ExecutionPlanMetricsSet,
+    pub(crate) shared: Mutex<Option<Shared>>,
 }
 
 /// What the partitions of one execution share.
-struct Shared {
+pub(crate) struct Shared {
     context: Weak<TaskContext>,
     started: HashSet<usize>,
     seen: Weak<Seen>,

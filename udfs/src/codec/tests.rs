@@ -1,0 +1,159 @@
+//! Every operator comes back from the way as it was sent.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, TableReference};
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, displayable};
+use datafusion::prelude::SessionContext;
+use datafusion_proto::bytes::{
+    logical_plan_from_bytes_with_extension_codec, logical_plan_to_bytes_with_extension_codec,
+    physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec,
+};
+use datafusion_proto::logical_plan::{DefaultLogicalExtensionCodec, LogicalExtensionCodec};
+use datafusion_proto::physical_plan::{
+    DefaultPhysicalExtensionCodec, DefaultPhysicalProtoConverter, PhysicalExtensionCodec,
+};
+use proptest::prelude::{any, proptest};
+
+use super::messages::ColumnMessage;
+use super::{OURS, OperatorLogicalCodec, OperatorPhysicalCodec};
+use crate::operators::planner::{OperatorQueryPlanner, register};
+
+const INPUT: &str = "(SELECT column1 AS id, column2 AS quality, column3 AS text, column4 AS \"odd.\"\"Name\" \
+                     FROM (VALUES (1, 2, 'a b c', 3), (2, 1, 'a b d', 4)))";
+
+/// Calls that between them set every argument of every operator.
+fn calls(operator: &str) -> Vec<String> {
+    let arguments: &[&str] = match operator {
+        "exact_dedup" => &[
+            "text => text, id => id",
+            "id => \"odd.\"\"Name\", order_by => 'quality DESC, text, \"odd.\"\"Name\" ASC NULLS FIRST'",
+        ],
+        "minhash_dedup" => &[
+            "text => text",
+            "order_by => 'quality DESC NULLS LAST', threshold => 0.83, recall => 0.9, ngram => 3, unit => 'char', \
+             linkage => 'transitive', bucket_limit => 7, seed => 9",
+            "preset => 'rpv2', threshold => 0.6",
+        ],
+        "connected_components" => &["source => id, target => quality", "source => quality, target => \"odd.\"\"Name\""],
+        other => panic!("write calls of {other} here: its nodes must survive the way"),
+    };
+    arguments.iter().map(|arguments| format!("SELECT * FROM {operator}({INPUT}, {arguments})")).collect()
+}
+
+fn context() -> SessionContext {
+    let mut state =
+        SessionStateBuilder::new().with_default_features().with_query_planner(Arc::new(OperatorQueryPlanner)).build();
+    register(&mut state).unwrap();
+    SessionContext::new_with_state(state)
+}
+
+fn logical() -> OperatorLogicalCodec {
+    OperatorLogicalCodec { others: Arc::new(DefaultLogicalExtensionCodec {}) }
+}
+
+fn physical() -> OperatorPhysicalCodec {
+    OperatorPhysicalCodec { others: Arc::new(DefaultPhysicalExtensionCodec {}) }
+}
+
+/// Every call, as the analyzer and as the optimizer leave it.
+async fn plans(ctx: &SessionContext) -> Vec<LogicalPlan> {
+    let mut plans = vec![];
+    for operator in crate::register::operators() {
+        for call in calls(operator.name) {
+            let plan = ctx.state().create_logical_plan(&call).await.unwrap();
+            plans.push(ctx.state().optimize(&plan).unwrap());
+            plans.push(plan);
+        }
+    }
+    plans
+}
+
+#[tokio::test]
+async fn logical_nodes_survive_the_way() {
+    let (ctx, codec) = (context(), logical());
+    let mut ours = 0;
+    for plan in plans(&ctx).await {
+        let bytes = logical_plan_to_bytes_with_extension_codec(&plan, &codec).unwrap();
+        let back = logical_plan_from_bytes_with_extension_codec(&bytes, &ctx.task_ctx(), &codec).unwrap();
+        assert_eq!(back.display_indent_schema().to_string(), plan.display_indent_schema().to_string());
+        plan.apply(|plan| {
+            if let LogicalPlan::Extension(node) = plan {
+                let mut bytes = vec![];
+                codec.try_encode(node, &mut bytes).unwrap();
+                assert_eq!(bytes[0], OURS, "{node:?} is not a node of ours");
+                let inputs: Vec<LogicalPlan> = node.node.inputs().into_iter().cloned().collect();
+                assert_eq!(&codec.try_decode(&bytes, &inputs, &ctx.task_ctx()).unwrap(), node);
+                ours += 1;
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .unwrap();
+    }
+    assert!(ours >= 2 * 2 * crate::register::operators().len(), "{ours} nodes only");
+}
+
+#[tokio::test]
+async fn physical_nodes_survive_the_way() {
+    let (ctx, codec) = (context(), physical());
+    let mut ours = 0;
+    for plan in plans(&ctx).await {
+        let plan = ctx.state().query_planner().create_physical_plan(&plan, &ctx.state()).await.unwrap();
+        let shown = displayable(plan.as_ref()).indent(true).to_string();
+        let bytes = physical_plan_to_bytes_with_extension_codec(Arc::clone(&plan), &codec).unwrap();
+        let back = physical_plan_from_bytes_with_extension_codec(&bytes, &ctx.task_ctx(), &codec).unwrap();
+        assert_eq!(displayable(back.as_ref()).indent(true).to_string(), shown);
+        assert_eq!(back.schema(), plan.schema(), "{shown}");
+        ours += compare(&plan, &codec, &ctx);
+    }
+    assert!(ours >= 2 * 2 * crate::register::operators().len(), "{ours} nodes only");
+}
+
+/// Sends the nodes of ours one by one; a node's `Debug` shows every field of its own.
+fn compare(plan: &Arc<dyn ExecutionPlan>, codec: &OperatorPhysicalCodec, ctx: &SessionContext) -> usize {
+    let inputs: Vec<_> = plan.children().into_iter().map(Arc::clone).collect();
+    let below: usize = inputs.iter().map(|input| compare(input, codec, ctx)).sum();
+    let converter = DefaultPhysicalProtoConverter {};
+    let mut bytes = vec![];
+    if codec.try_encode(Arc::clone(plan), &mut bytes, &converter).is_err() || bytes[0] != OURS {
+        return below;
+    }
+    let back = codec.try_decode(&bytes, &inputs, &ctx.task_ctx(), &converter).unwrap();
+    assert_eq!(format!("{back:?}"), format!("{plan:?}"));
+    assert_eq!(back.schema(), plan.schema());
+    below + 1
+}
+
+#[test]
+fn columns_of_any_name_survive_the_way() {
+    let odd = ["a", "A", "a.b", "a\"b", "", " ", "\u{e9}t\u{e9}", "lake/**/*.parquet"];
+    for name in odd {
+        for relation in odd.into_iter().filter(|relation| !relation.is_empty()) {
+            let relations = [
+                None,
+                Some(TableReference::bare(relation)),
+                Some(TableReference::partial("Sch.ema", relation)),
+                Some(TableReference::full("c\"at", "s", relation)),
+            ];
+            for relation in relations {
+                let column = Column::new(relation, name);
+                assert_eq!(Column::from(ColumnMessage::from(&column)), column);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_message_is_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let ctx = SessionContext::new().task_ctx();
+        for first in [None, Some(OURS), Some(super::OTHERS)] {
+            let message: Vec<u8> = first.into_iter().chain(bytes.iter().copied()).collect();
+            assert!(logical().try_decode(&message, &[], &ctx).is_err());
+            assert!(physical().try_decode(&message, &[], &ctx, &DefaultPhysicalProtoConverter {}).is_err());
+        }
+    }
+}
