@@ -23,6 +23,11 @@ pub fn plain(error: &DataFusionError) -> Message {
     }
 }
 
+/// Whether a message says that a disk is full. Some layers pass the system's error on as text only.
+pub fn is_full(text: &str) -> bool {
+    text.contains("No space left on device") || text.contains("not enough space on the disk")
+}
+
 fn is_unreadable(error: &DataFusionError) -> bool {
     use ArrowError as A;
     match error.find_root() {

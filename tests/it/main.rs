@@ -2,6 +2,7 @@
 
 mod cli;
 mod docs;
+mod hard_inputs;
 mod jobs;
 mod operators;
 mod slt;

@@ -64,9 +64,15 @@ impl Target {
         }
     }
 
+    /// Notes a reader that has gone; names the file in any other error.
     fn watch<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
         self.closed |= result.as_ref().is_err_and(|e| e.kind() == ErrorKind::BrokenPipe);
-        result
+        match &self.sink {
+            Sink::File(_, path) => {
+                result.map_err(|e| io::Error::new(e.kind(), format!("cannot write {}: {e}", path.display())))
+            }
+            Sink::Open(_) => result,
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! The built program: formats, exit codes, messages, signals.
 
+mod copy;
+mod shell;
+mod sources;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -214,6 +218,12 @@ fn errors_say_what_and_where() {
     assert_eq!(bad(at, &["sql", "-c", "SELECT * FROM nowhere"]), "error: table 'nowhere' not found\n");
     assert!(bad(at, &["sql", "-c", "SELECT 'open"]).starts_with("error: unterminated string literal\n"));
     assert!(bad(at, &["sql", "-c", "SELECT nofunc(1)"]).contains("nofunc"));
+    let error = bad(at, &["sql", "-c", "SELECT * FROM minhash_dedupe((SELECT 1 AS id, 'a' AS text), text => text)"]);
+    let expected = "error: there is no relation operator or table function minhash_dedupe. Did you mean minhash_dedup? \
+                    The operators are ";
+    assert!(error.starts_with(expected) && error.contains("exact_dedup"), "{error}");
+    let error = bad(at, &["sql", "-c", "EXPLAIN SELECT * FROM nothing_like_it('a')"]);
+    assert!(error.contains("no relation operator or table function nothing_like_it. The operators are"), "{error}");
     assert!(bad(at, &["sql", "-c", "SELECT 1 2"]).contains("expected end of statement, found 2"));
     assert!(bad(at, &["sql", "-c", "SELECT 1/(value-5) FROM range(10)"]).contains("division by zero"));
     assert!(bad(at, &["sql", "-c", "SELECT CAST('x' || value AS INT) FROM range(3)"]).contains("'x"));
