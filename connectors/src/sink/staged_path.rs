@@ -40,7 +40,8 @@ impl StagedPath {
         };
         let mut folder = prefix(name);
         folder.push(format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
-        Ok(Self { folder: parent.join(folder), target: absolute, is_folder })
+        // Without the slash that may end the path of a folder.
+        Ok(Self { folder: parent.join(folder), target: parent.join(name), is_folder })
     }
 
     /// Where the result shall be.

@@ -106,6 +106,9 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
+/// The name of the temporary file, which some errors end with, says nothing to the user.
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::error(format!("cannot write {}: {error}", path.display()))
+    let text = error.to_string();
+    let reason = text.split(" at path ").next().unwrap_or(&text);
+    Failure::error(format!("cannot write {}: {reason}", path.display()))
 }
