@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray};
-use arrow::util::pretty::pretty_format_batches;
+use arrow::util::display::array_value_to_string;
 use datafusion::prelude::SessionContext;
 use limpid::session::{EngineOptions, context, statement};
 use limpid_udfs::register::scalar_functions;
@@ -51,9 +51,15 @@ fn table(ctx: &SessionContext, texts: ArrayRef, others: ArrayRef) {
     ctx.register_batch("t", RecordBatch::try_from_iter_with_nullable(columns).unwrap()).unwrap();
 }
 
-async fn answer(ctx: &SessionContext, sql: &str) -> String {
+/// The last column of the result, as text.
+async fn answer(ctx: &SessionContext, sql: &str) -> Vec<String> {
     let batches = statement::sql(ctx, sql).await.unwrap_or_else(|e| panic!("{sql}: {e}")).collect().await;
-    pretty_format_batches(&batches.unwrap_or_else(|e| panic!("{sql}: {e}"))).unwrap().to_string()
+    let mut found = vec![];
+    for batch in batches.unwrap_or_else(|e| panic!("{sql}: {e}")) {
+        let column = batch.column(batch.num_columns() - 1);
+        found.extend((0..batch.num_rows()).map(|row| array_value_to_string(column, row).unwrap()));
+    }
+    found
 }
 
 /// Texts at the edges of what Unicode and the functions' rules know.
@@ -146,10 +152,10 @@ async fn any_text_in_any_layout_gives_the_same_answer() {
         // NULL in, NULL out; a text in the middle of nothing changes nothing.
         let nulls = format!("SELECT count({call}) AS n FROM t WHERE text IS NULL");
         if !call.starts_with("hash_uniform") && !call.starts_with("sample_key") {
-            assert!(answer(&ctx, &nulls).await.contains("| 0 |"), "{call}");
+            assert_eq!(answer(&ctx, &nulls).await, ["0"], "{call}");
         }
         let none = answer(&ctx, &format!("SELECT count({call}) AS n FROM t WHERE id < 0")).await;
-        assert!(none.contains("| 0 |"), "{call}");
+        assert_eq!(none, ["0"], "{call}");
     }
 }
 
@@ -164,7 +170,7 @@ async fn a_text_of_100_megabytes_takes_seconds() {
     for call in CALLS {
         let started = Instant::now();
         let found = answer(&ctx, &format!("SELECT count({call}) AS n FROM t")).await;
-        assert!(found.contains("| 1 |"), "{call}: {found}");
+        assert_eq!(found, ["1"], "{call}");
         let took = started.elapsed();
         println!("{:>6.2} s  {call}", took.as_secs_f64());
         assert!(took < LONGEST, "{call} took {took:?}");
