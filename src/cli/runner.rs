@@ -81,7 +81,11 @@ impl About {
             message.text = format!("there is no setting {name}; limpid's are {ours}; SHOW ALL lists all");
         } else if is_full(&message.text) && !message.text.starts_with("cannot write ") {
             message.text = format!("the spill folder {} is full: {}", self.spill, message.text);
-        } else if message.unreadable && self.writes.is_none() && !self.reads.is_empty() {
+        } else if message.unreadable
+            && self.writes.as_ref().is_none_or(|target| !target.contains("://"))
+            && !self.reads.is_empty()
+        {
+            // Writing to another store may fail with the same errors; a local COPY names its target itself.
             let text = message.text.trim_start_matches("Parquet: ");
             message.text = format!("cannot read {}: {text}", self.reads);
         }

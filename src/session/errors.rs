@@ -174,7 +174,9 @@ fn read_place(tail: &str) -> Option<(u64, u64)> {
 fn tidy(text: &str) -> String {
     let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
     let mut text = text.replace("datafusion.public.", "");
-    for prefix in ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: "] {
+    for prefix in
+        ["Error during planning: ", "Execution error: ", "Arrow error: ", "Parquet error: ", "External error: "]
+    {
         text = text.replace(prefix, "");
     }
     let text = missing_file(&text).unwrap_or(text);
