@@ -117,12 +117,13 @@ fn hard_texts() -> Vec<Option<String>> {
     texts
 }
 
+/// But for the one that only `minhash_dedup` calls, with arguments of its own.
 #[test]
 fn every_text_function_is_called_here() {
     for function in scalar_functions() {
         let name = function.name();
         let called = CALLS.iter().any(|call| call.contains(&format!("{name}(")));
-        assert!(called || name.starts_with("__") || !takes_text(name), "{name} has no call in this file");
+        assert!(called || name == "minhash_sketch" || !takes_text(name), "{name} has no call in this file");
     }
 }
 

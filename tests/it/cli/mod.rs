@@ -238,7 +238,7 @@ fn errors_say_what_and_where() {
     assert!(error.starts_with("error: cannot write /proc/none/x.csv"), "{error}");
     fs::write(at.join("bad.parquet"), "PAR1 and no more").unwrap();
     let error = bad(at, &["sql", "-c", "SELECT * FROM 'bad.parquet'"]);
-    assert!(error.starts_with("error: cannot read bad.parquet: "), "{error}");
+    assert!(error.starts_with("error: cannot read ") && error.contains("/bad.parquet as PARQUET: "), "{error}");
     assert_eq!(
         bad(at, &["sql", "-c", "SELECT * FROM 'no.parquet'"]),
         "error: there is no file or table 'no.parquet'\n"
