@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -10,6 +12,7 @@ use clap::{ArgAction, Args};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::prelude::SessionContext;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
 use super::errors::Failure;
 use super::memory;
@@ -61,7 +64,7 @@ pub struct Engine {
     pub options: EngineOptions,
     /// Whether only errors go to standard error.
     pub quiet: bool,
-    runtime: Runtime,
+    runtime: Mutex<Option<Runtime>>,
 }
 
 impl Engine {
@@ -75,12 +78,7 @@ impl Engine {
         {
             return Err(Failure::error(format!("the spill folder {} is not a folder", dir.display())));
         }
-        let mut builder = Builder::new_multi_thread();
-        builder.enable_all();
-        if let Some(threads) = args.threads {
-            builder.worker_threads(threads.get());
-        }
-        let runtime = builder.build().map_err(|e| Failure::error(format!("cannot start threads: {e}")))?;
+        let runtime = Mutex::new(Some(runtime(args.threads)?));
         Ok(Self { options: args.options(), quiet: args.quiet, runtime })
     }
 
@@ -102,21 +100,64 @@ impl Engine {
         &self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
     ) -> Result<T, Failure> {
-        self.runtime.block_on(async {
-            // A task of its own, so that a busy operator cannot keep the signals from being seen.
+        let mut running = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = match running.take() {
+            Some(runtime) => runtime,
+            None => runtime(self.options.threads.and_then(NonZeroUsize::new))?,
+        };
+        // Held until the end; dropped, it ends the thread that waits for signals.
+        let (_until_done, done) = oneshot::channel();
+        let interrupted = listen(done)?;
+        let result = runtime.block_on(async {
             let task = SpawnedTask::spawn(work);
             tokio::select! {
                 biased;
-                code = interruption() => Err(Failure::Interrupted(code?)),
+                Ok(code) = interrupted => Err(Failure::Interrupted(code?)),
                 done = task.join() => done.map_err(|e| Failure::error(format!("internal error: {e}")))?,
             }
-        })
+        });
+        if matches!(result, Err(Failure::Interrupted(_))) {
+            // An operator in a long computation hears of its end only later, and must not stand in the way of what comes next.
+            runtime.shutdown_timeout(GRACE);
+        } else {
+            *running = Some(runtime);
+        }
+        result
     }
 
     /// Lets go of what still runs, shortly.
     pub fn stop(self) {
-        self.runtime.shutdown_timeout(GRACE);
+        if let Some(runtime) = self.runtime.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            runtime.shutdown_timeout(GRACE);
+        }
     }
+}
+
+/// Threads for queries, and one more: partitions that compute for long without a pause must leave one to hear of the end.
+fn runtime(threads: Option<NonZeroUsize>) -> Result<Runtime, Failure> {
+    let threads =
+        threads.map_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get), NonZeroUsize::get);
+    let started = Builder::new_multi_thread().enable_all().worker_threads(threads + 1).build();
+    started.map_err(|e| Failure::error(format!("cannot start threads: {e}")))
+}
+
+/// Listens for a signal to stop, until `done`. A thread of its own hears it however busy all others are.
+fn listen(done: oneshot::Receiver<()>) -> Result<oneshot::Receiver<Result<u8, Failure>>, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::error(format!("cannot listen for signals: {e}")))?;
+    let (tell, told) = oneshot::channel();
+    thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                code = interruption() => {
+                    // Nobody waits for it any more where the work has just ended.
+                    let _ = tell.send(code);
+                }
+                _ = done => {}
+            }
+        });
+    });
+    Ok(told)
 }
 
 /// Waits for a signal to stop and gives the exit code that says so.

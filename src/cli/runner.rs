@@ -1,10 +1,12 @@
 //! Runs statements one after another and prints what they give.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::common::{DataFusionError, Result, TableReference};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{LogicalPlan, col, lit};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use datafusion::sql::parser::Statement;
@@ -16,7 +18,8 @@ use super::errors::{Failure, Message, note, plain};
 use super::memory;
 use super::output::Printer;
 use super::statements::{Located, Source};
-use crate::session::statement;
+use crate::session::errors::is_full;
+use crate::session::{metrics, spill_folder, statement};
 
 /// Runs sources in one session.
 pub struct Runner {
@@ -38,6 +41,8 @@ struct About {
     writes: Option<String>,
     /// The setting it changes, and those that limpid has.
     setting: Option<(String, String)>,
+    /// Where queries spill.
+    spill: String,
 }
 
 impl About {
@@ -60,7 +65,8 @@ impl About {
             },
             _ => None,
         };
-        Self { reads: names.join(", "), writes, setting }
+        let spill = spill_folder(&ctx.runtime_env()).display().to_string();
+        Self { reads: names.join(", "), writes, setting, spill }
     }
 
     fn complete(&self, mut message: Message) -> Message {
@@ -73,7 +79,13 @@ impl About {
             && (message.text.contains(" not found on ") || message.text.contains("find config namespace"))
         {
             message.text = format!("there is no setting {name}; limpid's are {ours}; SHOW ALL lists all");
-        } else if message.unreadable && self.writes.is_none() && !self.reads.is_empty() {
+        } else if is_full(&message.text) && !message.text.starts_with("cannot write ") {
+            message.text = format!("the spill folder {} is full: {}", self.spill, message.text);
+        } else if message.unreadable
+            && self.writes.as_ref().is_none_or(|target| !target.contains("://"))
+            && !self.reads.is_empty()
+        {
+            // Writing to another store may fail with the same errors; a local COPY names its target itself.
             let text = message.text.trim_start_matches("Parquet: ");
             message.text = format!("cannot read {}: {text}", self.reads);
         }
@@ -108,7 +120,8 @@ impl Runner {
     async fn statement(&mut self, statement: Statement) -> Result<(), Failure> {
         memory::reset_peak();
         let start = Instant::now();
-        let rows = match answer(&self.ctx, statement).await? {
+        let (answer, plan) = answer(&self.ctx, statement).await?;
+        let rows = match answer {
             Answer::Rows(stream) => Some(self.printer.print(stream).await?.rows),
             Answer::Plan(stream) => {
                 if self.printer.is_for_people() {
@@ -128,6 +141,10 @@ impl Runner {
             }
             Answer::Nothing => None,
         };
+        let left_out = plan.and_then(|plan| metrics::files_left_out(&metrics::collect(plan.as_ref())));
+        if let Some(sentence) = left_out.filter(|_| self.notes) {
+            note(&format!("warning: {sentence}"));
+        }
         if self.timing {
             let rows = rows.map_or_else(String::new, |n| format!("{n} {}, ", if n == 1 { "row" } else { "rows" }));
             let peak = memory::peak().map_or_else(String::new, |b| format!(", peak memory {}", memory::human(b)));
@@ -137,11 +154,12 @@ impl Runner {
     }
 }
 
-async fn answer(ctx: &SessionContext, statement: Statement) -> Result<Answer> {
+/// The answer, and the plan that is at work on it.
+async fn answer(ctx: &SessionContext, statement: Statement) -> Result<(Answer, Option<Arc<dyn ExecutionPlan>>)> {
     if let Statement::Statement(inner) = &statement
         && let SqlStatement::ShowFunctions { filter } = inner.as_ref()
     {
-        return Ok(Answer::Rows(functions(ctx, filter.as_ref())?.execute_stream().await?));
+        return Ok((Answer::Rows(functions(ctx, filter.as_ref())?.execute_stream().await?), None));
     }
     let plan = statement::plan(&ctx.state(), statement).await?;
     let kind = match &plan {
@@ -152,9 +170,11 @@ async fn answer(ctx: &SessionContext, statement: Statement) -> Result<Answer> {
     let frame = ctx.execute_logical_plan(plan).await?;
     if frame.schema().fields().is_empty() {
         frame.collect().await?;
-        return Ok(Answer::Nothing);
+        return Ok((Answer::Nothing, None));
     }
-    Ok(kind(frame.execute_stream().await?))
+    let task = Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await?;
+    Ok((kind(execute_stream(Arc::clone(&plan), task)?), Some(plan)))
 }
 
 /// `SHOW FUNCTIONS`, which in DataFusion knows no relation operators.

@@ -14,7 +14,6 @@ pub mod histogram;
 pub mod job;
 pub mod lock;
 pub mod manifest;
-pub mod metrics;
 pub mod model;
 pub mod plan;
 pub mod progress;
@@ -27,7 +26,6 @@ pub mod split;
 pub mod step;
 pub mod summary;
 pub mod tables;
-
 pub mod variables;
 pub mod writer;
 pub mod yaml;

@@ -233,6 +233,7 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
 
 /// Whether files can be created in `folder`, or in the nearest folder above it that exists.
 pub fn writable(folder: &Path) -> Result<(), String> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let absolute = std::path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let Some(existing) = absolute.ancestors().find(|path| path.exists()) else { return Ok(()) };
     if !fs::metadata(existing).is_ok_and(|found| found.is_dir()) {

@@ -9,7 +9,7 @@ use chrono::{SecondsFormat, Utc};
 use datafusion::prelude::SessionContext;
 use limpid_connectors::url_table::Format;
 
-use super::error::{JobError, Result};
+use super::error::{JobError, Result, words};
 use super::hash::digest;
 use super::job::Job;
 use super::lock::Lock;
@@ -22,7 +22,8 @@ use super::tables::{literal, pairs, register_folder};
 use super::{check, sink, summary};
 use crate::report;
 use crate::report::data::{CheckReport, JobReport};
-use crate::session::EngineOptions;
+use crate::session::errors::is_full;
+use crate::session::{EngineOptions, spill_folder};
 
 /// What a user may choose about a run.
 #[derive(Debug, Clone, Default)]
@@ -187,6 +188,11 @@ impl<'a> Run<'a> {
         let step = &self.job.steps[number];
         let (job, place, sql) = (self.job.name.clone(), format!("step `{}`", step.name), step.sql.clone());
         match error {
+            JobError::Engine(source) if is_full(&words(&source)) => {
+                let spill = spill_folder(&self.plan.ctx.runtime_env());
+                let source = source.context(format!("the spill folder {} is full", spill.display()));
+                JobError::Statement { job, place, sql, source }
+            }
             JobError::Engine(source) => JobError::Statement { job, place, sql, source },
             JobError::Io { .. } | JobError::Other(_) => JobError::Other(format!("job `{job}`, {place}: {error}")),
             other => other,

@@ -88,7 +88,9 @@ pub async fn texts<'a>(
 fn cut(removed: &str, kept: Option<&str>) -> (String, Option<String>) {
     let same = kept.map_or(0, |kept| removed.chars().zip(kept.chars()).take_while(|(a, b)| a == b).count());
     let longest = removed.chars().count().max(kept.map_or(0, |kept| kept.chars().count()));
-    let start = if longest <= LONGEST { 0 } else { same.saturating_sub(BEFORE).min(longest - LONGEST) };
+    // Equal texts differ nowhere: their beginning says most.
+    let start =
+        if longest <= LONGEST || same == longest { 0 } else { same.saturating_sub(BEFORE).min(longest - LONGEST) };
     (window(removed, start), kept.map(|kept| window(kept, start)))
 }
 
@@ -118,7 +120,7 @@ mod tests {
         assert!(removed.chars().count() <= LONGEST + 2 && kept.chars().count() <= LONGEST + 2);
         let at = kept.chars().position(|c| c == 'X').unwrap();
         assert!(removed.chars().take(at).eq(kept.chars().take(at)));
-        let (end, _) = cut(&base, Some(&base));
-        assert!(end.ends_with('ä') && end.chars().count() == LONGEST + 1);
+        let (begin, _) = cut(&base, Some(&base));
+        assert!(begin.starts_with('ä') && begin.ends_with('…') && begin.chars().count() == LONGEST + 1);
     }
 }

@@ -26,8 +26,9 @@ use super::recipes::quote;
 use super::split::Columns;
 use super::tables::{floats, query, register_folder};
 use super::writer::{FileEntry, ParquetFile};
-use super::{clusters, histogram, metrics, samples};
+use super::{clusters, histogram, samples};
 use crate::report::data::Histogram;
+use crate::session::metrics;
 
 /// How often the progress bar looks at the plan.
 const TICK: Duration = Duration::from_millis(200);

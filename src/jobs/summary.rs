@@ -4,9 +4,8 @@ use std::fs;
 
 use super::histogram;
 use super::manifest::Manifest;
-use super::metrics;
 use crate::report::data::{Histogram, JobReport, StepReport};
-use crate::session::EngineOptions;
+use crate::session::{EngineOptions, metrics};
 
 /// What the finished steps say; the job adds its checks and its time.
 pub fn summarise(job: &str, steps: &[(Manifest, bool)]) -> JobReport {
@@ -22,7 +21,8 @@ pub fn summarise(job: &str, steps: &[(Manifest, bool)]) -> JobReport {
         (report.rows_out, report.bytes_out) = (last.kept.rows, last.kept.bytes);
     }
     for (manifest, resumed) in steps {
-        report.warnings.extend(metrics::warnings(&manifest.step, &manifest.metrics));
+        let warnings = metrics::warnings(&manifest.metrics).into_iter();
+        report.warnings.extend(warnings.map(|warning| format!("step `{}`: {warning}", manifest.step)));
         report.steps.push(step(manifest, *resumed));
     }
     report

@@ -25,7 +25,12 @@ pub async fn register_folder(ctx: &SessionContext, name: &str, folder: &Path) ->
 /// Tables registered in it are not seen by `ctx`.
 pub fn lookup_context(ctx: &SessionContext) -> SessionContext {
     let state = ctx.state();
-    let config = state.config().clone().set_bool("datafusion.execution.parquet.pushdown_filters", true);
+    let config = state
+        .config()
+        .clone()
+        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+        // A state that was built from another no longer asks for the catalogue that it has.
+        .with_create_default_catalog_and_schema(true);
     let lookup = SessionContext::new_with_config_rt(config, ctx.runtime_env());
     for udf in state.scalar_functions().values() {
         lookup.register_udf(udf.as_ref().clone());

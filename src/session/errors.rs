@@ -23,6 +23,11 @@ pub fn plain(error: &DataFusionError) -> Message {
     }
 }
 
+/// Whether a message says that a disk is full. Some layers pass the system's error on as text only.
+pub fn is_full(text: &str) -> bool {
+    text.contains("No space left on device") || text.contains("not enough space on the disk")
+}
+
 fn is_unreadable(error: &DataFusionError) -> bool {
     use ArrowError as A;
     match error.find_root() {
@@ -169,7 +174,9 @@ fn read_place(tail: &str) -> Option<(u64, u64)> {
 fn tidy(text: &str) -> String {
     let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
     let mut text = text.replace("datafusion.public.", "");
-    for prefix in ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: "] {
+    for prefix in
+        ["Error during planning: ", "Execution error: ", "Arrow error: ", "Parquet error: ", "External error: "]
+    {
         text = text.replace(prefix, "");
     }
     let text = missing_file(&text).unwrap_or(text);

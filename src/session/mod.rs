@@ -1,7 +1,9 @@
 //! The one place that assembles the engine: DataFusion, the functions and operators of `limpid-udfs`, the formats of
 //! `limpid-connectors`, the memory pool and the spill directory.
 
+mod copy;
 pub mod errors;
+pub mod metrics;
 pub mod statement;
 
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::operators::planner::OperatorQueryPlanner;
+
+use copy::SessionPlanner;
 
 /// Rows in a batch. Rows of a training lake are texts of kilobytes: DataFusion's 8192 of them are 60 MB, and several batches
 /// are under way at once. With 2048 a corpus of documents takes the same time and half the memory.
@@ -35,11 +39,12 @@ pub struct EngineOptions {
 
 /// A session context with everything of limpid registered.
 pub fn context(options: &EngineOptions) -> Result<SessionContext> {
-    let ctx = SessionContext::new_with_state(state(options)?);
-    Ok(limpid_connectors::url_table::enable_paths(ctx))
+    let state = SessionStateBuilder::new_from_existing(state(options)?).with_query_planner(Arc::new(SessionPlanner));
+    Ok(limpid_connectors::url_table::enable_paths(SessionContext::new_with_state(state.build())))
 }
 
-/// The session state behind [`context`]; a cluster's scheduler builds its own from the same function.
+/// The session state behind [`context`], without what works on this machine's files only; a cluster's scheduler builds its
+/// own from the same function.
 pub fn state(options: &EngineOptions) -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
         .with_config(config(options))
@@ -50,6 +55,13 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
     limpid_udfs::operators::planner::register(&mut state)?;
     limpid_connectors::register_formats(&mut state)?;
     Ok(state)
+}
+
+/// The folder in which an engine spills.
+pub fn spill_folder(env: &RuntimeEnv) -> PathBuf {
+    let folders = env.disk_manager.temp_dir_paths();
+    // DataFusion makes a folder of its own in the one that was chosen, and that only when it first spills.
+    folders.first().and_then(|folder| folder.parent()).map_or_else(std::env::temp_dir, PathBuf::from)
 }
 
 fn config(options: &EngineOptions) -> SessionConfig {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result, plan_datafusion_err};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use limpid_udfs::operators::args::table_argument;
 use limpid_udfs::operators::planner::is_operator;
+use limpid_udfs::register::operators;
 
 /// Plans and starts one statement. Use this and not [`SessionContext::sql`]: it knows `op(table, ...)`.
 pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame> {
@@ -23,40 +24,72 @@ pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame> {
 
 /// Plans a parsed statement.
 pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {
-    rewrite(&mut statement);
-    state.statement_to_plan(statement).await
+    match rewrite(state, &mut statement) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => state.statement_to_plan(statement).await,
+    }
 }
 
 /// Writes `op(docs, ...)` as `op((SELECT * FROM docs), ...)`: DataFusion looks tables up before it plans and sees only
 /// those of a FROM clause.
-fn rewrite(statement: &mut Statement) {
-    let _ = match statement {
-        Statement::Statement(statement) => statement.visit(&mut TableArguments),
+fn rewrite(state: &SessionState, statement: &mut Statement) -> ControlFlow<DataFusionError> {
+    let mut relations = Relations { state };
+    match statement {
+        Statement::Statement(statement) => statement.visit(&mut relations),
         Statement::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => query.visit(&mut TableArguments),
+            CopyToSource::Query(query) => query.visit(&mut relations),
             CopyToSource::Relation(_) => ControlFlow::Continue(()),
         },
-        Statement::Explain(explain) => {
-            rewrite(&mut explain.statement);
-            ControlFlow::Continue(())
-        }
+        Statement::Explain(explain) => rewrite(state, &mut explain.statement),
         Statement::CreateExternalTable(_) | Statement::Reset(_) => ControlFlow::Continue(()),
-    };
+    }
 }
 
-struct TableArguments;
+/// The calls of a FROM clause.
+struct Relations<'a> {
+    state: &'a SessionState,
+}
 
-impl VisitorMut for TableArguments {
-    type Break = ();
+impl VisitorMut for Relations<'_> {
+    type Break = DataFusionError;
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(TableFunctionArgs { args, .. }), .. } = factor
-            && is_operator(&name.to_string().to_lowercase())
-            && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = args.first_mut()
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<DataFusionError> {
+        let TableFactor::Table { name, args: Some(TableFunctionArgs { args, .. }), .. } = factor else {
+            return ControlFlow::Continue(());
+        };
+        let lower = name.to_string().to_lowercase();
+        if !is_operator(&lower) {
+            let known = self.state.table_functions();
+            return match name.0.first().map(ToString::to_string) {
+                Some(name) if !known.contains_key(&name) && !known.contains_key(&lower) => {
+                    ControlFlow::Break(unknown(&lower, known.keys().map(String::as_str)))
+                }
+                _ => ControlFlow::Continue(()),
+            };
+        }
+        if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = args.first_mut()
             && let Some(query) = table_argument(first)
         {
             *first = query;
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Two names this similar, from 0 to 1, may have been meant for each other.
+const ALIKE: f64 = 0.7;
+
+fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusionError {
+    let operators: Vec<&str> = operators().iter().map(|operator| operator.name).collect();
+    let mut functions: Vec<&str> = functions.collect();
+    functions.sort_unstable();
+    let likeness = |known: &&str| strsim::normalized_damerau_levenshtein(name, known);
+    let nearest = operators.iter().chain(&functions).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let meant = nearest.filter(|known| likeness(known) >= ALIKE);
+    let meant = meant.map_or_else(String::new, |known| format!(" Did you mean {known}?"));
+    plan_datafusion_err!(
+        "there is no relation operator or table function {name}.{meant} The operators are {}; the table functions are {}.",
+        operators.join(", "),
+        functions.join(", ")
+    )
 }

@@ -60,6 +60,7 @@ impl AsyncDB for Engine {
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>> {
         let frame = statement::sql(&self.0, sql).await?;
+        let is_plan = frame.schema().fields().first().is_some_and(|field| field.name() == "plan_type");
         let types: Vec<_> = frame.schema().fields().iter().map(|field| column_type(field.data_type())).collect();
         let batches = frame.collect().await?;
         if types.is_empty() {
@@ -68,6 +69,12 @@ impl AsyncDB for Engine {
         let mut rows = vec![];
         for batch in &batches {
             append_rows(batch, &mut rows)?;
+        }
+        if is_plan {
+            // A line of the plan a row, since a file has no way to write a value of many lines.
+            let lines = rows.iter().filter_map(|row| row.last()).flat_map(|plan| plan.lines());
+            let rows = lines.map(|line| vec![line.to_owned()]).collect();
+            return Ok(DBOutput::Rows { types: vec![DefaultColumnType::Text], rows });
         }
         Ok(DBOutput::Rows { types, rows })
     }

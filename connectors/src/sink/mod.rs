@@ -1,6 +1,7 @@
 //! Results that appear whole or not at all.
 //!
-//! [`AtomicDir`] writes a stream of batches as a folder of files with a manifest; [`atomic_file`] writes one file.
+//! [`AtomicDir`] writes a stream of batches as a folder of files with a manifest; [`atomic_file`] writes one file;
+//! [`StagedPath`] does the same for writers that know nothing of it.
 
 mod atomic_file;
 mod hashing;
@@ -8,6 +9,7 @@ mod lines;
 mod manifest;
 mod parquet;
 mod rows;
+mod staged_path;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -15,5 +17,6 @@ mod write;
 
 pub use atomic_file::atomic_file;
 pub use manifest::{Column, MANIFEST, Manifest, Part};
+pub use staged_path::{StagedPath, StagedWrite};
 pub use staging::{AtomicDir, Staging};
 pub use write::{SinkFormat, WriteOptions};

@@ -175,7 +175,7 @@ fn exchange(_: &Path, _: &Path) -> std::io::Result<()> {
 }
 
 /// The lock of a staging folder; `None` when another process holds it. Where folders cannot be locked, everyone gets it.
-fn lock(path: &Path) -> Result<Option<File>> {
+pub(super) fn lock(path: &Path) -> Result<Option<File>> {
     let folder = File::open(path).map_err(|e| write_error(path, &e))?;
     match folder.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),

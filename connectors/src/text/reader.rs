@@ -112,7 +112,7 @@ impl Tally {
 impl Drop for Tally {
     fn drop(&mut self) {
         if let Some(first) = self.first_skipped.get() {
-            log::warn!(
+            log::info!(
                 "TEXT, partition {}: {} files read, skipped {} binary, {} not UTF-8, {} too large, {} unreadable; the first: {first}",
                 self.partition,
                 self.read.value(),

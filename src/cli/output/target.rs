@@ -64,9 +64,15 @@ impl Target {
         }
     }
 
+    /// Notes a reader that has gone; names the file in any other error.
     fn watch<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
         self.closed |= result.as_ref().is_err_and(|e| e.kind() == ErrorKind::BrokenPipe);
-        result
+        match &self.sink {
+            Sink::File(_, path) => {
+                result.map_err(|e| io::Error::new(e.kind(), format!("cannot write {}: {e}", path.display())))
+            }
+            Sink::Open(_) => result,
+        }
     }
 }
 
@@ -100,6 +106,9 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
+/// The name of the temporary file, which some errors end with, says nothing to the user.
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::error(format!("cannot write {}: {error}", path.display()))
+    let text = error.to_string();
+    let reason = text.split(" at path ").next().unwrap_or(&text);
+    Failure::error(format!("cannot write {}: {reason}", path.display()))
 }

@@ -118,7 +118,7 @@ fn a_failed_check_leaves_the_sink_as_it_was() {
     place.job(JOB);
     place.run(&[]);
     let before = super::files(&place.path("out/clean"));
-    place.job(&failing.replace("least: 3", "least: 24"));
+    place.job(&failing.replace("id % 7", "id % 11"));
     place.fails(&["run", "job.yaml"]);
     assert_eq!(super::files(&place.path("out/clean")), before);
 }

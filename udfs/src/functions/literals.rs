@@ -56,9 +56,11 @@ impl<'a> Literals<'a> {
     pub fn text(&self, index: usize, name: &str) -> Result<Option<&'a str>> {
         let Some(value) = self.values.get(index) else { return Ok(None) };
         let function = self.function;
-        match value.map(ScalarValue::try_as_str) {
-            Some(Some(Some(text))) => Ok(Some(text)),
-            Some(_) => plan_err!("{function}: {name} must be a text, not NULL"),
+        match value {
+            Some(value) => match value.try_as_str() {
+                Some(Some(text)) => Ok(Some(text)),
+                _ => plan_err!("{function}: {name} must be a text literal, not {value}"),
+            },
             None => plan_err!("{function}: {name} must be a text literal, not a column or an expression"),
         }
     }

@@ -208,7 +208,11 @@ impl<'a> Args<'a> {
             .map(|item| {
                 let asc = item.options.asc.unwrap_or(true);
                 let nulls_first = item.options.nulls_first.unwrap_or(!asc);
-                let expr = self.context.sql_to_expr(item.expr, self.input.schema())?;
+                let shown = item.expr.to_string();
+                // The planner's own message would give a place within this text as one in the statement.
+                let expr = self.context.sql_to_expr(item.expr, self.input.schema()).map_err(|_| {
+                    bad(&format!("the input has no column `{shown}`; columns are {}", columns(self.input.schema())))
+                })?;
                 if !matches!(expr, Expr::Column(_)) {
                     return Err(bad(&format!("`{expr}` is not a column; compute it in the inner SELECT")));
                 }

@@ -24,7 +24,11 @@ big-endian order: its `encode(..., 'hex')` is what `xxhsum -H2` prints. NULL giv
     syntax_example = "xxh3_128(text)",
     sql_example = r#"```sql
 > SELECT xxh3_128('limpid') AS h;
-?
++----------------------------------+
+| h                                |
++----------------------------------+
+| 54677a9d828cdf3534e1133619a29cb0 |
++----------------------------------+
 ```"#,
     argument(name = "text", description = "The text to hash.")
 )]

@@ -21,7 +21,11 @@ use crate::functions::strings::{Strings, text};
     syntax_example = "xxh3_64(text)",
     sql_example = r#"```sql
 > SELECT xxh3_64('limpid') AS h;
-?
++---------------------+
+| h                   |
++---------------------+
+| 3841509720362876416 |
++---------------------+
 ```"#,
     argument(name = "text", description = "The text to hash.")
 )]

@@ -22,7 +22,11 @@ use crate::kernels::quality::c4::clean;
     syntax_example = "c4_clean(text)",
     sql_example = r#"```sql
 > SELECT c4_clean(E'Home | About\nThis line stays.[1] It has two sentences.') AS cleaned;
-TABLE
++----------------------------------------+
+| cleaned                                |
++----------------------------------------+
+| This line stays. It has two sentences. |
++----------------------------------------+
 ```"#,
     argument(name = "text", description = "The text to clean.")
 )]

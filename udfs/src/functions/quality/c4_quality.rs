@@ -36,7 +36,11 @@ const FIELDS: [(&str, Kind); 12] = [
     sql_example = r#"```sql
 > SELECT q['line_count'] AS lines, q['kept_line_count'] AS kept, q['sentence_count'] AS sentences, q['failed'] AS failed
 > FROM (SELECT c4_quality(E'Home | About\nThis line stays. It has two sentences.') AS q);
-TABLE
++-------+------+-----------+-------------------+
+| lines | kept | sentences | failed            |
++-------+------+-----------+-------------------+
+| 2     | 1    | 2         | too_few_sentences |
++-------+------+-----------+-------------------+
 ```"#,
     argument(name = "text", description = "The text to measure.")
 )]

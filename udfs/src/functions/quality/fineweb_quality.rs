@@ -31,7 +31,11 @@ const FIELDS: [(&str, Kind); 7] = [
     sql_example = r#"```sql
 > SELECT q['line_count'] AS lines, q['punctuated_line_fraction'] AS punctuated, q['keep'] AS keep, q['failed'] AS failed
 > FROM (SELECT fineweb_quality(E'A line that ends as it should.\nAnother one') AS q);
-TABLE
++-------+------------+-------+----------------------+
+| lines | punctuated | keep  | failed               |
++-------+------------+-------+----------------------+
+| 2     | 0.5        | false | too_many_short_lines |
++-------+------------+-------+----------------------+
 ```"#,
     argument(name = "text", description = "The text to measure.")
 )]

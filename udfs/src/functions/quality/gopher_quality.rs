@@ -35,7 +35,11 @@ const FIELDS: [(&str, Kind); 10] = [
 > SELECT q['word_count'] AS words, q['stop_word_count'] AS stop_words, q['keep'] AS keep, q['failed'] AS failed,
 >   q['word_count'] >= 5 AND q['stop_word_count'] >= 2 AS my_rule
 > FROM (SELECT gopher_quality('The cat sat with the dog and that was it.') AS q);
-TABLE
++-------+------------+-------+---------------+---------+
+| words | stop_words | keep  | failed        | my_rule |
++-------+------------+-------+---------------+---------+
+| 10    | 4          | false | too_few_words | true    |
++-------+------------+-------+---------------+---------+
 ```"#,
     argument(name = "text", description = "The text to measure.")
 )]

@@ -39,7 +39,11 @@ const FIELDS: [(&str, Kind); 15] = [
     sql_example = r#"```sql
 > SELECT round(q['duplicate_line_fraction'], 2) AS lines, round(q['top_2_gram_char_fraction'], 2) AS top_2, q['failed'] AS failed
 > FROM (SELECT gopher_repetition(E'buy now\nbuy now\nbuy it') AS q);
-TABLE
++-------+-------+-----------------+
+| lines | top_2 | failed          |
++-------+-------+-----------------+
+| 0.33  | 0.64  | duplicate_lines |
++-------+-------+-----------------+
 ```"#,
     argument(name = "text", description = "The text to measure.")
 )]

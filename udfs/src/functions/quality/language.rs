@@ -23,7 +23,11 @@ const FIELDS: [(&str, Kind); 3] = [("code", Kind::Name), ("confidence", Kind::Nu
     sql_example = r#"```sql
 > SELECT l['code'] AS code, l['reliable'] AS reliable
 > FROM (SELECT language('Der schnelle braune Fuchs springt über den faulen Hund, während die Sonne scheint.') AS l);
-TABLE
++------+----------+
+| code | reliable |
++------+----------+
+| deu  | true     |
++------+----------+
 ```"#,
     argument(name = "text", description = "The text to measure.")
 )]

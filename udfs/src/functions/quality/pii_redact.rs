@@ -22,7 +22,11 @@ use crate::kernels::quality::pii::{Kinds, redact};
     syntax_example = "pii_redact(text [, kinds])",
     sql_example = r#"```sql
 > SELECT pii_redact('Ann <ann@example.com> at 8.8.8.8, not 10.0.0.1, or (212) 555-0123') AS redacted;
-TABLE
++-------------------------------------------------+
+| redacted                                        |
++-------------------------------------------------+
+| Ann <<EMAIL>> at <IP>, not 10.0.0.1, or <PHONE> |
++-------------------------------------------------+
 ```"#,
     argument(name = "text", description = "The text to redact."),
     argument(

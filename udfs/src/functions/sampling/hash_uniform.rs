@@ -27,7 +27,13 @@ among them gives NULL.",
     syntax_example = "hash_uniform(seed, id [, ...])",
     sql_example = r#"```sql
 > SELECT id, hash_uniform(42, id) AS u FROM (VALUES (1), (2), (3)) AS rows(id) ORDER BY id;
-?
++----+---------------------+
+| id | u                   |
++----+---------------------+
+| 1  | 0.6017961476052632  |
+| 2  | 0.6044209506811389  |
+| 3  | 0.25051271341068393 |
++----+---------------------+
 ```"#,
     argument(name = "seed", description = "Integer literal."),
     argument(name = "id", description = "One or more columns that together name the row."),

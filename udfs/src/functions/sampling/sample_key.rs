@@ -30,7 +30,12 @@ Weight 0 gives infinity: such a row comes last. NULL gives NULL; a weight that i
     sql_example = r#"```sql
 > SELECT id FROM (VALUES ('a', 1.0), ('b', 10.0), ('c', 0.0), ('d', 5.0)) AS rows(id, weight)
     ORDER BY sample_key(42, id, weight), id LIMIT 2;
-?
++----+
+| id |
++----+
+| d  |
+| b  |
++----+
 ```"#,
     argument(name = "seed", description = "Integer literal."),
     argument(name = "id", description = "Column that names the row, of any plain type."),

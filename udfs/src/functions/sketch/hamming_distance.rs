@@ -22,7 +22,11 @@ a negative number is an error.",
     syntax_example = "hamming_distance(a, b)",
     sql_example = r#"```sql
 > SELECT hamming_distance(12, 10) AS bits;
-?
++------+
+| bits |
++------+
+| 2    |
++------+
 ```"#,
     argument(name = "a", description = "A number, cast to UInt64."),
     argument(name = "b", description = "Another one."),

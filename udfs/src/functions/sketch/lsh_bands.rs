@@ -29,7 +29,11 @@ on the hash alone. NULL gives NULL.",
     syntax_example = "lsh_bands(signature, bands)",
     sql_example = r#"```sql
 > SELECT lsh_bands(minhash('the cat sat on the mat', 8, 2), 2) AS bands;
-?
++--------------------------------------------+
+| bands                                      |
++--------------------------------------------+
+| [6838943393083638765, 3865137116989733310] |
++--------------------------------------------+
 ```"#,
     argument(name = "signature", description = "A signature of `minhash`."),
     argument(name = "bands", description = "Number of bands, a literal that divides the length of the signature."),

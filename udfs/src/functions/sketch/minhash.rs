@@ -33,7 +33,11 @@ NULL, so that texts without words are not taken for alike.",
     syntax_example = "minhash(text, num_perm [, n [, seed]])",
     sql_example = r#"```sql
 > SELECT minhash('the cat sat on the mat', 4, 2) AS signature;
-?
++-----------------------------------------------+
+| signature                                     |
++-----------------------------------------------+
+| [2195468240, 931594528, 144959820, 911962652] |
++-----------------------------------------------+
 ```"#,
     argument(name = "text", description = "The text."),
     argument(name = "num_perm", description = "Permutations, a literal from 1 to 4096."),

@@ -26,7 +26,11 @@ values. Both signatures must come from `minhash` with the same arguments; differ
     sql_example = r#"```sql
 > SELECT minhash_jaccard(minhash('the cat sat on the mat', 256, 2), minhash('the cat sat on a mat', 256, 2)) AS estimate,
     jaccard('the cat sat on the mat', 'the cat sat on a mat', 2) AS exact;
-?
++------------+---------------------+
+| estimate   | exact               |
++------------+---------------------+
+| 0.41796875 | 0.42857142857142855 |
++------------+---------------------+
 ```"#,
     argument(name = "a", description = "A signature of `minhash`."),
     argument(name = "b", description = "Another one."),

@@ -31,7 +31,11 @@ text without words give NULL.",
     sql_example = r#"```sql
 > SELECT simhash('the cat sat on the mat') AS s,
     hamming_distance(simhash('the cat sat on the mat', 1), simhash('the cat sat on a mat', 1)) AS bits;
-?
++---------------------+------+
+| s                   | bits |
++---------------------+------+
+| 9896693166898291370 | 12   |
++---------------------+------+
 ```"#,
     argument(name = "text", description = "The text."),
     argument(name = "n", description = "Words in a shingle, a literal from 1 to 1000; 3 by default."),

@@ -25,7 +25,11 @@ order of their first appearance. A shorter text is one shingle; the empty text g
     syntax_example = "char_shingles(text, n)",
     sql_example = r#"```sql
 > SELECT char_shingles('banana', 3) AS s;
-?
++-----------------+
+| s               |
++-----------------+
+| [ban, ana, nan] |
++-----------------+
 ```"#,
     argument(name = "text", description = "The text."),
     argument(name = "n", description = "Characters in a shingle, a literal from 1 to 1000."),

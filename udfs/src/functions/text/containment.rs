@@ -21,7 +21,11 @@ Shingles, exactness and texts without a shingle are as for `jaccard`; where only
     syntax_example = "containment(a, b [, n [, unit]])",
     sql_example = r#"```sql
 > SELECT containment('sat on the mat', 'The cat sat on the mat.', 3) AS c;
-?
++-----+
+| c   |
++-----+
+| 1.0 |
++-----+
 ```"#,
     argument(name = "a", description = "The text that may be contained."),
     argument(name = "b", description = "The text that may contain it."),

@@ -23,7 +23,11 @@ Where neither text has a shingle, equal texts have 1 and others 0. NULL gives NU
     syntax_example = "jaccard(a, b [, n [, unit]])",
     sql_example = r#"```sql
 > SELECT jaccard('The cat sat on the mat', 'the cat sat on a mat', 2) AS j;
-?
++---------------------+
+| j                   |
++---------------------+
+| 0.42857142857142855 |
++---------------------+
 ```"#,
     argument(name = "a", description = "A text."),
     argument(name = "b", description = "Another text."),

@@ -33,9 +33,17 @@ collapse_space, trim, nfd).",
     syntax_example = "normalize_text(text [, rules])",
     sql_example = r#"```sql
 > SELECT normalize_text('  Crème  BRÛLÉE: $4.50!') AS basic, normalize_text('  Crème  BRÛLÉE: $4.50!', 'fineweb') AS fineweb;
-?
++----------------------+----------------+
+| basic                | fineweb        |
++----------------------+----------------+
+| crème brûlée: $4.50! | creme brulee 0 |
++----------------------+----------------+
 > SELECT normalize_text('Don''t panic', 'lower,strip_punctuation') AS t;
-?
++------------+
+| t          |
++------------+
+| dont panic |
++------------+
 ```"#,
     argument(name = "text", description = "The text."),
     argument(

@@ -26,7 +26,11 @@ words is one shingle of them all; a text without words gives the empty list. NUL
     syntax_example = "word_shingles(text, n)",
     sql_example = r#"```sql
 > SELECT word_shingles('Row, row, row your boat', 2) AS s;
-?
++--------------------------------+
+| s                              |
++--------------------------------+
+| [row row, row your, your boat] |
++--------------------------------+
 ```"#,
     argument(name = "text", description = "The text."),
     argument(name = "n", description = "Words in a shingle, a literal from 1 to 1000."),

@@ -59,9 +59,43 @@ fn visit(plan: &dyn ExecutionPlan, f: &mut impl FnMut(&dyn ExecutionPlan)) {
     }
 }
 
-/// Counters that a user should hear about, as sentences.
-pub fn warnings(step: &str, metrics: &[(String, u64)]) -> Vec<String> {
+/// Prefix of the counters of files that a scan left out.
+const LEFT_OUT: &str = "files_skipped_";
+
+/// Files that are no rows although they were asked for, in a sentence.
+pub fn files_left_out(metrics: &[(String, u64)]) -> Option<String> {
+    let reasons: Vec<(String, u64)> = metrics
+        .iter()
+        .filter_map(|(name, files)| Some((name.strip_prefix(LEFT_OUT)?.replace('_', " "), *files)))
+        .collect();
+    let total: u64 = reasons.iter().map(|(_, files)| files).sum();
+    let reasons: Vec<String> =
+        reasons.iter().map(|(reason, files)| format!("{files} {}", reason.replace("utf8", "UTF-8"))).collect();
+    let files = if total == 1 { "file was" } else { "files were" };
+    (total > 0).then(|| format!("{total} {files} left out: {}", reasons.join(", ")))
+}
+
+/// What else a user should hear about, in sentences.
+pub fn warnings(metrics: &[(String, u64)]) -> Vec<String> {
     let telling = |name: &str| ["skipped", "capped", "oversized"].iter().any(|word| name.contains(word));
-    let told = metrics.iter().filter(|(name, _)| telling(name));
-    told.map(|(name, value)| format!("step `{step}`: {value} {}", name.replace('_', " "))).collect()
+    let others = metrics.iter().filter(|(name, _)| telling(name) && !name.starts_with(LEFT_OUT));
+    let others = others.map(|(name, value)| format!("{value} {}", name.replace('_', " ")));
+    files_left_out(metrics).into_iter().chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_told() {
+        let metrics = |pairs: &[(&str, u64)]| -> Vec<(String, u64)> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+        };
+        assert_eq!(warnings(&metrics(&[("files_read", 7), ("spill_count", 2)])), Vec::<String>::new());
+        let told =
+            warnings(&metrics(&[("files_skipped_binary", 1), ("files_skipped_not_utf8", 2), ("skipped_pairs", 9)]));
+        assert_eq!(told, ["3 files were left out: 1 binary, 2 not UTF-8", "9 skipped pairs"]);
+        assert_eq!(warnings(&metrics(&[("files_skipped_too_large", 1)])), ["1 file was left out: 1 too large"]);
+    }
 }
