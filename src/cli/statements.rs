@@ -118,9 +118,9 @@ mod tests {
 
     #[test]
     fn errors_say_where() {
-        let error = parse("SELECT 1;\nSELECT\tFROM WHERE;", Some("a.sql")).unwrap_err();
+        let error = parse("SELECT 1;\nSELECT\t1 GROUP 1;", Some("a.sql")).unwrap_err();
         assert!(error.starts_with("a.sql:2:"), "{error}");
-        assert!(error.lines().nth(1) == Some("  SELECT\tFROM WHERE;"), "{error}");
+        assert!(error.lines().nth(1) == Some("  SELECT\t1 GROUP 1;"), "{error}");
         let caret = error.lines().nth(2).unwrap();
         assert!(caret.ends_with('^') && caret.contains('\t'), "{error}");
         let error = parse("SELECT 1;\n\nSELECT (1 +;", Some("a.sql")).unwrap_err();
