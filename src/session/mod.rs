@@ -76,7 +76,9 @@ fn config(options: &EngineOptions) -> SessionConfig {
         // DataFusion sets 10 MB aside for each sort's merge; a small pool must not be eaten by that alone.
         let execution = &mut config.options_mut().execution;
         execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 16);
-        execution.sort_in_place_threshold_bytes = execution.sort_in_place_threshold_bytes.min(bytes / 16);
+        // Above the threshold a sort merges the batches it holds, which needs memory for their keys just when the pool is full,
+        // and fails; below it the batches become one, for which the memory is reserved.
+        execution.sort_in_place_threshold_bytes = bytes;
     }
     config
 }

@@ -253,6 +253,22 @@ fn a_query_that_does_not_fit_says_so() {
 }
 
 #[test]
+fn a_query_larger_than_its_memory_spills_into_the_folder_and_leaves_it_empty() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("spill")).unwrap();
+    let query = "SELECT max(r) AS n FROM (SELECT row_number() OVER (ORDER BY xxh3_64(CAST(value AS VARCHAR)), \
+                 repeat('x', 50) || value) AS r FROM range(500000))";
+    let flags = |sql: &str| {
+        let args = ["--memory-limit", "16MB", "--spill-dir", "spill", "sql", "--format", "csv", "-c", sql];
+        good(folder.path(), &args)
+    };
+    assert_eq!(flags(query), "n\n500000\n");
+    assert_eq!(fs::read_dir(folder.path().join("spill")).unwrap().count(), 0);
+    let plan = flags(&format!("EXPLAIN ANALYZE {query}"));
+    assert!(plan.contains("spill_count=") && !plan.contains("spill_count=0,"), "{plan}");
+}
+
+#[test]
 fn wrong_command_lines_end_with_2() {
     let folder = folder();
     for (args, says) in [
