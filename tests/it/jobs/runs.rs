@@ -158,7 +158,9 @@ sink: { path: out, format: jsonl }
     for (name, text) in [("a.md", "one"), ("b.txt", "two"), ("c.rs", "three")] {
         fs::write(place.path("notes").join(name), text).unwrap();
     }
+    fs::write(place.path("notes/binary.md"), [0]).unwrap();
     let report = place.run(&[]);
+    assert_eq!(report["warnings"], serde_json::json!(["step `read`: 1 file was left out: 1 binary"]));
     assert_eq!(report["steps"][1]["rows_in"], 30);
     let lines = fs::read_to_string(place.path("out/part-00000.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 10);
