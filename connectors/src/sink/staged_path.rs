@@ -9,12 +9,17 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use datafusion::common::{Result, exec_err};
 
 use super::atomic_file::sync_folder;
 use super::hashing::write_error;
 use super::staging::lock;
+
+/// Looks after a failed write whether its last tasks still put something down, and the time between two looks.
+const LOOKS: usize = 50;
+const PAUSE: Duration = Duration::from_millis(20);
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -70,7 +75,7 @@ impl StagedPath {
         let parent = self.target.parent().unwrap_or(Path::new("/"));
         let missing: Vec<PathBuf> = parent.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         // From here on, whatever fails, nothing is left.
-        let mut write = StagedWrite { place: self.clone(), missing, lock: None };
+        let mut write = StagedWrite { place: self.clone(), missing, lock: None, committed: false };
         fs::create_dir_all(parent).map_err(|e| failed(&e))?;
         remove_stale(parent, &prefix(self.target.file_name().unwrap_or_default()));
         fs::create_dir(&self.folder).map_err(|e| failed(&e))?;
@@ -106,6 +111,7 @@ pub struct StagedWrite {
     /// Folders above the target that are there for its sake only, the innermost first.
     missing: Vec<PathBuf>,
     lock: Option<File>,
+    committed: bool,
 }
 
 impl StagedWrite {
@@ -119,6 +125,7 @@ impl StagedWrite {
         sync(&made).map_err(|e| failed(&e))?;
         fs::rename(&made, &target).map_err(|e| failed(&e))?;
         self.missing.clear();
+        self.committed = true;
         sync_folder(target.parent().unwrap_or(Path::new("/"))).map_err(|e| failed(&e))
     }
 
@@ -132,11 +139,19 @@ impl StagedWrite {
 impl Drop for StagedWrite {
     fn drop(&mut self) {
         self.lock = None;
-        match fs::remove_dir_all(&self.place.folder) {
-            Err(e) if e.kind() != ErrorKind::NotFound => {
-                log::warn!("cannot remove {}: {e}", self.place.folder.display());
+        let folder = &self.place.folder;
+        for look in 1..=LOOKS {
+            match fs::remove_dir_all(folder) {
+                Err(e) if e.kind() != ErrorKind::NotFound && look == LOOKS => {
+                    log::warn!("cannot remove {}: {e}", folder.display());
+                }
+                _ if self.committed => break,
+                _ => {}
             }
-            _ => {}
+            std::thread::sleep(PAUSE);
+            if !folder.exists() {
+                break;
+            }
         }
         for folder in &self.missing {
             // Someone else may have put something there.

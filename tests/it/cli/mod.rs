@@ -265,7 +265,7 @@ fn a_query_larger_than_its_memory_spills_into_the_folder_and_leaves_it_empty() {
     assert_eq!(flags(query), "n\n500000\n");
     assert_eq!(fs::read_dir(folder.path().join("spill")).unwrap().count(), 0);
     let plan = flags(&format!("EXPLAIN ANALYZE {query}"));
-    assert!(plan.contains("spill_count=") && !plan.contains("spill_count=0,"), "{plan}");
+    assert!(plan.split("spill_count=").skip(1).any(|count| !count.starts_with('0')), "{plan}");
 }
 
 #[test]
