@@ -11,6 +11,7 @@ use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
 use ballista_core::{ConfigProducer, RuntimeProducer};
+use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -30,9 +31,14 @@ pub async fn standalone(options: &EngineOptions) -> Result<SessionContext> {
     let runtime_producer: RuntimeProducer = Arc::new(move |_| Ok(Arc::clone(&runtime)));
 
     let served = state.clone();
-    // With the settings of the client's session, which Ballista's own standalone scheduler leaves out.
+    // With the settings of the client's session, which Ballista's own standalone scheduler leaves out, and with a catalog
+    // of its own: building a state makes an empty default one, and the client's tables must not go with it.
     let session_builder = Arc::new(move |config: SessionConfig| {
-        Ok(SessionStateBuilder::new_from_existing(served.clone()).with_config(config).build())
+        let catalogs = Arc::new(MemoryCatalogProviderList::new());
+        Ok(SessionStateBuilder::new_from_existing(served.clone())
+            .with_config(config)
+            .with_catalog_list(catalogs)
+            .build())
     });
     let scheduler = ballista_scheduler::standalone::new_standalone_scheduler_with_builder(
         session_builder,
