@@ -12,6 +12,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Set, ShowStatementFilter, Statement as SqlStatement};
 use futures::TryStreamExt;
+use limpid_udfs::operators::planner::is_operator;
 
 use super::catalogue;
 use super::errors::{Failure, Message, note, plain};
@@ -49,7 +50,9 @@ impl About {
     fn of(statement: &Statement, ctx: &SessionContext) -> Self {
         let state = ctx.state();
         let tables = state.resolve_table_references(statement).unwrap_or_default();
-        let names: Vec<&str> = tables.iter().map(TableReference::table).collect();
+        // The parser takes the name of an operator or table function for that of a table.
+        let is_table = |name: &&str| !is_operator(name) && !state.table_functions().contains_key(*name);
+        let names: Vec<&str> = tables.iter().map(TableReference::table).filter(is_table).collect();
         let writes = match statement {
             Statement::CopyTo(copy) => Some(copy.target.clone()),
             _ => None,
