@@ -26,7 +26,7 @@ fn a_lake_is_made_listed_and_compared() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert_eq!(out.lines().count(), tables + 1);
     let (_, out, _) = limpid(at, &["lake", "scan", "made"]);
-    assert!(out.contains("| r000/root.parquet ") && !out.contains("columns"), "{out}");
+    assert!(out.contains("| r000/root.parquet ") && !out.contains("| columns"), "{out}");
 
     let (code, out, err) = limpid(at, &["lake", "containment", "made", "--format", "csv"]);
     assert_eq!(code, Some(0), "{err}");

@@ -2,6 +2,7 @@
 //! those of writing.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::runtime::SpawnedTask;
@@ -121,7 +122,9 @@ impl ExecutionPlan for CommitExec {
             let batches = match written.await {
                 Ok(batches) => batches,
                 // The writer may have dropped the reason; the query's own is the one that counts.
-                Err(error) => return Err(noted.take().unwrap_or_else(|| cannot_write(&place, &begun, &error))),
+                Err(error) => {
+                    return Err(noted.take().unwrap_or_else(|| cannot_write(&place, &begun, &error, noted.bytes())));
+                }
             };
             let committed = SpawnedTask::spawn_blocking(move || begun.commit());
             committed.await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??;
@@ -133,29 +136,47 @@ impl ExecutionPlan for CommitExec {
 }
 
 /// The writer's error with the target's name and, where the writer kept it back, the reason.
-fn cannot_write(place: &StagedPath, begun: &StagedWrite, error: &DataFusionError) -> DataFusionError {
+fn cannot_write(place: &StagedPath, begun: &StagedWrite, error: &DataFusionError, bytes: u64) -> DataFusionError {
     let text = plain(error).text;
     let reason = match text.find(" (os error ") {
         // What the system said, without the layers that passed it on.
         Some(at) => text[text[..at].rfind(": ").map_or(0, |colon| colon + 2)..].to_owned(),
-        None => begun.refusal().map_or(text, |refusal| refusal.to_string()),
+        None => begun.refusal().map_or_else(|| lost_reason(place, text, bytes), |refusal| refusal.to_string()),
     };
     exec_datafusion_err!("cannot write {}: {reason}", place.target().display())
 }
 
-/// The first error of a query.
+/// DataFusion drops the reason when the end of a file is refused; by now the unfinished file is gone again. Fewer free bytes
+/// than the rows had tell it.
+fn lost_reason(place: &StagedPath, text: String, bytes: u64) -> String {
+    let free = place.target().parent().and_then(|folder| fs4::available_space(folder).ok());
+    match free.filter(|free| *free < bytes) {
+        Some(free) => format!("no space left on device: {} MB are free", free.div_ceil(1_000_000)),
+        None if text.contains("finalizing writes") => "the file system refused the end of the file".to_owned(),
+        None => text,
+    }
+}
+
+/// The first error of a query, and the bytes of its rows until then.
 #[derive(Debug, Clone, Default)]
-struct Noted(Arc<Mutex<Option<Arc<DataFusionError>>>>);
+struct Noted {
+    error: Arc<Mutex<Option<Arc<DataFusionError>>>>,
+    bytes: Arc<AtomicU64>,
+}
 
 impl Noted {
     fn note(&self, error: DataFusionError) -> DataFusionError {
         let error = Arc::new(error);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Arc::clone(&error));
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Arc::clone(&error));
         DataFusionError::Shared(error)
     }
 
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     fn take(&self) -> Option<DataFusionError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map(DataFusionError::Shared)
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).take().map(DataFusionError::Shared)
     }
 }
 
@@ -214,7 +235,13 @@ impl ExecutionPlan for WatchExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let noted = self.noted.clone();
         let input = self.input.execute(partition, context).map_err(|error| self.noted.note(error))?;
-        let watched = input.map(move |batch| batch.map_err(|error| noted.note(error)));
+        let watched = input.map(move |batch| match batch {
+            Ok(batch) => {
+                noted.bytes.fetch_add(batch.get_array_memory_size() as u64, Ordering::Relaxed);
+                Ok(batch)
+            }
+            Err(error) => Err(noted.note(error)),
+        });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), watched)))
     }
 }
