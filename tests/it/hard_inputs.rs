@@ -133,12 +133,14 @@ fn takes_text(name: &str) -> bool {
     documentation.is_some_and(|d| d.arguments.iter().flatten().any(|(argument, _)| argument == "text"))
 }
 
+type Layout = fn(&[Option<String>]) -> ArrayRef;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn any_text_in_any_layout_gives_the_same_answer() {
     let ctx = context(&EngineOptions::default()).unwrap();
     let texts = hard_texts();
     let others: Vec<Option<String>> = texts.iter().rev().cloned().collect();
-    let layouts: [fn(&[Option<String>]) -> ArrayRef; 3] = [
+    let layouts: [Layout; 3] = [
         |texts| Arc::new(texts.iter().map(Option::as_deref).collect::<StringArray>()),
         |texts| Arc::new(texts.iter().map(Option::as_deref).collect::<LargeStringArray>()),
         |texts| Arc::new(texts.iter().map(Option::as_deref).collect::<StringViewArray>()),

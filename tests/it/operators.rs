@@ -236,7 +236,7 @@ async fn presets_take_the_candidates_of_their_tool() {
         };
         for threshold in [None, Some(0.5)] {
             let argument = threshold.map_or_else(String::new, |t| format!(", threshold => {t}"));
-            let threshold = threshold.unwrap_or(preset.parameters().threshold);
+            let threshold = threshold.unwrap_or_else(|| preset.parameters().threshold);
             let expected = twin(&docs, false, threshold, similarity);
             assert!(expected.values().filter(|row| !row.keep).count() > 20, "{preset} must remove rows");
             for (name, ctx) in &sessions {

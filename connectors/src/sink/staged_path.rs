@@ -72,7 +72,7 @@ impl StagedPath {
     pub fn begin(&self) -> Result<StagedWrite> {
         self.check_replaceable()?;
         let failed = |e: &std::io::Error| write_error(&self.target, e);
-        let parent = self.target.parent().unwrap_or(Path::new("/"));
+        let parent = self.target.parent().unwrap_or_else(|| Path::new("/"));
         let missing: Vec<PathBuf> = parent.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         // From here on, whatever fails, nothing is left.
         let mut write = StagedWrite { place: self.clone(), missing, lock: None, committed: false };
@@ -126,7 +126,7 @@ impl StagedWrite {
         fs::rename(&made, &target).map_err(|e| failed(&e))?;
         self.missing.clear();
         self.committed = true;
-        sync_folder(target.parent().unwrap_or(Path::new("/"))).map_err(|e| failed(&e))
+        sync_folder(target.parent().unwrap_or_else(|| Path::new("/"))).map_err(|e| failed(&e))
     }
 
     /// Why the place refuses bytes, found out by writing some; `None` where it takes them.

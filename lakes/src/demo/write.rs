@@ -32,7 +32,7 @@ fn write_file(path: &Path, rows: &RecordBatch, number: usize) -> Result<()> {
     let properties = WriterProperties::builder()
         .set_compression([Compression::SNAPPY, Compression::UNCOMPRESSED, Compression::LZ4_RAW][number % 3])
         .set_max_row_group_row_count(Some([1 << 20, 100, 37][number / 3 % 3]))
-        .set_dictionary_enabled(number % 2 == 0)
+        .set_dictionary_enabled(number.is_multiple_of(2))
         .set_statistics_enabled(if number % 13 == 12 { EnabledStatistics::None } else { EnabledStatistics::Page })
         .build();
     let mut writer = ArrowWriter::try_new(fs::File::create(path)?, rows.schema(), Some(properties))?;

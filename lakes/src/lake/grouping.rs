@@ -41,13 +41,16 @@ impl Kind {
     }
 }
 
+/// Names and values of `key=value` folders.
+pub type KeyValues = Vec<(String, Option<String>)>;
+
 /// A table's files, as positions in the list given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// How it was found.
     pub kind: Kind,
     /// File, and the values of its `key=value` folders.
-    pub files: Vec<(usize, Vec<(String, Option<String>)>)>,
+    pub files: Vec<(usize, KeyValues)>,
 }
 
 /// Groups files, given by their paths below the prefix, into tables by name. `prefix` names what lies in the prefix itself.
@@ -136,7 +139,7 @@ fn marker_folder(path: &str) -> Option<&str> {
 }
 
 /// The folder of a table, and the values of the `key=value` folders below it.
-fn hive(path: &str) -> (&str, Vec<(String, Option<String>)>) {
+fn hive(path: &str) -> (&str, KeyValues) {
     let mut root = None;
     let mut values = vec![];
     let mut start = 0;
@@ -144,7 +147,7 @@ fn hive(path: &str) -> (&str, Vec<(String, Option<String>)>) {
         if let Some((key, value)) = name.split_once('=')
             && !key.is_empty()
         {
-            root = root.or(Some(path[..start].trim_end_matches('/')));
+            root = root.or_else(|| Some(path[..start].trim_end_matches('/')));
             let decoded = value.contains('%').then(|| ObjectPath::from_url_path(value).ok()).flatten();
             let value = decoded.map_or_else(|| value.to_owned(), |value| value.to_string());
             values.push((key.to_owned(), (value != HIVE_NULL).then_some(value)));

@@ -149,7 +149,7 @@ fn batch(lake: &Lake, found: &[Found]) -> Result<RecordBatch> {
         number(&|edge| edge.similarity),
         number(&|edge| edge.interval.map_or(edge.similarity, |(low, _)| Some(low))),
         number(&|edge| edge.interval.map_or(edge.similarity, |(_, high)| Some(high))),
-        count(&|edge| Some(edge.rows.map_or(child(edge).rows, |(rows, _)| rows))),
+        count(&|edge| Some(edge.rows.map_or_else(|| child(edge).rows, |(rows, _)| rows))),
         count(&|edge| edge.rows.map(|(_, matched)| matched)),
         count(&|edge| Some(parent(edge).rows)),
         count(&|edge| Some(child(edge).bytes)),

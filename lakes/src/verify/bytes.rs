@@ -39,8 +39,9 @@ pub async fn contained(lake: &Arc<Lake>, reader: &Reader, child: &Table, parent:
     let Some(places) = places else { return Ok(false) };
     let mut passes = 1;
     'sizes: while passes <= PASSES {
-        for pass in 0..passes {
-            match pass_over(lake, reader, child, parent, (&places, rows), (pass, passes)).await? {
+        let all = passes;
+        for pass in 0..all {
+            match pass_over(lake, reader, child, parent, (&places, rows), (pass, all)).await? {
                 Pass::Contained => {}
                 Pass::Missing => return Ok(false),
                 Pass::Full => {

@@ -163,7 +163,7 @@ impl ExecutionPlan for SketchExec {
                 let task = SpawnedTask::spawn(async move {
                     let _timer = time.timer();
                     rows.add(batch.num_rows());
-                    work.batch(batch)
+                    work.batch(&batch)
                 });
                 task.join_unwind().await.map_err(|e| exec_datafusion_err!("minhash_dedup: {e}"))?
             }
@@ -183,7 +183,7 @@ struct Work {
 }
 
 impl Work {
-    fn batch(&self, batch: RecordBatch) -> Result<RecordBatch> {
+    fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut sketcher = idle.unwrap_or_else(|| Sketcher::new(&self.sketch));
         let mut columns = batch.columns().to_vec();
