@@ -8,9 +8,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
-use limpid_udfs::operators::args::table_argument;
+use limpid_udfs::operators::args::{is_relation_argument, table_argument};
 use limpid_udfs::operators::planner::is_operator;
 use limpid_udfs::register::operators;
 
@@ -67,12 +67,30 @@ impl VisitorMut for Relations<'_> {
                 _ => ControlFlow::Continue(()),
             };
         }
-        if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = args.first_mut()
-            && let Some(query) = table_argument(first)
-        {
-            *first = query;
+        for (at, arg) in args.iter_mut().enumerate() {
+            if let Some(relation) = relation(at, arg)
+                && let Some(query) = table_argument(relation)
+            {
+                *relation = query;
+            }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The argument at place `at` where it is a relation: the first one, and some by name.
+fn relation(at: usize, arg: &mut FunctionArg) -> Option<&mut Expr> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if at == 0 => Some(expr),
+        FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } if is_relation_argument(&name.value) => {
+            Some(expr)
+        }
+        FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(expr), .. }
+            if is_relation_argument(&name.value) =>
+        {
+            Some(expr)
+        }
+        _ => None,
     }
 }
 
