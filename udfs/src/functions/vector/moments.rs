@@ -45,10 +45,6 @@ impl Moments {
         size_of::<Self>() + self.sums.size() + self.products.size()
     }
 
-    pub(super) fn dimensions(&self) -> usize {
-        self.sums.columns()
-    }
-
     pub(super) fn count(&self) -> i64 {
         self.count
     }
