@@ -85,6 +85,9 @@ impl Moments {
     pub(super) fn add_moments(&mut self, moments: &ArrayRef) -> Result<()> {
         for row in 0..moments.len() {
             if let Some((count, sum, products)) = read(self.function, moments, row)? {
+                if count == 0 {
+                    continue;
+                }
                 self.reach(sum.len())?;
                 self.count += count;
                 self.sums.add_wide(0, &sum);
