@@ -9,4 +9,6 @@ mod hard_inputs;
 mod jobs;
 mod operators;
 mod properties;
+mod recipes;
+mod scores;
 mod slt;

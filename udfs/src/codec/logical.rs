@@ -11,8 +11,11 @@ use datafusion::logical_expr::{AggregateUDF, Expr, Extension, LogicalPlan, Scala
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use prost::Message;
 
-use super::messages::{ComponentsNodeMessage, DedupNodeMessage, LogicalKind, LogicalMessage, OrderMessage, required};
+use super::messages::{
+    AnalysisNodeMessage, ComponentsNodeMessage, DedupNodeMessage, LogicalKind, LogicalMessage, OrderMessage, required,
+};
 use super::{OTHERS, OURS};
+use crate::operators::analysis::node::AnalysisNode;
 use crate::operators::connected_components::node::ComponentsNode;
 use crate::operators::dedup::node::DedupNode;
 
@@ -45,6 +48,10 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
         } else if let Some(node) = node.node.as_any().downcast_ref::<ComponentsNode>() {
             let ComponentsNode { source, target, input: _, schema: _ } = node;
             LogicalKind::Components(ComponentsNodeMessage { source: Some(source.into()), target: Some(target.into()) })
+        } else if let Some(node) = node.node.as_any().downcast_ref::<AnalysisNode>() {
+            let AnalysisNode { analysis, columns, input: _, schema: _ } = node;
+            let columns = columns.iter().map(Into::into).collect();
+            LogicalKind::Analysis(AnalysisNodeMessage { columns, analysis: Some(analysis.clone()) })
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf);
@@ -74,6 +81,11 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
             LogicalKind::Components(ComponentsNodeMessage { source, target }) => {
                 let (source, target) = (required(source, "source")?.into(), required(target, "target")?.into());
                 Extension { node: Arc::new(ComponentsNode::try_new(input.clone(), source, target)?) }
+            }
+            LogicalKind::Analysis(AnalysisNodeMessage { columns, analysis }) => {
+                let columns = columns.into_iter().map(Into::into).collect();
+                let node = AnalysisNode::try_new(input.clone(), required(analysis, "analysis")?, columns)?;
+                Extension { node: Arc::new(node) }
             }
         })
     }

@@ -4,13 +4,14 @@ use datafusion::common::{Column, DataFusionError, Result, TableReference, intern
 
 use crate::kernels::presets::UnknownPreset;
 use crate::kernels::shingler::Unit;
+use crate::operators::analysis::Analysis;
 use crate::operators::dedup::{Linkage, Rule, Similar};
 use crate::operators::minhash_dedup::sketch::Sketch;
 
 /// A logical node of ours.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LogicalMessage {
-    #[prost(oneof = "LogicalKind", tags = "1, 2")]
+    #[prost(oneof = "LogicalKind", tags = "1, 2, 3")]
     pub kind: Option<LogicalKind>,
 }
 
@@ -21,12 +22,14 @@ pub enum LogicalKind {
     Dedup(DedupNodeMessage),
     #[prost(message, tag = "2")]
     Components(ComponentsNodeMessage),
+    #[prost(message, tag = "3")]
+    Analysis(AnalysisNodeMessage),
 }
 
 /// A physical node of ours.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PhysicalMessage {
-    #[prost(oneof = "PhysicalKind", tags = "1, 2, 3")]
+    #[prost(oneof = "PhysicalKind", tags = "1, 2, 3, 4")]
     pub kind: Option<PhysicalKind>,
 }
 
@@ -39,6 +42,8 @@ pub enum PhysicalKind {
     Components(ComponentsExecMessage),
     #[prost(message, tag = "3")]
     Sketch(SketchExecMessage),
+    #[prost(message, tag = "4")]
+    Analysis(AnalysisExecMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -81,6 +86,22 @@ pub struct ComponentsExecMessage {
     pub source: u64,
     #[prost(uint64, tag = "2")]
     pub target: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AnalysisNodeMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub columns: Vec<ColumnMessage>,
+    #[prost(oneof = "Analysis", tags = "2, 3, 4, 5")]
+    pub analysis: Option<Analysis>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AnalysisExecMessage {
+    #[prost(uint64, repeated, tag = "1")]
+    pub columns: Vec<u64>,
+    #[prost(oneof = "Analysis", tags = "2, 3, 4, 5")]
+    pub analysis: Option<Analysis>,
 }
 
 /// `similar` absent: equal text.

@@ -12,9 +12,11 @@ use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConve
 use prost::Message;
 
 use super::messages::{
-    ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage, SketchExecMessage, required,
+    AnalysisExecMessage, ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage,
+    SketchExecMessage, required,
 };
 use super::{OTHERS, OURS};
+use crate::operators::analysis::exec::AnalysisExec;
 use crate::operators::connected_components::exec::ComponentsExec;
 use crate::operators::dedup::exec::{DedupExec, DedupSpec};
 use crate::operators::minhash_dedup::exec::SketchExec;
@@ -55,6 +57,10 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
         } else if let Some(node) = node.downcast_ref::<SketchExec>() {
             let SketchExec { sketch, column, input: _, cache: _, metrics: _, shared: _ } = node;
             PhysicalKind::Sketch(SketchExecMessage { sketch: Some((*sketch).into()), column: *column as u64 })
+        } else if let Some(node) = node.downcast_ref::<AnalysisExec>() {
+            let AnalysisExec { analysis, columns, input: _, cache: _, metrics: _ } = node;
+            let columns = columns.iter().map(|column| *column as u64).collect();
+            PhysicalKind::Analysis(AnalysisExecMessage { columns, analysis: Some(analysis.clone()) })
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf, converter);
@@ -98,6 +104,10 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
             PhysicalKind::Sketch(SketchExecMessage { sketch, column }) => {
                 let sketch = required(sketch, "sketch")?.try_into()?;
                 Arc::new(SketchExec::try_new(sketch, column as usize, input)?)
+            }
+            PhysicalKind::Analysis(AnalysisExecMessage { columns, analysis }) => {
+                let columns = columns.into_iter().map(|column| column as usize).collect();
+                Arc::new(AnalysisExec::try_new(required(analysis, "analysis")?, columns, input)?)
             }
         })
     }

@@ -5,6 +5,7 @@ pub mod hash;
 pub mod literals;
 pub mod quality;
 pub mod sampling;
+pub mod scores;
 pub mod sketch;
 pub mod strings;
 pub mod text;

@@ -13,6 +13,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
+use super::analysis::exec::AnalysisExec;
+use super::analysis::node::AnalysisNode;
 use super::args::Args;
 use super::connected_components::exec::ComponentsExec;
 use super::connected_components::node::ComponentsNode;
@@ -20,7 +22,11 @@ use super::connected_components::plan as connected_components;
 use super::dedup::exec::{DedupExec, DedupSpec};
 use super::dedup::node::DedupNode;
 use super::dedup::{Rule, SKETCH, Similar};
+use super::fit_softmax::plan as fit_softmax;
+use super::graph_filter::plan as graph_filter;
+use super::influence::plan as influence;
 use super::minhash_dedup::exec::SketchExec;
+use super::multilinear_importance::plan as multilinear_importance;
 use super::{exact_dedup::plan as exact_dedup, minhash_dedup::plan as minhash_dedup};
 
 /// Plans `FROM op(relation, name => value, ...)`.
@@ -36,6 +42,13 @@ fn operator(name: &str) -> Option<(&'static str, &'static [&'static str], Plan)>
         minhash_dedup::NAME => (minhash_dedup::NAME, minhash_dedup::ARGUMENTS, minhash_dedup::plan),
         connected_components::NAME => {
             (connected_components::NAME, connected_components::ARGUMENTS, connected_components::plan)
+        }
+        fit_softmax::NAME => (fit_softmax::NAME, fit_softmax::ARGUMENTS, fit_softmax::plan),
+        graph_filter::NAME => (graph_filter::NAME, graph_filter::ARGUMENTS, graph_filter::plan),
+        influence::NAME => (influence::NAME, influence::ARGUMENTS, influence::plan),
+        influence::VECTOR_NAME => (influence::VECTOR_NAME, influence::ARGUMENTS, influence::plan_vector),
+        multilinear_importance::NAME => {
+            (multilinear_importance::NAME, multilinear_importance::ARGUMENTS, multilinear_importance::plan)
         }
         _ => return None,
     })
@@ -124,6 +137,11 @@ impl ExtensionPlanner for OperatorExtensionPlanner {
             let (source, target) = (index(below, &node.source)?, index(below, &node.target)?);
             return Ok(Some(Arc::new(ComponentsExec::try_new(source, target, Arc::clone(input), schema)?)));
         }
+        if let Some(node) = node.as_any().downcast_ref::<AnalysisNode>() {
+            let columns = node.columns.iter().map(|column| index(below, column)).collect::<Result<_>>()?;
+            let exec = AnalysisExec::try_new(node.analysis.clone(), columns, Arc::clone(input))?;
+            return Ok(Some(Arc::new(exec)));
+        }
         Ok(None)
     }
 }
@@ -137,6 +155,12 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     use datafusion::execution::FunctionRegistry;
     for udf in crate::register::scalar_functions() {
         state.register_udf(udf)?;
+    }
+    for udaf in crate::register::aggregate_functions() {
+        state.register_udaf(udaf)?;
+    }
+    for udwf in crate::register::window_functions() {
+        state.register_udwf(udwf)?;
     }
     state.register_relation_planner(Arc::new(OperatorPlanner))
 }
