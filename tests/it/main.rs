@@ -9,6 +9,6 @@ mod hard_inputs;
 mod jobs;
 mod operators;
 mod properties;
-mod recipes;
+mod recipes_scores;
 mod scores;
 mod slt;
