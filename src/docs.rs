@@ -18,7 +18,8 @@ pub fn entries() -> Vec<Entry> {
     let functions = limpid_udfs::register::scalar_functions().into_iter();
     let functions =
         functions.map(|udf| Entry { name: udf.name().to_owned(), documentation: udf.documentation().cloned() });
-    let operators = limpid_udfs::register::operators().into_iter();
+    let lakes = limpid_lakes::sql::docs::functions();
+    let operators = limpid_udfs::register::operators().into_iter().chain(lakes);
     let operators =
         operators.map(|operator| Entry { name: operator.name.to_owned(), documentation: Some(operator.documentation) });
     operators.chain(functions).collect()

@@ -58,7 +58,7 @@ impl VisitorMut for Relations<'_> {
             return ControlFlow::Continue(());
         };
         let lower = name.to_string().to_lowercase();
-        if !is_operator(&lower) {
+        let Some(relations) = relations(&lower) else {
             let known = self.state.table_functions();
             return match name.0.first().map(ToString::to_string) {
                 Some(name) if !known.contains_key(&name) && !known.contains_key(&lower) => {
@@ -66,11 +66,15 @@ impl VisitorMut for Relations<'_> {
                 }
                 _ => ControlFlow::Continue(()),
             };
-        }
-        if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = args.first_mut()
-            && let Some(query) = table_argument(first)
-        {
-            *first = query;
+        };
+        if args.iter().take(relations).filter(|arg| matches!(arg, FunctionArg::Unnamed(_))).count() == relations {
+            for arg in args.iter_mut().take(relations) {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(relation)) = arg
+                    && let Some(query) = table_argument(relation)
+                {
+                    *relation = query;
+                }
+            }
         }
         ControlFlow::Continue(())
     }
@@ -80,7 +84,8 @@ impl VisitorMut for Relations<'_> {
 const ALIKE: f64 = 0.7;
 
 fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusionError {
-    let operators: Vec<&str> = operators().iter().map(|operator| operator.name).collect();
+    let ours = operators().into_iter().chain(limpid_lakes::sql::docs::functions());
+    let operators: Vec<&str> = ours.map(|operator| operator.name).collect();
     let mut functions: Vec<&str> = functions.collect();
     functions.sort_unstable();
     let likeness = |known: &&str| strsim::normalized_damerau_levenshtein(name, known);
@@ -92,4 +97,9 @@ fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusi
         operators.join(", "),
         functions.join(", ")
     )
+}
+
+/// How many relations the function of that name takes first; `None` where it is none of ours.
+fn relations(name: &str) -> Option<usize> {
+    limpid_lakes::sql::relations(name).or_else(|| is_operator(name).then_some(1))
 }

@@ -7,6 +7,7 @@ mod cluster;
 mod docs;
 mod hard_inputs;
 mod jobs;
+mod lake;
 mod operators;
 mod properties;
 mod slt;

@@ -6,6 +6,7 @@ use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
 
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
+use crate::functions::lake::row_hash::RowHash;
 use crate::functions::quality::c4_clean::C4Clean;
 use crate::functions::quality::c4_quality::C4QualityFunction;
 use crate::functions::quality::fineweb_quality::FinewebQualityFunction;
@@ -33,6 +34,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         udf::<Xxh364>(),
         udf::<Xxh3128>(),
+        udf::<RowHash>(),
         udf::<NormalizeText>(),
         udf::<WordShingles>(),
         udf::<CharShingles>(),

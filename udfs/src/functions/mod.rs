@@ -2,6 +2,7 @@
 //! is in [`crate::kernels`].
 
 pub mod hash;
+pub mod lake;
 pub mod literals;
 pub mod quality;
 pub mod sampling;

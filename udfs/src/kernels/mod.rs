@@ -10,5 +10,6 @@ pub mod random;
 pub mod shingler;
 pub mod shingles;
 pub mod simhash;
+pub mod tables;
 pub mod union_find;
 pub mod words;
