@@ -18,11 +18,14 @@ pub fn entries() -> Vec<Entry> {
     let functions = limpid_udfs::register::scalar_functions().into_iter();
     let functions =
         functions.map(|udf| Entry { name: udf.name().to_owned(), documentation: udf.documentation().cloned() });
+    let aggregates = limpid_udfs::register::aggregate_functions().into_iter();
+    let aggregates =
+        aggregates.map(|udaf| Entry { name: udaf.name().to_owned(), documentation: udaf.documentation().cloned() });
     let lakes = limpid_lakes::sql::docs::functions();
     let operators = limpid_udfs::register::operators().into_iter().chain(lakes);
     let operators =
         operators.map(|operator| Entry { name: operator.name.to_owned(), documentation: Some(operator.documentation) });
-    operators.chain(functions).collect()
+    operators.chain(functions).chain(aggregates).collect()
 }
 
 /// The reference as Markdown: the sections of the documentation in the order in which the entries name them first.

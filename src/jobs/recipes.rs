@@ -13,9 +13,19 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use super::yaml::{Entries, Text};
 
 /// The recipes that come with limpid.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 12] = [
     ("exact_dedup", include_str!("../../queries/recipes/exact_dedup.sql")),
     ("minhash_dedup", include_str!("../../queries/recipes/minhash_dedup.sql")),
+    ("ssl_prototypes", include_str!("../../queries/recipes/ssl_prototypes.sql")),
+    ("semdedup", include_str!("../../queries/recipes/semdedup.sql")),
+    ("density_pruning", include_str!("../../queries/recipes/density_pruning.sql")),
+    ("divprune", include_str!("../../queries/recipes/divprune.sql")),
+    ("k_center", include_str!("../../queries/recipes/k_center.sql")),
+    ("farthest_points", include_str!("../../queries/recipes/farthest_points.sql")),
+    ("search_and_pruning", include_str!("../../queries/recipes/search_and_pruning.sql")),
+    ("label_mapping", include_str!("../../queries/recipes/label_mapping.sql")),
+    ("feature_mapping", include_str!("../../queries/recipes/feature_mapping.sql")),
+    ("d4", include_str!("../../queries/recipes/d4.sql")),
 ];
 
 /// What an argument turns into.

@@ -10,4 +10,6 @@ mod jobs;
 mod lake;
 mod operators;
 mod properties;
+mod recipes;
 mod slt;
+mod vectors;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
+use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl};
 
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
@@ -26,6 +26,14 @@ use crate::functions::text::containment::Containment;
 use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
 use crate::functions::text::word_shingles::WordShingles;
+use crate::functions::vector::cosine_similarity::CosineSimilarity;
+use crate::functions::vector::dot_product::DotProduct;
+use crate::functions::vector::frechet_distance::FrechetDistance;
+use crate::functions::vector::gaussian_moments::GaussianMoments;
+use crate::functions::vector::l2_distance::L2Distance;
+use crate::functions::vector::l2_normalize::L2Normalize;
+use crate::functions::vector::random_projection::RandomProjection;
+use crate::functions::vector::vec_avg::VecAvg;
 
 pub use crate::operators::docs::{OperatorDoc, operators};
 
@@ -54,9 +62,24 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<GopherRepetitionFunction>(),
         udf::<LanguageFunction>(),
         udf::<PiiRedact>(),
+        udf::<CosineSimilarity>(),
+        udf::<DotProduct>(),
+        udf::<L2Distance>(),
+        udf::<L2Normalize>(),
+        udf::<RandomProjection>(),
+        udf::<FrechetDistance>(),
     ]
+}
+
+/// Every aggregate function, in the order of the reference.
+pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    vec![udaf::<VecAvg>(), udaf::<GaussianMoments>()]
 }
 
 fn udf<F: ScalarUDFImpl + Default + 'static>() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::new_from_impl(F::default()))
+}
+
+fn udaf<F: AggregateUDFImpl + Default + 'static>() -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::new_from_impl(F::default()))
 }

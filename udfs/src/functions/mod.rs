@@ -9,3 +9,4 @@ pub mod sampling;
 pub mod sketch;
 pub mod strings;
 pub mod text;
+pub mod vector;

@@ -1,5 +1,6 @@
 //! Pure algorithms: slices and numbers in, numbers out. No Arrow and no SQL here.
 
+pub mod allocation;
 pub mod chars;
 pub mod lsh;
 pub mod minhash;
@@ -12,4 +13,5 @@ pub mod shingles;
 pub mod simhash;
 pub mod tables;
 pub mod union_find;
+pub mod vector;
 pub mod words;
