@@ -10,6 +10,7 @@ pub mod errors;
 pub mod explain;
 pub mod functions;
 pub mod init;
+pub mod lake;
 mod logging;
 pub mod memory;
 pub mod output;
@@ -47,6 +48,7 @@ enum Command {
     Run(run::RunArgs),
     Explain(explain::ExplainArgs),
     Init(init::InitArgs),
+    Lake(lake::LakeArgs),
     Functions(functions::FunctionsArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -57,6 +59,7 @@ fn dispatch(command: &Command, engine: &Engine) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, engine),
         Command::Explain(args) => explain::run(args, engine),
         Command::Init(args) => init::run(args, engine),
+        Command::Lake(args) => lake::run(args, engine),
         Command::Functions(args) => functions::run(args, engine),
         Command::Doctor(args) => doctor::run(args, engine),
     }

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use super::yaml::{Entries, Text};
 
 /// The recipes that come with limpid.
-const BUILT_IN: [(&str, &str); 15] = [
+const BUILT_IN: [(&str, &str); 25] = [
     ("answer_check", include_str!("../../queries/recipes/answer_check.sql")),
     ("aum", include_str!("../../queries/recipes/aum.sql")),
     ("ccs", include_str!("../../queries/recipes/ccs.sql")),
@@ -29,6 +29,16 @@ const BUILT_IN: [(&str, &str); 15] = [
     ("rs2", include_str!("../../queries/recipes/rs2.sql")),
     ("tracin_self", include_str!("../../queries/recipes/tracin_self.sql")),
     ("vog", include_str!("../../queries/recipes/vog.sql")),
+    ("ssl_prototypes", include_str!("../../queries/recipes/ssl_prototypes.sql")),
+    ("semdedup", include_str!("../../queries/recipes/semdedup.sql")),
+    ("density_pruning", include_str!("../../queries/recipes/density_pruning.sql")),
+    ("divprune", include_str!("../../queries/recipes/divprune.sql")),
+    ("k_center", include_str!("../../queries/recipes/k_center.sql")),
+    ("farthest_points", include_str!("../../queries/recipes/farthest_points.sql")),
+    ("search_and_pruning", include_str!("../../queries/recipes/search_and_pruning.sql")),
+    ("label_mapping", include_str!("../../queries/recipes/label_mapping.sql")),
+    ("feature_mapping", include_str!("../../queries/recipes/feature_mapping.sql")),
+    ("d4", include_str!("../../queries/recipes/d4.sql")),
 ];
 
 /// What an argument turns into.

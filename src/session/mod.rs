@@ -54,6 +54,7 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
         .build();
     limpid_udfs::operators::planner::register(&mut state)?;
     limpid_connectors::register_formats(&mut state)?;
+    limpid_lakes::sql::register(&mut state)?;
     Ok(state)
 }
 

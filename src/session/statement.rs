@@ -8,9 +8,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
-use limpid_udfs::operators::args::table_argument;
+use limpid_udfs::operators::args::{is_relation_argument, table_argument};
 use limpid_udfs::operators::planner::is_operator;
 use limpid_udfs::register::operators;
 
@@ -58,7 +58,7 @@ impl VisitorMut for Relations<'_> {
             return ControlFlow::Continue(());
         };
         let lower = name.to_string().to_lowercase();
-        if !is_operator(&lower) {
+        let Some(relations) = relations(&lower) else {
             let known = self.state.table_functions();
             return match name.0.first().map(ToString::to_string) {
                 Some(name) if !known.contains_key(&name) && !known.contains_key(&lower) => {
@@ -66,13 +66,32 @@ impl VisitorMut for Relations<'_> {
                 }
                 _ => ControlFlow::Continue(()),
             };
-        }
-        if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = args.first_mut()
-            && let Some(query) = table_argument(first)
-        {
-            *first = query;
+        };
+        let leading = args.iter().take(relations).filter(|arg| matches!(arg, FunctionArg::Unnamed(_))).count();
+        for (at, arg) in args.iter_mut().enumerate() {
+            if let Some(relation) = relation(leading == relations && at < leading, arg)
+                && let Some(query) = table_argument(relation)
+            {
+                *relation = query;
+            }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The argument where it is a relation: the leading ones, and some by name.
+fn relation(is_leading: bool, arg: &mut FunctionArg) -> Option<&mut Expr> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_leading => Some(expr),
+        FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } if is_relation_argument(&name.value) => {
+            Some(expr)
+        }
+        FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(expr), .. }
+            if is_relation_argument(&name.value) =>
+        {
+            Some(expr)
+        }
+        _ => None,
     }
 }
 
@@ -80,7 +99,8 @@ impl VisitorMut for Relations<'_> {
 const ALIKE: f64 = 0.7;
 
 fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusionError {
-    let operators: Vec<&str> = operators().iter().map(|operator| operator.name).collect();
+    let ours = operators().into_iter().chain(limpid_lakes::sql::docs::functions());
+    let operators: Vec<&str> = ours.map(|operator| operator.name).collect();
     let mut functions: Vec<&str> = functions.collect();
     functions.sort_unstable();
     let likeness = |known: &&str| strsim::normalized_damerau_levenshtein(name, known);
@@ -92,4 +112,9 @@ fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusi
         operators.join(", "),
         functions.join(", ")
     )
+}
+
+/// How many relations the function of that name takes first; `None` where it is none of ours.
+fn relations(name: &str) -> Option<usize> {
+    limpid_lakes::sql::relations(name).or_else(|| is_operator(name).then_some(1))
 }

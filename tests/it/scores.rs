@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, RecordBatch};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, ListBuilder, RecordBatch,
+    StringBuilder,
+};
 use arrow::datatypes::{Float32Type, Float64Type, Int32Type, Int64Type};
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use limpid::session::{EngineOptions, context, statement};

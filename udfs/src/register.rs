@@ -6,6 +6,7 @@ use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, Scalar
 
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
+use crate::functions::lake::row_hash::RowHash;
 use crate::functions::quality::c4_clean::C4Clean;
 use crate::functions::quality::c4_quality::C4QualityFunction;
 use crate::functions::quality::fineweb_quality::FinewebQualityFunction;
@@ -47,6 +48,14 @@ use crate::functions::text::containment::Containment;
 use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
 use crate::functions::text::word_shingles::WordShingles;
+use crate::functions::vector::cosine_similarity::CosineSimilarity;
+use crate::functions::vector::dot_product::DotProduct;
+use crate::functions::vector::frechet_distance::FrechetDistance;
+use crate::functions::vector::gaussian_moments::GaussianMoments;
+use crate::functions::vector::l2_distance::L2Distance;
+use crate::functions::vector::l2_normalize::L2Normalize;
+use crate::functions::vector::random_projection::RandomProjection;
+use crate::functions::vector::vec_avg::VecAvg;
 
 pub use crate::operators::docs::{OperatorDoc, operators};
 
@@ -55,6 +64,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         udf::<Xxh364>(),
         udf::<Xxh3128>(),
+        udf::<RowHash>(),
         udf::<NormalizeText>(),
         udf::<WordShingles>(),
         udf::<CharShingles>(),
@@ -74,6 +84,12 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<GopherRepetitionFunction>(),
         udf::<LanguageFunction>(),
         udf::<PiiRedact>(),
+        udf::<CosineSimilarity>(),
+        udf::<DotProduct>(),
+        udf::<L2Distance>(),
+        udf::<L2Normalize>(),
+        udf::<RandomProjection>(),
+        udf::<FrechetDistance>(),
         udf::<Softmax>(),
         udf::<Entropy>(),
         udf::<KlDivergence>(),
@@ -95,7 +111,14 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
 
 /// Every aggregate, in the order of the reference.
 pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![udaf::<VecSpread>(), udaf::<ForgettingEvents>(), udaf::<HistogramEntropy>(), udaf::<TopsisStats>()]
+    vec![
+        udaf::<VecAvg>(),
+        udaf::<GaussianMoments>(),
+        udaf::<VecSpread>(),
+        udaf::<ForgettingEvents>(),
+        udaf::<HistogramEntropy>(),
+        udaf::<TopsisStats>(),
+    ]
 }
 
 /// Every window function, in the order of the reference.

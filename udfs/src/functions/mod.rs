@@ -2,6 +2,7 @@
 //! is in [`crate::kernels`].
 
 pub mod hash;
+pub mod lake;
 pub mod literals;
 pub mod quality;
 pub mod sampling;
@@ -9,3 +10,4 @@ pub mod scores;
 pub mod sketch;
 pub mod strings;
 pub mod text;
+pub mod vector;

@@ -1,5 +1,6 @@
 //! Pure algorithms: slices and numbers in, numbers out. No Arrow and no SQL here.
 
+pub mod allocation;
 pub mod chars;
 pub mod learn;
 pub mod lsh;
@@ -12,5 +13,7 @@ pub mod scores;
 pub mod shingler;
 pub mod shingles;
 pub mod simhash;
+pub mod tables;
 pub mod union_find;
+pub mod vector;
 pub mod words;

@@ -4,6 +4,7 @@ use datafusion::logical_expr::{DocSection, Documentation};
 
 use super::{
     connected_components, exact_dedup, fit_softmax, graph_filter, influence, minhash_dedup, multilinear_importance,
+    vector_docs,
 };
 
 /// An operator as the reference shows it.
@@ -15,16 +16,16 @@ pub struct OperatorDoc {
     pub documentation: Documentation,
 }
 
-const SECTION: DocSection = DocSection { include: true, label: "Relation Operators", description: None };
+pub(super) const SECTION: DocSection = DocSection { include: true, label: "Relation Operators", description: None };
 
-const INPUT: &str = "The rows: `(SELECT ...)` or a table's name.";
-const ID: &str = "Column of the row key; `id` by default. NULL and repeated keys are errors.";
-const ORDER: &str =
+pub(super) const INPUT: &str = "The rows: `(SELECT ...)` or a table's name.";
+pub(super) const ID: &str = "Column of the row key; `id` by default. NULL and repeated keys are errors.";
+pub(super) const ORDER: &str =
     "Who survives: a list of columns such as `'quality DESC, date'`; the id decides ties. By default the id alone.";
 
 /// Every relation operator.
 pub fn operators() -> Vec<OperatorDoc> {
-    vec![
+    let mut all = vec![
         OperatorDoc {
             name: exact_dedup::plan::NAME,
             documentation: Documentation::builder(
@@ -296,5 +297,7 @@ pub fn operators() -> Vec<OperatorDoc> {
             .with_argument("steps", "Steps of ascent; 50 by default.")
             .build(),
         },
-    ]
+    ];
+    all.extend(vector_docs::operators());
+    all
 }

@@ -1,0 +1,104 @@
+//! A lake of tables derived from one another by known operations: to try things on, and for the tests.
+//!
+//! Seeded: the same plan writes the same rows. What is derived from what is only a lower limit of what is contained in what
+//! (two filters of one table contain each other by accident), so [`truth`] compares all pairs, row by row.
+
+mod derive;
+mod roots;
+pub mod truth;
+mod write;
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use datafusion::common::{Result, exec_err};
+use limpid_udfs::kernels::random::SplitMix64;
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Tables that the others are derived from.
+    pub roots: usize,
+    /// Least and most rows of a root.
+    pub rows: (usize, usize),
+    /// Seed of everything.
+    pub seed: u64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { roots: 3, rows: (40, 800), seed: 42 }
+    }
+}
+
+/// How a table came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Relation {
+    /// It is in its parent and its parent in it.
+    Equal,
+    /// It is in its parent.
+    Contained,
+    /// Its distinct rows are in its parent.
+    ContainedAsSet,
+    /// It is in its parent when values are compared as text.
+    ContainedAsText,
+    /// Its parent is in it.
+    Contains,
+    /// Renamed: in its parent but for the names.
+    Renamed,
+    /// Almost in its parent.
+    Near,
+    /// Neither.
+    None,
+}
+
+/// A table of the lake.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Path below the folder, without the ending.
+    pub name: String,
+    /// Name of the operation; `root` for one that is not derived.
+    pub operation: String,
+    /// Position of the table it was derived from.
+    pub parent: Option<usize>,
+    /// What holds between the two.
+    pub relation: Relation,
+    /// The rows.
+    pub rows: RecordBatch,
+}
+
+/// Makes the tables in memory, parents before children.
+///
+/// # Errors
+/// Only those of Arrow.
+pub fn tables(plan: &Plan) -> Result<Vec<Made>> {
+    let mut random = SplitMix64::new(plan.seed);
+    let mut made = vec![];
+    for root in 0..plan.roots {
+        let rows = roots::root(&mut random, root, plan.rows)?;
+        let (at, name) = (made.len(), format!("r{root:03}/root"));
+        made.push(Made { name, operation: "root".to_owned(), parent: None, relation: Relation::None, rows });
+        derive::derive(&mut random, at, root, &mut made)?;
+    }
+    Ok(made)
+}
+
+/// Writes the tables of `plan` below `folder`, which must be empty or missing, and gives their number.
+///
+/// # Errors
+/// The folder is not empty or cannot be written.
+pub fn write(folder: &Path, plan: &Plan) -> Result<usize> {
+    if folder.is_dir() && std::fs::read_dir(folder)?.next().is_some() {
+        return exec_err!("{} is not empty", folder.display());
+    }
+    let made = tables(plan)?;
+    for (at, table) in made.iter().enumerate() {
+        write::write(folder, table, at)?;
+    }
+    Ok(made.len())
+}
+
+/// A number below `n`.
+fn below(random: &mut SplitMix64, n: usize) -> usize {
+    ((u128::from(random.next_u64()) * n.max(1) as u128) >> 64) as usize
+}

@@ -1,0 +1,174 @@
+//! Min-max pruning, by the sound rules only.
+//!
+//! A pair goes on proof alone. Of child A and parent B, with a column where A holds a value:
+//! A's *exact* minimum lies below B's lower bound (it is a value of A that B cannot hold), or A's exact maximum above B's
+//! upper bound; or the ranges do not meet; or A has a NULL and B is known to have none; or B is all NULL; or, counting
+//! repeated rows, A has more rows. B's bounds may be loose; A's may not, except that ranges which do not meet need no exact
+//! ends. All of these are of one shape: two numbers of the child between two of the parent. So the parents that a child can
+//! be in are found by range search on the column that tells most, and the other columns are tried on those alone.
+
+use hashbrown::HashMap;
+use limpid_udfs::kernels::tables::ranges::Ranges;
+
+use super::Edge;
+use super::schema::{Block, SchemaGraph};
+use crate::lake::{Class, Column, Lake};
+use crate::options::{Options, Rows};
+
+/// The lowest and the highest rank: unknown bounds.
+const LOWEST: u32 = 0;
+const HIGHEST: u32 = u32::MAX;
+
+/// What a column, or the number of rows, demands of a pair: `lower(parent) <= lower(child)` and
+/// `upper(parent) >= upper(child)`.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    as_parent: (u32, u32),
+    as_child: (u32, u32),
+}
+
+const NONE: Limits = Limits { as_parent: (LOWEST, HIGHEST), as_child: (HIGHEST, LOWEST) };
+
+/// Bounds of all tables as ranks, comparable within a column name and class.
+#[derive(Debug)]
+pub struct Minmax {
+    /// For each table, for each column, in the order of the table: bounds, then NULLs.
+    columns: Vec<Vec<[Limits; 2]>>,
+    classes: Vec<Vec<Class>>,
+    /// The number of rows.
+    rows: Vec<Limits>,
+}
+
+impl Minmax {
+    /// Ranks the bounds of every column.
+    pub fn new(lake: &Lake, options: &Options) -> Self {
+        let mut values: HashMap<(&str, Class), Vec<&[u8]>> = HashMap::new();
+        for column in lake.tables.iter().flat_map(|table| &table.columns) {
+            if let Some(range) = &column.stats.range {
+                let all = values.entry((column.name.as_str(), column.class)).or_default();
+                all.extend([&*range.min.low, &*range.min.high, &*range.max.low, &*range.max.high]);
+            }
+        }
+        for all in values.values_mut() {
+            all.sort_unstable();
+            all.dedup();
+        }
+        let near = options.threshold < 1.0;
+        let ranked = |column: &Column| {
+            let all = values.get(&(column.name.as_str(), column.class)).map_or(&[][..], Vec::as_slice);
+            if near { [disjoint(column, all), NONE] } else { [bounds(column, all), nulls(column)] }
+        };
+        let columns = lake.tables.iter().map(|table| table.columns.iter().map(ranked).collect()).collect();
+        let classes =
+            lake.tables.iter().map(|table| table.columns.iter().map(|column| column.class).collect()).collect();
+        let rows = lake.tables.iter().map(|table| match options.rows {
+            Rows::Multiset if options.threshold >= 1.0 => {
+                let rows = u32::try_from(table.rows).unwrap_or(HIGHEST);
+                Limits { as_parent: (LOWEST, rows), as_child: (HIGHEST, rows) }
+            }
+            Rows::Multiset | Rows::Set => NONE,
+        });
+        let rows = rows.collect();
+        Self { columns, classes, rows }
+    }
+
+    /// Appends the pairs of a block that nothing rules out.
+    pub fn prune(&self, graph: &SchemaGraph, block: &Block, found: &mut Vec<Edge>) {
+        let (child, parent) = (&graph.groups[block.child as usize], &graph.groups[block.parent as usize]);
+        let places = graph.places(block);
+        let mut tests: Vec<(Vec<(u32, u32)>, Vec<(u32, u32)>)> = vec![];
+        let mut test = |of_parent: &dyn Fn(usize) -> Limits, of_child: &dyn Fn(usize) -> Limits| {
+            let parents: Vec<_> = parent.tables.iter().map(|&table| of_parent(table as usize).as_parent).collect();
+            let children: Vec<_> = child.tables.iter().map(|&table| of_child(table as usize).as_child).collect();
+            if children.iter().any(|&limits| limits != NONE.as_child)
+                && parents.iter().any(|&limits| limits != NONE.as_parent)
+            {
+                tests.push((parents, children));
+            }
+        };
+        test(&|table| self.rows[table], &|table| self.rows[table]);
+        for (at, &place) in places.iter().enumerate() {
+            let (c, p) = (child.columns[at] as usize, parent.columns[place] as usize);
+            // Text comparison lets kinds meet whose bounds are in different orders.
+            let class = |table: &u32, column: usize| self.classes[*table as usize][column];
+            let same =
+                child.tables.first().map(|table| class(table, c)) == parent.tables.first().map(|table| class(table, p));
+            for kind in 0..2 {
+                if same || kind == 1 {
+                    test(&|table| self.columns[table][p][kind], &|table| self.columns[table][c][kind]);
+                }
+            }
+        }
+        let allowed = |child: usize, parent: usize| {
+            tests.iter().all(|(parents, children)| {
+                let ((lower, upper), (least, most)) = (parents[parent], children[child]);
+                lower <= least && upper >= most
+            })
+        };
+        let mut push = |c: usize, p: usize| {
+            let edge = (child.tables[c], parent.tables[p]);
+            if edge.0 != edge.1 && allowed(c, p) {
+                found.push(edge);
+            }
+        };
+        match best(&tests, child.tables.len(), parent.tables.len()) {
+            None => (0..child.tables.len()).for_each(|c| (0..parent.tables.len()).for_each(|p| push(c, p))),
+            Some(at) => {
+                let (parents, children) = &tests[at];
+                let index = Ranges::new(parents);
+                for (c, &(least, most)) in children.iter().enumerate() {
+                    index.holding(least, most, &mut |p| push(c, p as usize));
+                }
+            }
+        }
+    }
+}
+
+/// The test that leaves the fewest pairs, judged by a sample of children; none for a block too small to index.
+fn best(tests: &[(Vec<(u32, u32)>, Vec<(u32, u32)>)], children: usize, parents: usize) -> Option<usize> {
+    if children * parents < 4096 {
+        return None;
+    }
+    let (child_step, parent_step) = ((children / 16).max(1), (parents / 256).max(1));
+    let left = |(parents, children): &(Vec<(u32, u32)>, Vec<(u32, u32)>)| {
+        let pairs = children.iter().step_by(child_step).map(|&(least, most)| {
+            parents.iter().step_by(parent_step).filter(|(lower, upper)| *lower <= least && *upper >= most).count()
+        });
+        pairs.sum::<usize>()
+    };
+    (0..tests.len()).min_by_key(|&at| left(&tests[at]))
+}
+
+fn bounds(column: &Column, all: &[&[u8]]) -> Limits {
+    let rank = |key: &[u8]| all.binary_search(&key).map_or(LOWEST, |at| at as u32 + 1);
+    if column.class == Class::Null {
+        // Holds no value: as a parent it can hold no child's, as a child it asks for none.
+        return Limits { as_parent: (HIGHEST, LOWEST), ..NONE };
+    }
+    let Some(range) = &column.stats.range else { return NONE };
+    let (min, max) = (&range.min, &range.max);
+    Limits {
+        as_parent: (rank(&min.low), rank(&max.high)),
+        as_child: (
+            rank(if min.exact { &min.high } else { &max.high }),
+            rank(if max.exact { &max.low } else { &min.low }),
+        ),
+    }
+}
+
+/// For near-containments: no row can match where the ranges of a column without NULLs do not meet; nothing less is proof.
+fn disjoint(column: &Column, all: &[&[u8]]) -> Limits {
+    let Limits { as_parent, .. } = bounds(column, all);
+    let rank = |key: &[u8]| all.binary_search(&key).map_or(LOWEST, |at| at as u32 + 1);
+    let as_child = match &column.stats.range {
+        Some(range) if column.stats.nulls == Some(0) => (rank(&range.max.high), rank(&range.min.low)),
+        _ => NONE.as_child,
+    };
+    Limits { as_parent, as_child }
+}
+
+fn nulls(column: &Column) -> Limits {
+    let may = u32::from(column.stats.nulls != Some(0));
+    let has = u32::from(column.stats.nulls.is_some_and(|nulls| nulls > 0));
+    Limits { as_parent: (LOWEST, may), as_child: (HIGHEST, has) }
+}

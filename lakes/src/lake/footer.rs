@@ -1,0 +1,251 @@
+//! Footers folded into tables, soundly: what one file does not say, the table does not know.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use hashbrown::HashMap;
+use limpid_udfs::functions::lake::cells::{Leaf, is_supported, leaves};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::ParquetMetaData;
+
+use super::bounds::{self, Range};
+use super::{Class, Column, ColumnStats, Source, logical_type};
+use crate::options::Names;
+
+/// Writers that put whole texts into statistics or none at all, without saying so.
+const WHOLE_TEXTS: [&str; 1] = ["parquet-cpp-arrow"];
+
+/// The columns of one file.
+#[derive(Debug)]
+pub struct FileColumns {
+    /// Rows.
+    pub rows: u64,
+    /// Columns, structs taken apart.
+    pub columns: Vec<(Leaf, ColumnStats)>,
+}
+
+/// Reads what a footer says.
+///
+/// # Errors
+/// A schema that Arrow does not know, or a column whose values cannot be compared.
+pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
+    let arrow = ArrowReaderMetadata::try_new(Arc::clone(footer), ArrowReaderOptions::new())?;
+    let file = footer.file_metadata();
+    let rows = u64::try_from(file.num_rows()).map_err(|_| exec_datafusion_err!("a negative number of rows"))?;
+    let whole_texts = file.created_by().is_some_and(|by| WHOLE_TEXTS.iter().any(|name| by.starts_with(name)));
+    let schema = file.schema_descr();
+    let places: HashMap<String, usize> =
+        (0..schema.num_columns()).map(|at| (schema.column(at).path().parts().join("."), at)).collect();
+    let mut columns = vec![];
+    for leaf in leaves(arrow.schema().fields().iter().map(AsRef::as_ref)) {
+        if !is_supported(&leaf.data_type) {
+            return exec_err!("column `{}` is of type {}, which cannot be compared", leaf.name, leaf.data_type);
+        }
+        let place = places.get(&leaf.name).filter(|&&at| schema.column(at).max_rep_level() == 0);
+        let stats = match place {
+            Some(&at) => stats(footer, at, &leaf.data_type, whole_texts, rows),
+            None => ColumnStats::default(),
+        };
+        columns.push((leaf, stats));
+    }
+    Ok(FileColumns { rows, columns })
+}
+
+fn stats(footer: &ParquetMetaData, at: usize, data_type: &DataType, whole_texts: bool, rows: u64) -> ColumnStats {
+    let order = footer.file_metadata().column_order(at);
+    let mut nulls = Some(0);
+    // Unknown (`None`) once a row group with values gives no bounds.
+    let mut range: Option<Option<Range>> = Some(None);
+    let mut encoded = 0;
+    for group in footer.row_groups() {
+        let column = group.column(at);
+        encoded += u64::try_from(column.uncompressed_size()).unwrap_or(0);
+        let found = column.statistics();
+        let here = found.and_then(|found| found.null_count_opt());
+        nulls = nulls.zip(here).map(|(all, here)| all + here);
+        if here == u64::try_from(group.num_rows()).ok() {
+            continue;
+        }
+        let bounds = found.and_then(|found| bounds::range(found, column.column_descr(), order, data_type, whole_texts));
+        range = match (range, bounds) {
+            (Some(Some(all)), Some(here)) => Some(Some(all.union(here))),
+            (Some(None), Some(here)) => Some(Some(here)),
+            _ => None,
+        };
+    }
+    // A count of NULLs above that of rows is a lie; so is what stands beside it.
+    if nulls.is_some_and(|nulls| nulls > rows) {
+        return ColumnStats::default();
+    }
+    ColumnStats { nulls, range: range.flatten(), encoded }
+}
+
+/// A file's columns and the values of its `key=value` folders.
+pub type Part<'a> = (&'a FileColumns, &'a [(String, Option<String>)]);
+
+/// The columns of a table of these files, by name, and where each file has them.
+///
+/// # Errors
+/// Files whose columns do not fit together.
+pub fn fold(parts: &[Part<'_>], names: Names) -> Result<(Vec<Column>, Vec<Vec<Source>>)> {
+    let normal = normalised(parts, names);
+    let mut columns: BTreeMap<String, (Column, u64)> = BTreeMap::new();
+    let mut before = 0;
+    for (file, partitions) in parts {
+        let leaves =
+            file.columns.iter().map(|(leaf, stats)| (leaf.name.as_str(), leaf.data_type.clone(), stats.clone()));
+        let folders = partitions.iter().map(|(key, value)| {
+            let stats = match value {
+                Some(text) => ColumnStats { nulls: Some(0), range: Some(Range::of_text(text)), encoded: 0 },
+                None => ColumnStats { nulls: Some(file.rows), ..ColumnStats::default() },
+            };
+            (key.as_str(), DataType::Utf8, stats)
+        });
+        for (shown, data_type, stats) in leaves.chain(folders) {
+            let name = &normal[shown];
+            let class = if stats.nulls == Some(file.rows) { Class::Null } else { Class::of(&data_type) };
+            let column = Column { name: name.clone(), shown: shown.to_owned(), data_type, class, stats };
+            match columns.get_mut(name) {
+                None => {
+                    // Files before that lack the column hold NULL there.
+                    let column = with_nulls(column, before);
+                    columns.insert(name.clone(), (column, before + file.rows));
+                }
+                // The file's own column of that name is what its writer meant, not the folder's.
+                Some((_, seen)) if *seen == before + file.rows && file.rows > 0 => {}
+                Some((all, seen)) => {
+                    *all = merge(with_nulls(all.clone(), before - *seen), column)?;
+                    *seen = before + file.rows;
+                }
+            }
+        }
+        before += file.rows;
+    }
+    let columns: Vec<Column> = columns.into_values().map(|(column, seen)| with_nulls(column, before - seen)).collect();
+    let sources = parts.iter().map(|part| sources(part, &columns, &normal)).collect();
+    Ok((columns, sources))
+}
+
+fn sources((file, partitions): &Part<'_>, columns: &[Column], normal: &HashMap<&str, String>) -> Vec<Source> {
+    let of = |column: &Column| {
+        let leaf = file.columns.iter().position(|(leaf, _)| normal[leaf.name.as_str()] == column.name);
+        if let Some(at) = leaf {
+            return Source::Leaf(at as u32);
+        }
+        match partitions.iter().find(|(key, _)| normal[key.as_str()] == column.name) {
+            Some((_, value)) => Source::Folder(value.clone()),
+            None => Source::Nowhere,
+        }
+    };
+    columns.iter().map(of).collect()
+}
+
+fn with_nulls(mut column: Column, more: u64) -> Column {
+    column.stats.nulls = column.stats.nulls.map(|nulls| nulls + more);
+    column
+}
+
+fn merge(a: Column, b: Column) -> Result<Column> {
+    if a.class != b.class && a.class != Class::Null && b.class != Class::Null {
+        return exec_err!(
+            "column `{}` is {} in one file and {} in another",
+            b.shown,
+            logical_type(&a.data_type),
+            logical_type(&b.data_type)
+        );
+    }
+    let nulls = a.stats.nulls.zip(b.stats.nulls).map(|(a, b)| a + b);
+    let range = match (a.class, b.class) {
+        (Class::Null, _) => b.stats.range,
+        (_, Class::Null) => a.stats.range,
+        _ => a.stats.range.zip(b.stats.range).map(|(a, b)| a.union(b)),
+    };
+    let encoded = a.stats.encoded + b.stats.encoded;
+    let (class, data_type) = if a.class == Class::Null { (b.class, b.data_type) } else { (a.class, a.data_type) };
+    Ok(Column { name: a.name, shown: a.shown, data_type, class, stats: ColumnStats { nulls, range, encoded } })
+}
+
+/// What each name is compared as. Where two names of a table differ only in case, both stay as written.
+fn normalised<'a>(parts: &'a [Part<'_>], names: Names) -> HashMap<&'a str, String> {
+    let mut spellings: HashMap<String, Vec<&str>> = HashMap::new();
+    for (file, partitions) in parts {
+        let leaves = file.columns.iter().map(|(leaf, _)| leaf.name.as_str());
+        for shown in leaves.chain(partitions.iter().map(|(key, _)| key.as_str())) {
+            let all = spellings.entry(normal(shown, names)).or_default();
+            if !all.contains(&shown) {
+                all.push(shown);
+            }
+        }
+    }
+    // Files of one table may spell a column differently; within a file two spellings are two columns.
+    let clash = |shown: &&str, all: &[&str]| {
+        parts.iter().any(|(file, _)| {
+            let has = |name: &str| file.columns.iter().any(|(leaf, _)| leaf.name == name);
+            has(shown) && all.iter().any(|other| other != shown && has(other))
+        })
+    };
+    let mut found = HashMap::new();
+    for (normal, all) in &spellings {
+        for shown in all {
+            let name = if clash(shown, all) { (*shown).to_owned() } else { normal.clone() };
+            found.insert(*shown, name);
+        }
+    }
+    found
+}
+
+/// A name as it is compared; a byte order mark is no part of a name.
+pub fn normal(shown: &str, names: Names) -> String {
+    let shown = shown.trim_start_matches('\u{feff}');
+    match names {
+        Names::Fold => shown.to_lowercase(),
+        Names::Exact => shown.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(rows: u64, columns: &[(&str, DataType, Option<u64>)]) -> FileColumns {
+        let columns = columns.iter().enumerate().map(|(at, (name, data_type, nulls))| {
+            let leaf = Leaf { name: (*name).to_owned(), path: vec![at], data_type: data_type.clone() };
+            (leaf, ColumnStats { nulls: *nulls, ..ColumnStats::default() })
+        });
+        FileColumns { rows, columns: columns.collect() }
+    }
+
+    #[test]
+    fn missing_columns_are_null() {
+        let (a, b) = (file(3, &[("x", DataType::Int64, Some(1))]), file(4, &[("Y", DataType::Utf8, Some(0))]));
+        let (folded, sources) = fold(&[(&a, &[]), (&b, &[])], Names::Fold).unwrap();
+        assert_eq!(sources, [[Source::Leaf(0), Source::Nowhere], [Source::Nowhere, Source::Leaf(0)]]);
+        let nulls: Vec<_> = folded.iter().map(|column| (column.name.as_str(), column.stats.nulls)).collect();
+        assert_eq!(nulls, [("x", Some(5)), ("y", Some(3))]);
+    }
+
+    #[test]
+    fn types_that_do_not_fit_are_named() {
+        let (a, b) = (file(3, &[("x", DataType::Int64, Some(1))]), file(4, &[("x", DataType::Utf8, Some(0))]));
+        let error = fold(&[(&a, &[]), (&b, &[])], Names::Fold).unwrap_err().to_string();
+        assert!(error.contains("column `x` is Int64 in one file and Utf8 in another"), "{error}");
+        // All NULL fits everything.
+        let b = file(4, &[("x", DataType::Utf8, Some(4))]);
+        let (folded, _) = fold(&[(&a, &[]), (&b, &[])], Names::Fold).unwrap();
+        assert_eq!((folded[0].class, folded[0].stats.nulls), (Class::Number, Some(5)));
+    }
+
+    #[test]
+    fn names_that_clash_stay_as_written() {
+        let a = file(
+            1,
+            &[("ID", DataType::Int64, None), ("id", DataType::Int64, None), ("\u{feff}Zip", DataType::Utf8, None)],
+        );
+        let names =
+            |names| fold(&[(&a, &[])], names).unwrap().0.into_iter().map(|column| column.name).collect::<Vec<_>>();
+        assert_eq!(names(Names::Fold), ["ID", "id", "zip"]);
+        assert_eq!(names(Names::Exact), ["ID", "Zip", "id"]);
+    }
+}

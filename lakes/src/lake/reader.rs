@@ -1,0 +1,94 @@
+//! Reads Parquet files of a store and counts the bytes.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt};
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+/// Bytes at the end of a file that are fetched at once: almost every footer fits.
+const TAIL: usize = 16 << 10;
+
+/// One file.
+pub struct FileReader {
+    store: Arc<dyn ObjectStore>,
+    location: ObjectPath,
+    size: u64,
+    footer: Option<Arc<ParquetMetaData>>,
+    bytes_read: Arc<AtomicU64>,
+}
+
+impl FileReader {
+    /// A reader of `meta` that adds what it reads to `bytes_read`.
+    pub fn new(
+        store: &Arc<dyn ObjectStore>,
+        meta: &ObjectMeta,
+        footer: Option<&Arc<ParquetMetaData>>,
+        bytes_read: &Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            location: meta.location.clone(),
+            size: meta.size,
+            footer: footer.map(Arc::clone),
+            bytes_read: Arc::clone(bytes_read),
+        }
+    }
+
+    /// The footer.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no Parquet file.
+    pub async fn read_footer(&mut self) -> Result<Arc<ParquetMetaData>> {
+        if let Some(footer) = &self.footer {
+            return Ok(Arc::clone(footer));
+        }
+        let size = self.size;
+        let reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(TAIL));
+        let footer = Arc::new(reader.load_and_finish(&mut *self, size).await?);
+        self.footer = Some(Arc::clone(&footer));
+        Ok(footer)
+    }
+
+    fn count(&self, bytes: &Bytes) {
+        self.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    }
+}
+
+fn failed(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+impl AsyncFileReader for FileReader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
+        async move {
+            let bytes = self.store.get_range(&self.location, range).await.map_err(failed)?;
+            self.count(&bytes);
+            Ok(bytes)
+        }
+        .boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
+        async move {
+            let all = self.store.get_ranges(&self.location, &ranges).await.map_err(failed)?;
+            all.iter().for_each(|bytes| self.count(bytes));
+            Ok(all)
+        }
+        .boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
+        self.read_footer().boxed()
+    }
+}

@@ -1,0 +1,14 @@
+//! The tables of a lake: what they are, which are contained in which, proved.
+//!
+//! [`lake`] finds tables and folds their footers; [`graph`] compares schemas and bounds without reading data; [`rows`]
+//! reads each table once into sorted row hashes and samples; [`verify`] decides; [`pipeline`] puts the stages together;
+//! [`sql`] gives them to SQL as `lake_tables` and `table_containment`.
+
+pub mod demo;
+pub mod graph;
+pub mod lake;
+pub mod options;
+pub mod pipeline;
+pub mod rows;
+pub mod sql;
+pub mod verify;

@@ -1,0 +1,134 @@
+//! What the user chooses about a comparison of tables.
+
+use limpid_udfs::kernels::tables::canonical::Form;
+pub use limpid_udfs::kernels::tables::sorted::Rows;
+
+/// How far the work goes; each stage only removes edges of the one before, except the last two, which also prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Stage {
+    /// Column names alone.
+    Schema,
+    /// Types, bounds and counts from footers; no data is read.
+    Minmax,
+    /// Column-anchored row samples of both tables; the parent is not searched.
+    Sketch,
+    /// Uniformly sampled rows of the child searched in the parent, as the R2D2 paper does: may accept false edges.
+    Sampled,
+    /// 128-bit hashes of all rows.
+    #[default]
+    Exact,
+    /// The rows themselves, byte for byte in canonical form, after the hashes.
+    Bytes,
+}
+
+/// When values of two columns can be equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Types {
+    /// Types of one kind are widened: integers, decimals and floats; dates and timestamps.
+    #[default]
+    Widen,
+    /// The columns must have the same type, up to encoding.
+    Strict,
+    /// Values are compared as text.
+    Text,
+}
+
+impl Stage {
+    /// The words for them.
+    pub const WORDS: &[(&str, Self)] = &[
+        ("schema", Self::Schema),
+        ("minmax", Self::Minmax),
+        ("sketch", Self::Sketch),
+        ("sampled", Self::Sampled),
+        ("exact", Self::Exact),
+        ("bytes", Self::Bytes),
+    ];
+}
+
+/// The words for [`Rows`].
+pub const ROWS: &[(&str, Rows)] = &[("multiset", Rows::Multiset), ("set", Rows::Set)];
+
+impl Types {
+    /// The words for them.
+    pub const WORDS: &[(&str, Self)] = &[("widen", Self::Widen), ("strict", Self::Strict), ("text", Self::Text)];
+
+    /// The canonical form that compares so.
+    pub fn form(self) -> Form {
+        match self {
+            Self::Widen | Self::Strict => Form::Value,
+            Self::Text => Form::Text,
+        }
+    }
+}
+
+/// When names of two columns are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Names {
+    /// Without case.
+    #[default]
+    Fold,
+    /// As written.
+    Exact,
+}
+
+impl Names {
+    /// The words for them.
+    pub const WORDS: &[(&str, Self)] = &[("fold", Self::Fold), ("exact", Self::Exact)];
+}
+
+impl Layout {
+    /// The words for them.
+    pub const WORDS: &[(&str, Self)] = &[("auto", Self::Auto), ("file", Self::File), ("folder", Self::Folder)];
+}
+
+/// What one table is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Layout {
+    /// A folder is a table when it has `key=value` folders, a writer's marker such as `_SUCCESS`, or only files named as
+    /// writers name the parts of a table; other files are tables of their own.
+    #[default]
+    Auto,
+    /// Every file is a table.
+    File,
+    /// Every folder is a table.
+    Folder,
+}
+
+/// Everything that defines the result of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// How far to go.
+    pub stage: Stage,
+    /// Whether repeated rows count.
+    pub rows: Rows,
+    /// When values are equal.
+    pub types: Types,
+    /// When names are equal.
+    pub names: Names,
+    /// What a table is.
+    pub layout: Layout,
+    /// Least share of the child's rows that the parent must hold; below 1 near-containments are found too.
+    pub threshold: f64,
+    /// Rows drawn from each child at stage [`Stage::Sampled`].
+    pub sample_rows: u64,
+    /// Confidence of the intervals.
+    pub confidence: f64,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            stage: Stage::default(),
+            rows: Rows::default(),
+            types: Types::default(),
+            names: Names::default(),
+            layout: Layout::default(),
+            threshold: 1.0,
+            sample_rows: 10,
+            confidence: 0.95,
+            seed: 42,
+        }
+    }
+}

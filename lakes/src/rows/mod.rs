@@ -1,0 +1,9 @@
+//! Tables read once: sorted row hashes, fingerprints, samples.
+
+pub mod hashes;
+pub mod read;
+pub mod scan;
+pub mod sketch;
+
+pub use hashes::RowHashes;
+pub use read::{ReadPlan, Reader, TableRows};

@@ -1,0 +1,137 @@
+//! The values of a table, file by file.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
+use futures::TryStreamExt;
+use limpid_udfs::functions::lake::cells::{Cells, leaf_values, leaves};
+use limpid_udfs::kernels::tables::canonical::{self, Form};
+use limpid_udfs::kernels::tables::row_hash;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+
+use crate::lake::discover::plain;
+use crate::lake::reader::FileReader;
+use crate::lake::{File, Source, Table};
+
+/// Rows decoded at a time.
+const BATCH: usize = 8192;
+
+/// A column of some rows.
+pub enum Values {
+    /// Read from a file.
+    Cells(Cells),
+    /// The same for all: its canonical bytes.
+    Constant(Vec<u8>),
+}
+
+impl Values {
+    /// Appends the canonical bytes of a row's value.
+    pub fn encode(&self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Cells(cells) => cells.encode(row, out),
+            Self::Constant(bytes) => out.extend(bytes),
+        }
+    }
+
+    /// Calls `each` with the hash of every row's value.
+    pub fn hashes(&self, rows: usize, mut each: impl FnMut(usize, u128)) {
+        match self {
+            Self::Cells(cells) => cells.hashes(each),
+            Self::Constant(bytes) => {
+                let hash = row_hash::cell(bytes);
+                (0..rows).for_each(|row| each(row, hash));
+            }
+        }
+    }
+}
+
+/// Reads `columns` of `table` and calls `sink` with the rows of each batch, in order.
+///
+/// # Errors
+/// A file that cannot be read or is not what it was when it was listed; errors of `sink`.
+pub async fn scan(
+    store: &Arc<dyn ObjectStore>,
+    table: &Table,
+    columns: &[usize],
+    form: Form,
+    bytes_read: &Arc<AtomicU64>,
+    sink: &mut (dyn FnMut(usize, &[Values]) -> Result<()> + Send),
+) -> Result<()> {
+    let mut rows = 0;
+    for file in &table.files {
+        let name = file.meta.location.filename().unwrap_or_default();
+        let read = scan_file(store, file, columns, form, bytes_read, sink).await;
+        rows += read.map_err(|e| match e.find_root() {
+            DataFusionError::ResourcesExhausted(_) => e,
+            _ => exec_datafusion_err!("cannot read {name}: {}", plain(&e.to_string())),
+        })?;
+        unchanged(store, &file.meta).await?;
+    }
+    if rows != table.rows {
+        return exec_err!("it has {rows} rows although its footers say {}", table.rows);
+    }
+    Ok(())
+}
+
+/// Whether a file is still the one that was listed.
+async fn unchanged(store: &Arc<dyn ObjectStore>, listed: &ObjectMeta) -> Result<()> {
+    let name = listed.location.filename().unwrap_or_default();
+    let now = store.head(&listed.location).await.map_err(|e| exec_datafusion_err!("{name} is gone: {e}"))?;
+    let other_tag = now.e_tag.as_ref().zip(listed.e_tag.as_ref()).is_some_and(|(now, before)| now != before);
+    if now.size != listed.size || now.last_modified != listed.last_modified || other_tag {
+        return exec_err!("{name} was changed while it was read");
+    }
+    Ok(())
+}
+
+async fn scan_file(
+    store: &Arc<dyn ObjectStore>,
+    file: &File,
+    columns: &[usize],
+    form: Form,
+    bytes_read: &Arc<AtomicU64>,
+    sink: &mut (dyn FnMut(usize, &[Values]) -> Result<()> + Send),
+) -> Result<u64> {
+    let mut reader = FileReader::new(store, &file.meta, file.footer.as_ref(), bytes_read);
+    let footer = reader.read_footer().await?;
+    let metadata = ArrowReaderMetadata::try_new(footer, ArrowReaderOptions::new())?;
+    let leaves = leaves(metadata.schema().fields().iter().map(AsRef::as_ref));
+    let path = |column: usize| match &file.sources[column] {
+        Source::Leaf(at) => leaves.get(*at as usize).map(|leaf| leaf.path.clone()),
+        Source::Folder(_) | Source::Nowhere => None,
+    };
+    let mut paths: Vec<Option<Vec<usize>>> = columns.iter().map(|&column| path(column)).collect();
+    let mut roots: Vec<usize> = paths.iter().flatten().map(|path| path[0]).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    for path in paths.iter_mut().flatten() {
+        path[0] = roots.binary_search(&path[0]).unwrap_or(0);
+    }
+    let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
+    let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata);
+    let mut stream = builder.with_projection(mask).with_batch_size(BATCH).build()?;
+    let mut rows = 0;
+    while let Some(batch) = stream.try_next().await? {
+        let values = columns.iter().zip(&paths).map(|(&column, path)| match (path, &file.sources[column]) {
+            (Some(path), _) => Ok(Values::Cells(Cells::try_new(&leaf_values(batch.columns(), path)?, form)?)),
+            (None, Source::Folder(Some(text))) => {
+                Ok(Values::Constant(constant(|out| canonical::text(out, text.as_bytes()))))
+            }
+            (None, _) => Ok(Values::Constant(constant(canonical::null))),
+        });
+        let values = values.collect::<Result<Vec<_>>>()?;
+        sink(batch.num_rows(), &values)?;
+        rows += batch.num_rows() as u64;
+    }
+    Ok(rows)
+}
+
+fn constant(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = vec![];
+    write(&mut bytes);
+    bytes
+}

@@ -1,0 +1,98 @@
+//! The reference of the functions over lakes.
+
+use datafusion::logical_expr::{DocSection, Documentation};
+use limpid_udfs::register::OperatorDoc;
+
+use super::{LAKE_TABLES, TABLE_CONTAINMENT};
+
+const SECTION: DocSection = DocSection { include: true, label: "Lakes", description: None };
+const LAYOUT: &str = "What a table is: `'auto'`, a folder where it has `key=value` folders, a writer's marker such as `_SUCCESS`, or \
+                      only files named as parts (`part-0001`, `train-00000-of-00008`: a table a split), else a file; or always \
+                      `'file'` or `'folder'`.";
+const NAMES: &str = "`'fold'` (default): names are compared without case; `'exact'`: as written.";
+
+/// The functions.
+pub fn functions() -> Vec<OperatorDoc> {
+    vec![
+        OperatorDoc {
+            name: LAKE_TABLES,
+            documentation: Documentation::builder(
+                SECTION,
+                "The Parquet tables below a prefix, one a row: `table` (path below the prefix), `kind` (`file`, `folder`, `hive`), \
+                 `files`, `rows`, `bytes`, `columns` (name, type and number of NULLs; structs taken apart), `modified`, and \
+                 `problem`: why something that looks like a table was left out, such as a damaged footer, columns that do not fit \
+                 together, or a Delta or Iceberg table, whose own metadata decides which files count. Reads footers only, many at \
+                 once.",
+                "lake_tables('url', layout => 'auto')",
+            )
+            .with_sql_example(
+                r#"```sql
+> COPY (SELECT 1 AS id, 'a' AS name UNION ALL SELECT 2, 'b') TO 'target/reference/listed/people.parquet';
++-------+
+| count |
++-------+
+| 2     |
++-------+
+> SELECT "table", kind, files, rows, array_length(columns) AS columns FROM lake_tables('target/reference/listed');
++----------------+------+-------+------+---------+
+| table          | kind | files | rows | columns |
++----------------+------+-------+------+---------+
+| people.parquet | file | 1     | 2    | 2       |
++----------------+------+-------+------+---------+
+```"#,
+            )
+            .with_argument("url", "Folder, file or glob, local or in a registered object store.")
+            .with_argument("layout", LAYOUT)
+            .with_argument("names", NAMES)
+            .build(),
+        },
+        OperatorDoc {
+            name: TABLE_CONTAINMENT,
+            documentation: Documentation::builder(
+                SECTION,
+                "Which tables of a lake are contained in which: all columns of `child` are in `parent`, and all its rows are among \
+                 the parent's, projected. One row a pair with `state`, `similarity` (share of the child's rows in the parent, with \
+                 limits where it is an estimate), rows, bytes and the `evidence`. Stages follow one another and each can be the \
+                 last: `'schema'` (names), `'minmax'` (types, bounds and counts from footers; only what is proof), `'sketch'` \
+                 (row samples anchored to columns; the limits are of anchor values), `'sampled'` (some rows of the child looked \
+                 for in the parent, as the paper R2D2 does: a pair that lacks a share e of its rows passes with probability \
+                 (1 - e)^sample_rows), `'exact'` (128-bit hashes of all rows: the default) and `'bytes'` (the rows themselves). No \
+                 stage ever drops a pair that is contained. Values are compared as in `row_hash`; a NULL struct is one whose fields \
+                 are NULL. Tables without rows are in everything and are not listed. Each table is read once; a second time for \
+                 parents of narrower tables when cell hashes do not fit in memory. Over two relations it answers for that one pair, \
+                 in one row; `state` is then `hash-exact`, `disproved` or `empty`.",
+                "table_containment('url', stage => 'exact', rows => 'multiset', types => 'widen', threshold => 1.0)",
+            )
+            .with_alternative_syntax("table_containment(child, parent, rows => 'multiset')")
+            .with_sql_example(
+                r#"```sql
+> SELECT contained, state, similarity, matched_rows FROM table_containment((SELECT 1 AS id UNION ALL SELECT 5), (SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(id, name)));
++-----------+-----------+------------+--------------+
+| contained | state     | similarity | matched_rows |
++-----------+-----------+------------+--------------+
+| false     | disproved | 0.5        | 1            |
++-----------+-----------+------------+--------------+
+```"#,
+            )
+            .with_argument("url", "Folder, file or glob, local or in a registered object store.")
+            .with_argument("stage", "The last stage: `'schema'`, `'minmax'`, `'sketch'`, `'sampled'`, `'exact'` or `'bytes'`.")
+            .with_argument(
+                "rows",
+                "`'multiset'` (default): a row that the child has n times must be in the parent n times; `'set'`: once.",
+            )
+            .with_argument(
+                "types",
+                "`'widen'` (default): integers, decimals and floats compare by value, dates with timestamps; `'strict'`: columns \
+                 must have one type, up to encoding; `'text'`: values compare as text.",
+            )
+            .with_argument("names", NAMES)
+            .with_argument("layout", LAYOUT)
+            .with_argument("threshold", "Least similarity, 0.01 to 1; below 1 near-containments are listed too.")
+            .with_argument("sample_rows", "Rows drawn at stage `'sampled'`; 10 by default.")
+            .with_argument("confidence", "Of the limits; 0.95 by default.")
+            .with_argument("seed", "Of the draws; 42 by default.")
+            .with_related_udf("row_hash")
+            .build(),
+        },
+    ]
+}

@@ -1,0 +1,36 @@
+//! `lake_tables('url')`, `table_containment('url')` and `table_containment(child, parent)`.
+
+pub mod args;
+pub mod docs;
+pub mod leaf;
+pub mod output;
+pub mod pair;
+pub mod planner;
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::session_state::SessionState;
+
+/// Name of the function that lists tables.
+pub const LAKE_TABLES: &str = "lake_tables";
+/// Name of the function that compares tables.
+pub const TABLE_CONTAINMENT: &str = "table_containment";
+
+/// Adds the functions to a session.
+///
+/// # Errors
+/// When DataFusion refuses the planner.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    state.register_relation_planner(Arc::new(planner::LakePlanner))
+}
+
+/// How many relations the function of that name may take first, which the session must look up before it plans; `None` where
+/// the name is none of these functions.
+pub fn relations(name: &str) -> Option<usize> {
+    match name {
+        LAKE_TABLES => Some(0),
+        TABLE_CONTAINMENT => Some(2),
+        _ => None,
+    }
+}

@@ -1,0 +1,166 @@
+//! The lake of known derivations: no pair missed, none too many.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use limpid_lakes::demo::{self, Made, Plan, Relation, truth};
+use limpid_lakes::options::{Options, Rows, Stage, Types};
+use tempfile::tempdir;
+
+use crate::{compare, pairs, roomy, tight};
+
+const ROWS: [Rows; 2] = [Rows::Multiset, Rows::Set];
+const TYPES: [Types; 3] = [Types::Widen, Types::Strict, Types::Text];
+
+fn plan() -> Plan {
+    Plan { roots: 6, rows: (30, 900), seed: 11 }
+}
+
+fn named(tables: &[Made], pairs: impl IntoIterator<Item = (usize, usize)>) -> BTreeSet<(String, String)> {
+    pairs.into_iter().map(|(child, parent)| (tables[child].name.clone(), tables[parent].name.clone())).collect()
+}
+
+fn first(difference: &BTreeSet<(String, String)>) -> String {
+    format!("{}: {:?}", difference.len(), difference.iter().take(5).collect::<Vec<_>>())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_pair_is_missed_and_none_is_false() {
+    let folder = tempdir().unwrap();
+    let tables = demo::tables(&plan()).unwrap();
+    let made = demo::write(folder.path(), &plan()).unwrap();
+    assert_eq!(made, tables.len());
+    for rows in ROWS {
+        for types in TYPES {
+            let truth = named(&tables, truth::contained(&tables, rows, types, 1.0).unwrap().into_keys());
+            assert!(truth.len() > 300, "{rows:?} {types:?}: {} pairs", truth.len());
+            let mut left = None;
+            for stage in [Stage::Schema, Stage::Minmax, Stage::Sampled, Stage::Sketch, Stage::Exact, Stage::Bytes] {
+                if stage == Stage::Bytes && types != Types::Widen {
+                    continue;
+                }
+                let options = Options { stage, rows, types, ..Options::default() };
+                let outcome = compare(folder.path(), &options, &roomy(), 2).await;
+                assert!(outcome.problems.is_empty(), "{:?}", outcome.problems);
+                let found = pairs(&outcome);
+                let missed: BTreeSet<_> = truth.difference(&found).cloned().collect();
+                assert!(missed.is_empty(), "{stage:?} {rows:?} {types:?} misses {}", first(&missed));
+                if matches!(stage, Stage::Exact | Stage::Bytes) {
+                    let wrong: BTreeSet<_> = found.difference(&truth).cloned().collect();
+                    assert!(wrong.is_empty(), "{stage:?} {rows:?} {types:?} has too many {}", first(&wrong));
+                    assert_eq!(outcome.counts.contained as usize, truth.len());
+                }
+                if !matches!(stage, Stage::Sampled | Stage::Schema) {
+                    assert!(left.is_none_or(|left| found.len() <= left), "{stage:?} grows");
+                    left = Some(found.len());
+                }
+                println!("{rows:?} {types:?} {stage:?}: {} pairs, truth {}", found.len(), truth.len());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_derived_is_found() {
+    let tables = demo::tables(&plan()).unwrap();
+    let all = |rows, types| truth::contained(&tables, rows, types, 1.0).unwrap();
+    let (multiset, set, text) =
+        (all(Rows::Multiset, Types::Widen), all(Rows::Set, Types::Widen), all(Rows::Multiset, Types::Text));
+    let mut seen: BTreeMap<Relation, usize> = BTreeMap::new();
+    for (at, table) in tables.iter().enumerate() {
+        let Some(parent) = table.parent else { continue };
+        let (down, up) = ((at, parent), (parent, at));
+        let holds = match table.relation {
+            Relation::Equal => multiset.contains_key(&down) && multiset.contains_key(&up),
+            Relation::Contained => multiset.contains_key(&down),
+            Relation::ContainedAsSet => !multiset.contains_key(&down) && set.contains_key(&down),
+            Relation::ContainedAsText => !set.contains_key(&down) && text.contains_key(&down),
+            Relation::Contains => multiset.contains_key(&up) && !set.contains_key(&down),
+            Relation::Renamed => !text.contains_key(&down),
+            Relation::Near | Relation::None => true,
+        };
+        assert!(holds, "{} is not {:?} of {}", table.name, table.relation, tables[parent].name);
+        *seen.entry(table.relation).or_default() += 1;
+    }
+    assert_eq!(seen.len(), 8, "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_memory_nor_threads_change_the_result() {
+    let folder = tempdir().unwrap();
+    demo::write(folder.path(), &Plan { roots: 3, rows: (3000, 6000), seed: 5 }).unwrap();
+    let mut results = vec![];
+    // With 600 kB neither cells nor most row hashes stay in memory: tables are read again and hashes spill.
+    for (env, threads) in [(roomy(), 1), (roomy(), 7), (tight(600_000), 1)] {
+        let outcome = compare(folder.path(), &Options::default(), &env, threads).await;
+        results.push((outcome.found.clone(), outcome.counts.sketch));
+        println!(
+            "{} pairs, {} scans, {} bytes",
+            outcome.found.len(),
+            outcome.counts.scanned,
+            outcome.counts.bytes_read
+        );
+    }
+    assert!(results[0].0.len() > 100);
+    assert_eq!(results[0], results[1]);
+    assert_eq!(results[0], results[2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn near_containments_have_their_exact_share() {
+    let folder = tempdir().unwrap();
+    let tables = demo::tables(&plan()).unwrap();
+    demo::write(folder.path(), &plan()).unwrap();
+    for rows in ROWS {
+        let truth = truth::contained(&tables, rows, Types::Widen, 0.9).unwrap();
+        let options = Options { rows, threshold: 0.9, ..Options::default() };
+        let outcome = compare(folder.path(), &options, &roomy(), 2).await;
+        let name = |table: u32| outcome.lake.tables[table as usize].name.trim_end_matches(".parquet").to_owned();
+        let found: BTreeMap<_, _> =
+            outcome.found.iter().map(|found| ((name(found.child), name(found.parent)), found.similarity)).collect();
+        let truth: BTreeMap<_, _> = truth
+            .into_iter()
+            .map(|((child, parent), share)| ((tables[child].name.clone(), tables[parent].name.clone()), Some(share)))
+            .collect();
+        assert_eq!(found, truth);
+        assert!(truth.values().any(|share| *share < Some(1.0)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn intervals_of_draws_hold_the_true_share() {
+    let folder = tempdir().unwrap();
+    let tables = demo::tables(&plan()).unwrap();
+    demo::write(folder.path(), &plan()).unwrap();
+    let truth = truth::contained(&tables, Rows::Set, Types::Widen, 0.0).unwrap();
+    let mut shares: BTreeMap<(String, String), f64> = BTreeMap::new();
+    for ((child, parent), share) in truth {
+        shares.insert((tables[child].name.clone(), tables[parent].name.clone()), share);
+    }
+    let (mut held, mut all) = (0, 0);
+    for seed in 0..8 {
+        // A threshold so low that estimates of every size are listed.
+        let options = Options {
+            stage: Stage::Sampled,
+            rows: Rows::Set,
+            threshold: 0.01,
+            sample_rows: 40,
+            seed,
+            ..Options::default()
+        };
+        let outcome = compare(folder.path(), &options, &roomy(), 2).await;
+        let name = |table: u32| outcome.lake.tables[table as usize].name.trim_end_matches(".parquet").to_owned();
+        for found in &outcome.found {
+            let key = (name(found.child), name(found.parent));
+            // Draws are of rows; the truth here is of distinct ones: the same where the first column is a key.
+            if key.0.contains("repeat") || !key.0.contains("near") {
+                continue;
+            }
+            let (low, high) = found.interval.unwrap();
+            let share = shares[&key];
+            held += usize::from(low <= share + 1e-9 && share <= high + 1e-9);
+            all += 1;
+        }
+    }
+    println!("{held} of {all} intervals hold the true share");
+    assert!(all > 300 && held as f64 / all as f64 >= 0.95, "{held} of {all}");
+}

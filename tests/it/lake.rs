@@ -1,0 +1,63 @@
+//! `limpid lake`, from a shell.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+fn limpid(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let ended = Command::new(env!("CARGO_BIN_EXE_limpid")).current_dir(folder).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (ended.status.code(), text(ended.stdout), text(ended.stderr))
+}
+
+#[test]
+fn a_lake_is_made_listed_and_compared() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let (code, out, err) = limpid(at, &["lake", "demo", "made", "--roots", "2"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let tables: usize = out.split(' ').next().unwrap().parse().unwrap();
+    assert!(tables > 40, "{out}");
+    let (code, _, err) = limpid(at, &["lake", "demo", "made"]);
+    assert!(code == Some(1) && err.contains("made is not empty"), "{err}");
+
+    let (code, out, err) = limpid(at, &["lake", "scan", "made", "--format", "csv"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert_eq!(out.lines().count(), tables + 1);
+    let (_, out, _) = limpid(at, &["lake", "scan", "made"]);
+    assert!(out.contains("| r000/root.parquet ") && !out.contains("columns"), "{out}");
+
+    let (code, out, err) = limpid(at, &["lake", "containment", "made", "--format", "csv"]);
+    assert_eq!(code, Some(0), "{err}");
+    let pairs = out.lines().count() - 1;
+    assert!(out.contains("r000/01_copy.parquet,r000/root.parquet,hash-exact,1.0,"), "{out}");
+    assert!(err.contains("contained") && err.contains("tables and"), "{err}");
+    let (code, out, err) = limpid(at, &["-q", "lake", "containment", "made", "--json"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(found["edges"].as_array().unwrap().len(), pairs);
+    assert_eq!(found["stages"]["contained"], pairs);
+
+    // What the program says is what SQL says.
+    let sql = "SELECT count(*) AS n FROM table_containment('made') WHERE state = 'hash-exact'";
+    let (_, out, _) = limpid(at, &["sql", "--format", "csv", "-c", sql]);
+    assert_eq!(out, format!("n\n{pairs}\n"));
+}
+
+#[test]
+fn mistakes_are_named() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let (code, _, err) = limpid(at, &["lake", "scan", "nowhere"]);
+    assert!(code == Some(1) && err.contains("no file matches"), "{err}");
+    for (args, says) in [
+        (&["lake", "containment", "x", "--stage", "guess"][..], "possible values"),
+        (&["lake", "containment", "x", "--threshold", "0"], "from 0.01 to 1"),
+        (&["lake", "containment", "x", "--stage", "bytes", "--threshold", "0.9"], "--threshold at 1"),
+        (&["lake"], "Usage"),
+    ] {
+        let (code, _, err) = limpid(at, args);
+        assert!(code == Some(2) && err.contains(says), "{args:?}: {err}");
+    }
+}

@@ -1,0 +1,4 @@
+//! Rows of whole tables, compared across types and files.
+
+pub mod cells;
+pub mod row_hash;

@@ -1,0 +1,9 @@
+//! What comparing whole tables needs: values in one canonical form, hashes of rows that add up, set and multiset
+//! containment of sorted hashes, two-sided range search and exact binomial intervals.
+
+pub mod binomial;
+pub mod canonical;
+pub mod ranges;
+pub mod row_hash;
+pub mod schemas;
+pub mod sorted;
