@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use super::yaml::{Entries, Text};
 
 /// The recipes that come with limpid.
-const BUILT_IN: [(&str, &str); 25] = [
+const BUILT_IN: [(&str, &str); 24] = [
     ("answer_check", include_str!("../../queries/recipes/answer_check.sql")),
     ("aum", include_str!("../../queries/recipes/aum.sql")),
     ("ccs", include_str!("../../queries/recipes/ccs.sql")),
@@ -25,7 +25,6 @@ const BUILT_IN: [(&str, &str); 25] = [
     ("forgetting", include_str!("../../queries/recipes/forgetting.sql")),
     ("minhash_dedup", include_str!("../../queries/recipes/minhash_dedup.sql")),
     ("pvi", include_str!("../../queries/recipes/pvi.sql")),
-    ("q_tuning", include_str!("../../queries/recipes/q_tuning.sql")),
     ("rs2", include_str!("../../queries/recipes/rs2.sql")),
     ("tracin_self", include_str!("../../queries/recipes/tracin_self.sql")),
     ("vog", include_str!("../../queries/recipes/vog.sql")),

@@ -72,7 +72,13 @@ async fn scores_of_difficulty_find_the_wrong_labels() {
         assert_eq!(found.values().filter(|v| v.keep).count(), if hardest { 20 } else { 380 }, "{name}");
         let right = found.iter().filter(|(id, v)| v.keep == (wrong(**id) == hardest)).count();
         assert!(right >= 396, "{name}: {right}");
-        assert_eq!(verdicts(&ctx, name, &args).await, found, "{name} twice");
+        let again = verdicts(&ctx, name, &args).await;
+        for (id, verdict) in &found {
+            // The last bits of a mean depend on the order in which rows arrive; the choice does not.
+            let (a, b) = (verdict.score.unwrap(), again[id].score.unwrap());
+            assert!(a == b || (a - b).abs() < 1e-12, "{name} twice: {id} {a} {b}");
+            assert_eq!(verdict.keep, again[id].keep, "{name} twice: {id}");
+        }
     }
 }
 
@@ -161,36 +167,6 @@ async fn vog_scales_in_each_class() {
     assert!(near(1, -z) && near(3, 0.0) && near(5, z) && near(2, -z) && near(4, 0.0) && near(6, z), "{found:?}");
     assert_eq!(found.values().filter(|v| v.keep).count(), 3);
     assert!(found[&5].keep && found[&6].keep);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn q_tuning_sorts_rows_into_quadrants() {
-    // Perplexity high for odd ids, entropy high for ids from 3 on; one spike among the tokens.
-    let ctx = session(
-        "CREATE TABLE input AS SELECT id, [a, a + 1.0, a, a] AS nll, [b, b] AS entropy \
-         FROM (VALUES (1, 3.0, 0.1), (2, 0.1, 0.1), (3, 3.0, 2.0), (4, 0.1, 2.0)) AS v(id, a, b)",
-    )
-    .await;
-    let mut quadrants = BTreeMap::new();
-    for batch in recipe(&ctx, "q_tuning", &[("alpha", "0.4"), ("beta", "0.4"), ("tokens", "0.5")]).await {
-        let ids = batch.column_by_name("id").unwrap().as_primitive::<Int64Type>();
-        let (names, masks) = (batch.column_by_name("quadrant").unwrap(), batch.column_by_name("drop_tokens").unwrap());
-        let keep = batch.column_by_name("keep").unwrap().as_boolean();
-        for row in 0..batch.num_rows() {
-            let name = arrow::util::display::array_value_to_string(names, row).unwrap();
-            let mask = arrow::util::display::array_value_to_string(masks, row).unwrap();
-            quadrants.insert(ids.value(row), (name, mask, keep.value(row)));
-        }
-    }
-    let expected = [
-        (1, "misconception", "[false, true, true, false]", true),
-        (2, "known", "", false),
-        (3, "noise", "", false),
-        (4, "calibration", "", true),
-    ];
-    for (id, name, mask, keep) in expected {
-        assert_eq!(quadrants[&id], (name.to_owned(), mask.to_owned(), keep), "{id}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -157,7 +157,13 @@ pub fn operators() -> Vec<OperatorDoc> {
 > SELECT id, step, round(el2n(probs, label), 4) AS el2n FROM fit_softmax(
     (SELECT * FROM (VALUES (1, [1.0, 0.0], 0), (2, [0.0, 1.0], 1), (3, [0.9, 0.1], 1)) AS t(id, vector, label)),
     epochs => 2, log => 'last') ORDER BY id;
-?
++----+------+--------+
+| id | step | el2n   |
++----+------+--------+
+| 1  | 2    | 0.7367 |
+| 2  | 2    | 0.6368 |
+| 3  | 2    | 0.6734 |
++----+------+--------+
 ```"#,
             )
             .with_argument("relation", INPUT)
@@ -196,7 +202,13 @@ pub fn operators() -> Vec<OperatorDoc> {
     (SELECT * FROM (VALUES (1, [1.0, 0.1], 0, false), (2, [0.1, 1.0], 1, false), (3, [0.9, 0.2], 1, false),
       (4, [1.0, 0.0], 0, true), (5, [0.0, 1.0], 1, true)) AS t(id, vector, label, valid)),
     target => valid) ORDER BY id;
-?
++----+-----------+
+| id | influence |
++----+-----------+
+| 1  | 0.1706    |
+| 2  | 0.0145    |
+| 3  | -0.115    |
++----+-----------+
 ```"#,
             )
             .with_argument("relation", INPUT)
@@ -231,7 +243,12 @@ pub fn operators() -> Vec<OperatorDoc> {
 > SELECT class, array_length(inverse_hvp) AS length, round(inverse_hvp[1], 4) AS first FROM inverse_hvp(
     (SELECT * FROM (VALUES (1, [1.0, 0.1], 0, false), (2, [0.1, 1.0], 1, false), (3, [1.0, 0.0], 0, true))
       AS t(id, vector, label, valid)), target => valid) ORDER BY class;
-?
++-------+--------+---------+
+| class | length | first   |
++-------+--------+---------+
+| 0     | 2      | -0.5945 |
+| 1     | 2      | 0.5945  |
++-------+--------+---------+
 ```"#,
             )
             .with_argument("relation", INPUT)
@@ -253,7 +270,14 @@ pub fn operators() -> Vec<OperatorDoc> {
                 r#"```sql
 > SELECT * FROM graph_filter((SELECT * FROM (VALUES (1, 0.9, ['rust', 'sql']), (2, 0.8, ['tea', 'milk']),
     (3, 0.7, ['sql', 'tea']), (4, 0.6, ['sql', 'rust', 'gas'])) AS t(id, score, concepts))) ORDER BY id;
-?
++----+-------+------------------------------------------+
+| id | keep  | reason                                   |
++----+-------+------------------------------------------+
+| 1  | true  |                                          |
+| 2  | true  |                                          |
+| 3  | false | 'sql' and 'tea' are known and not linked |
+| 4  | true  |                                          |
++----+-------+------------------------------------------+
 ```"#,
             )
             .with_argument("relation", INPUT)
@@ -283,7 +307,12 @@ pub fn operators() -> Vec<OperatorDoc> {
     (SELECT * FROM (VALUES (1, 1, 'spam.example', 0.0), (1, 2, 'good.example', 1.0), (2, 1, 'spam.example', 0.0),
       (2, 2, 'good.example', 1.0)) AS t(query_id, rank, source_id, utility)),
     k => 1, learning_rate => 1, steps => 20) ORDER BY source_id;
-?
++--------------+------------+
+| source_id    | importance |
++--------------+------------+
+| good.example | 1.0        |
+| spam.example | 0.0        |
++--------------+------------+
 ```"#,
             )
             .with_argument("relation", INPUT)

@@ -27,7 +27,11 @@ to case, white space, `$` and final punctuation. An empty gold answer matches no
     syntax_example = "answer_match(generated, gold)",
     sql_example = r#"```sql
 > SELECT answer_match('6 times 12 is 72, so the answer is 72.', '#### 72') AS right, answer_match('I get 71', '72') AS wrong;
-?
++-------+-------+
+| right | wrong |
++-------+-------+
+| true  | false |
++-------+-------+
 ```"#,
     argument(name = "generated", description = "Text that ends in an answer."),
     argument(name = "gold", description = "The known answer, or a text that ends in it."),

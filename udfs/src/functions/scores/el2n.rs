@@ -24,7 +24,11 @@ NULL gives NULL; a label outside the classes is an error.",
     syntax_example = "el2n(probs, label)",
     sql_example = r#"```sql
 > SELECT el2n([0.7, 0.2, 0.1], 0) AS easy, el2n([0.7, 0.2, 0.1], 2) AS hard;
-?
++---------------------+--------------------+
+| easy                | hard               |
++---------------------+--------------------+
+| 0.37416573867739417 | 1.1575836902790224 |
++---------------------+--------------------+
 ```"#,
     argument(name = "probs", description = "List of probabilities, one a class."),
     argument(name = "label", description = "The true class, an integer from 0."),

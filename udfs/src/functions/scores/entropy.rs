@@ -26,7 +26,11 @@ Probabilities are at least 0 and sum to one within 0.001 (0.01 in half precision
     syntax_example = "entropy(probs [, base])",
     sql_example = r#"```sql
 > SELECT entropy([0.5, 0.25, 0.25], 2) AS bits, entropy([1.0, 0.0]) AS sure;
-?
++------+------+
+| bits | sure |
++------+------+
+| 1.5  | 0.0  |
++------+------+
 ```"#,
     argument(name = "probs", description = "List of probabilities."),
     argument(name = "base", description = "Number literal, base of the logarithm; e by default, 2 gives bits."),

@@ -29,7 +29,12 @@ result is NULL. A step that comes twice in a group is an error. The state is 8 b
 > SELECT id, forgetting_events(correct, step) AS events, forgetting_events(correct, step, 'n_steps') AS counted
     FROM (VALUES ('a', 1, true), ('a', 3, true), ('a', 2, false), ('b', 1, false), ('b', 2, false)) AS t(id, step, correct)
     GROUP BY id ORDER BY id;
-?
++----+--------+---------+
+| id | events | counted |
++----+--------+---------+
+| a  | 1.0    | 1.0     |
+| b  | inf    | 2.0     |
++----+--------+---------+
 ```"#,
     argument(name = "correct", description = "Whether the model answers right at the step."),
     argument(name = "step", description = "Integer that orders the answers."),

@@ -33,7 +33,11 @@ negative `h_sq` are errors.",
     syntax_example = "grand(probs, label, h_sq [, bias])",
     sql_example = r#"```sql
 > SELECT grand([0.7, 0.2, 0.1], 2, 3.0) AS with_bias, grand([0.7, 0.2, 0.1], 2, 3.0, false) AS without;
-?
++-------------------+-------------------+
+| with_bias         | without           |
++-------------------+-------------------+
+| 2.315167380558045 | 2.004993765576342 |
++-------------------+-------------------+
 ```"#,
     argument(name = "probs", description = "List of probabilities, one a class."),
     argument(name = "label", description = "The true class, an integer from 0."),

@@ -29,7 +29,11 @@ all in one bin, to `log2(bins)`. A bin holds its lower edge, the last one its up
     syntax_example = "histogram_entropy(x, bins, low, high)",
     sql_example = r#"```sql
 > SELECT histogram_entropy(x, 4, 0, 1) AS bits FROM (VALUES (0.1), (0.3), (0.6), (0.9), (5.0)) AS t(x);
-?
++------+
+| bits |
++------+
+| 2.0  |
++------+
 ```"#,
     argument(name = "x", description = "A number."),
     argument(name = "bins", description = "Integer literal from 1 to 1000000."),

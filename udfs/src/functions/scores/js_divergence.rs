@@ -27,7 +27,11 @@ Probabilities are at least 0 and sum to one within 0.001 (0.01 in half precision
     syntax_example = "js_divergence(p, q [, base])",
     sql_example = r#"```sql
 > SELECT js_divergence([0.5, 0.5], [0.25, 0.75]) AS nats, js_divergence([1.0, 0.0], [0.0, 1.0], 2) AS most;
-?
++---------------------+------+
+| nats                | most |
++---------------------+------+
+| 0.03382207556860522 | 1.0  |
++---------------------+------+
 ```"#,
     argument(name = "p", description = "List of probabilities."),
     argument(name = "q", description = "List of as many."),

@@ -27,7 +27,11 @@ Probabilities are at least 0 and sum to one within 0.001 (0.01 in half precision
     syntax_example = "kl_divergence(p, q [, base])",
     sql_example = r#"```sql
 > SELECT kl_divergence([0.5, 0.5], [0.25, 0.75]) AS nats, kl_divergence([0.5, 0.5], [1.0, 0.0]) AS excluded;
-?
++---------------------+----------+
+| nats                | excluded |
++---------------------+----------+
+| 0.14384103622589042 | inf      |
++---------------------+----------+
 ```"#,
     argument(name = "p", description = "List of probabilities."),
     argument(name = "q", description = "List of as many."),

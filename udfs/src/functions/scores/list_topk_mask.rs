@@ -29,7 +29,11 @@ NULL; NaN, infinity, NULL among the values and a fraction outside [0, 1] are err
     syntax_example = "list_topk_mask(values, fraction [, which])",
     sql_example = r#"```sql
 > SELECT list_topk_mask([3.0, 9.0, 1.0, 9.0], 0.5) AS high, list_topk_mask([3.0, 9.0, 1.0, 9.0], 0.25, 'low') AS low;
-?
++----------------------------+-----------------------------+
+| high                       | low                         |
++----------------------------+-----------------------------+
+| [false, true, false, true] | [false, false, true, false] |
++----------------------------+-----------------------------+
 ```"#,
     argument(name = "values", description = "List of numbers."),
     argument(name = "fraction", description = "Share of the values to mark, from 0 to 1."),

@@ -25,7 +25,11 @@ label wrong. NULL gives NULL; NaN and infinity, fewer than two classes and a lab
     syntax_example = "margin(values, label)",
     sql_example = r#"```sql
 > SELECT margin([0.7, 0.2, 0.1], 0) AS right, margin([0.7, 0.2, 0.1], 2) AS wrong;
-?
++---------------------+-------+
+| right               | wrong |
++---------------------+-------+
+| 0.49999999999999994 | -0.6  |
++---------------------+-------+
 ```"#,
     argument(name = "values", description = "List of probabilities or logits, one a class."),
     argument(name = "label", description = "The true class, an integer from 0."),

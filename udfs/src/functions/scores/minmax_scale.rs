@@ -21,7 +21,14 @@ whatever the order or frame of the window. NULL stays NULL and does not count; N
     sql_example = r#"```sql
 > SELECT g, x, minmax_scale(x) OVER (PARTITION BY g) AS scaled
     FROM (VALUES ('a', 2.0), ('a', 3.0), ('a', 6.0), ('b', 7.0)) AS t(g, x) ORDER BY g, x;
-?
++---+-----+--------+
+| g | x   | scaled |
++---+-----+--------+
+| a | 2.0 | 0.0    |
+| a | 3.0 | 0.25   |
+| a | 6.0 | 1.0    |
+| b | 7.0 | 0.0    |
++---+-----+--------+
 ```"#,
     argument(name = "x", description = "A number."),
     related_udf(name = "zscore")

@@ -27,7 +27,11 @@ The list comes back in its type. NULL gives NULL; NaN, infinity and NULL among t
     syntax_example = "neighbor_score(values, lambda)",
     sql_example = r#"```sql
 > SELECT neighbor_score([1.0, 8.0, 1.0, 1.0], 0.5) AS scores;
-?
++----------------------+
+| scores               |
++----------------------+
+| [4.5, 5.0, 5.0, 1.0] |
++----------------------+
 ```"#,
     argument(name = "values", description = "List of numbers, one a token."),
     argument(name = "lambda", description = "Number literal from 0 to 1, the weight of the neighbours."),

@@ -23,7 +23,11 @@ NULL where no token counts, and for NULL; NaN, infinity, NULL among the values a
     syntax_example = "perplexity(nll [, mask])",
     sql_example = r#"```sql
 > SELECT perplexity([0.5, 1.5, 3.0]) AS all_tokens, perplexity([0.5, 1.5, 3.0], [false, true, true]) AS answer;
-?
++------------------+-------------------+
+| all_tokens       | answer            |
++------------------+-------------------+
+| 5.29449005047003 | 9.487735836358526 |
++------------------+-------------------+
 ```"#,
     argument(name = "nll", description = "List of negative log-likelihoods in nats, one a token."),
     argument(name = "mask", description = "List of Booleans, which tokens count; all by default."),

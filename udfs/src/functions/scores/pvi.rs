@@ -23,7 +23,11 @@ infinity. NULL gives NULL; values outside [0, 1], NaN, and a `p_null` of 0 are e
     syntax_example = "pvi(p_cond, p_null)",
     sql_example = r#"```sql
 > SELECT pvi(0.8, 0.1) AS usable, pvi(0.05, 0.1) AS suspicious;
-?
++--------+---------------------+
+| usable | suspicious          |
++--------+---------------------+
+| 3.0    | -1.0000000000000004 |
++--------+---------------------+
 ```"#,
     argument(name = "p_cond", description = "Probability of the label that a model with the input gives."),
     argument(

@@ -26,7 +26,11 @@ minus infinity is a class that cannot be. NULL gives NULL; NaN, infinity, or min
     syntax_example = "softmax(logits [, temperature])",
     sql_example = r#"```sql
 > SELECT softmax([2.0, 1.0, 0.0]) AS p, softmax([2.0, 1.0, 0.0], 0.5) AS sharper;
-?
++----------------------------------------------------------------+-----------------------------------------------------------------+
+| p                                                              | sharper                                                         |
++----------------------------------------------------------------+-----------------------------------------------------------------+
+| [0.6652409557748218, 0.24472847105479764, 0.09003057317038046] | [0.8668133321973347, 0.11731042782619835, 0.015876239976466762] |
++----------------------------------------------------------------+-----------------------------------------------------------------+
 ```"#,
     argument(name = "logits", description = "List of numbers, one a class."),
     argument(name = "temperature", description = "Number literal above 0, 1 by default; below 1 it sharpens."),

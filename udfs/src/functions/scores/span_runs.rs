@@ -26,7 +26,11 @@ run covers, and `unnest` makes a row of each. NULL gives NULL; NULL among the va
     syntax_example = "span_runs(mask)",
     sql_example = r#"```sql
 > SELECT span_runs([true, true, false, true]) AS runs;
-?
++------------------------------------------+
+| runs                                     |
++------------------------------------------+
+| [{start: 1, len: 2}, {start: 4, len: 1}] |
++------------------------------------------+
 ```"#,
     argument(name = "mask", description = "List of Booleans."),
     related_udf(name = "list_topk_mask")

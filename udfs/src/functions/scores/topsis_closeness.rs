@@ -37,7 +37,13 @@ the statistics are errors.",
 > SELECT name, topsis_closeness(v, s, ['-', '+']) AS closeness
     FROM (SELECT name, v, topsis_stats(v) OVER () AS s
       FROM (VALUES ('a', [250.0, 16.0]), ('b', [200.0, 8.0]), ('c', [300.0, 32.0])) AS t(name, v)) ORDER BY name;
-?
++------+---------------------+
+| name | closeness           |
++------+---------------------+
+| a    | 0.35307608111397937 |
+| b    | 0.25824569976124334 |
+| c    | 0.7417543002387567  |
++------+---------------------+
 ```"#,
     argument(name = "values", description = "List of numbers, one a criterion."),
     argument(name = "stats", description = "What `topsis_stats` says of that column."),

@@ -30,7 +30,11 @@ do not count, and without any the result is NULL; lists of different length, NaN
     syntax_example = "topsis_stats(values)",
     sql_example = r#"```sql
 > SELECT topsis_stats(v) AS stats FROM (VALUES ([1.0, 4.0]), ([3.0, -4.0])) AS t(v);
-?
++----------------------------------------------------------------+
+| stats                                                          |
++----------------------------------------------------------------+
+| {sum_squares: [10.0, 32.0], min: [1.0, -4.0], max: [3.0, 4.0]} |
++----------------------------------------------------------------+
 ```"#,
     argument(name = "values", description = "List of numbers, one a criterion."),
     related_udf(name = "topsis_closeness")

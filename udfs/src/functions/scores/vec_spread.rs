@@ -28,7 +28,11 @@ not count, and without any the result is NULL; vectors of different length, NaN,
     syntax_example = "vec_spread(vector [, measure])",
     sql_example = r#"```sql
 > SELECT vec_spread(g) AS std, vec_spread(g, 'var') AS var FROM (VALUES ([1.0, 2.0]), ([3.0, 2.0])) AS t(g);
-?
++------------+------------+
+| std        | var        |
++------------+------------+
+| [1.0, 0.0] | [1.0, 0.0] |
++------------+------------+
 ```"#,
     argument(name = "vector", description = "List of numbers, of one length in a group."),
     argument(name = "measure", description = "Literal `'std'` (the default) or `'var'`, its square."),

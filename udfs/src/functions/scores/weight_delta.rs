@@ -33,7 +33,11 @@ NULL gives NULL; lists of different length, a label outside the classes, NaN and
     syntax_example = "weight_delta(logits, probs, label, h_sq, w_norm, lr)",
     sql_example = r#"```sql
 > SELECT weight_delta([1.0, -1.0], [0.9, 0.1], 0, 4.0, 2.0, 0.1) AS learned, weight_delta([1.0, -1.0], [0.9, 0.1], 1, 4.0, 2.0, 0.1) AS wrong;
-?
++-------------------------------------------------------+-----------------------------------------------------+
+| learned                                               | wrong                                               |
++-------------------------------------------------------+-----------------------------------------------------+
+| {don: -0.010174121811341991, nod: 0.0282842712474619} | {don: 0.07521429764246222, nod: 0.2545584412271571} |
++-------------------------------------------------------+-----------------------------------------------------+
 ```"#,
     argument(name = "logits", description = "List of the outputs of the layer without its bias, `W h`."),
     argument(name = "probs", description = "List of probabilities, one a class."),

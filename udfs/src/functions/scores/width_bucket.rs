@@ -35,7 +35,15 @@ infinite ends and `low` above `high` are errors.",
     syntax_example = "width_bucket(x, low, high, buckets [, closed])",
     sql_example = r#"```sql
 > SELECT x, width_bucket(x, 0, 1, 4) AS left_closed, width_bucket(x, 0, 1, 4, 'right') AS right_closed FROM (VALUES (0.0), (0.25), (0.3), (1.0), (1.5)) AS t(x);
-?
++------+-------------+--------------+
+| x    | left_closed | right_closed |
++------+-------------+--------------+
+| 0.0  | 1           | 1            |
+| 0.25 | 2           | 1            |
+| 0.3  | 2           | 2            |
+| 1.0  | 4           | 4            |
+| 1.5  | 5           | 5            |
++------+-------------+--------------+
 ```"#,
     argument(name = "x", description = "A number."),
     argument(name = "low", description = "Lower end of the range."),

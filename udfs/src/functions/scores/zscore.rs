@@ -22,7 +22,13 @@ stays NULL and does not count; NaN and infinity are errors.",
     sql_example = r#"```sql
 > SELECT g, x, zscore(x) OVER (PARTITION BY g) AS z
     FROM (VALUES ('a', 1.0), ('a', 3.0), ('b', 7.0)) AS t(g, x) ORDER BY g, x;
-?
++---+-----+------+
+| g | x   | z    |
++---+-----+------+
+| a | 1.0 | -1.0 |
+| a | 3.0 | 1.0  |
+| b | 7.0 | 0.0  |
++---+-----+------+
 ```"#,
     argument(name = "x", description = "A number."),
     related_udf(name = "minmax_scale")
