@@ -2,6 +2,7 @@
 //!
 //! [`lake`] finds tables and folds their footers; [`graph`] compares schemas and bounds without reading data; [`rows`]
 //! reads each table once into sorted row hashes and samples; [`verify`] decides; [`pipeline`] puts the stages together;
+//! [`retention`] weighs keeping against rebuilding;
 //! [`sql`] gives them to SQL as `lake_tables` and `table_containment`.
 
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod graph;
 pub mod lake;
 pub mod options;
 pub mod pipeline;
+pub mod retention;
 pub mod rows;
 pub mod sql;
 pub mod verify;

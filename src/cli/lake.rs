@@ -1,7 +1,8 @@
 //! `limpid lake`: the tables of a lake, and which are contained in which.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -15,6 +16,7 @@ use limpid_lakes::lake::discover::{discover, list_files};
 use limpid_lakes::lake::{Lake, Problem};
 use limpid_lakes::options::{Layout, Names, Options, ROWS, Stage, Types};
 use limpid_lakes::pipeline::{self, Outcome};
+use limpid_lakes::retention::{self, Prices};
 use limpid_lakes::sql::output;
 use serde_json::{Value, json};
 
@@ -34,6 +36,7 @@ pub struct LakeArgs {
 enum LakeCommand {
     Scan(ScanArgs),
     Containment(ContainmentArgs),
+    Plan(PlanArgs),
     Demo(DemoArgs),
 }
 
@@ -82,6 +85,33 @@ struct ContainmentArgs {
     /// Write everything as one JSON document: counts of the stages, pairs, tables left out
     #[arg(long, conflicts_with_all = ["format", "output"])]
     json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Say which contained tables are cheaper to rebuild on demand than to keep
+///
+/// The plan is the cheapest there is, or says how far from it it can be. It drops nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Prices file, every line optional, per month and gigabyte:
+  storage: 0.023
+  maintenance: 0
+  read: 0.002
+  write: 0.005
+  accesses: 1          uses of a table a month
+  throughput: 0.1      gigabytes a second
+  latency: 3600        seconds that a rebuild may take
+  uses:
+    sales/2024.parquet: 30")]
+struct PlanArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// What storing, reading and writing cost
+    #[arg(long, value_name = "FILE.yaml")]
+    prices: Option<PathBuf>,
+    /// What a containment rests on: hashes of all rows, or the rows byte for byte
+    #[arg(long, value_name = "STAGE", default_value = "exact", value_parser = ["exact", "bytes"])]
+    stage: String,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -154,6 +184,7 @@ pub fn run(args: &LakeArgs, engine: &Engine) -> Result<(), Failure> {
     match &args.command {
         LakeCommand::Scan(args) => scan(args, engine),
         LakeCommand::Containment(args) => containment(args, engine),
+        LakeCommand::Plan(args) => plan(args, engine),
         LakeCommand::Demo(args) => {
             let made =
                 demo::write(&args.folder, &demo::Plan { roots: args.roots, seed: args.seed, ..demo::Plan::default() })?;
@@ -201,6 +232,81 @@ fn containment(args: &ContainmentArgs, engine: &Engine) -> Result<(), Failure> {
     };
     let batches = output::edges(outcome, 8192).map(narrow).collect();
     show(engine, printer, schema, batches)
+}
+
+fn plan(args: &PlanArgs, engine: &Engine) -> Result<(), Failure> {
+    let (ctx, url) = (engine.session()?, args.place.url.clone());
+    let prices = args.prices.as_deref().map(read_prices).transpose()?.unwrap_or_default();
+    let options = Options {
+        stage: chosen(Stage::WORDS, &args.stage),
+        names: chosen(Names::WORDS, &args.place.names),
+        layout: chosen(Layout::WORDS, &args.place.layout),
+        ..Options::default()
+    };
+    let outcome = engine.run(async move {
+        let listed = list_files(&ctx.state(), &url).await?;
+        let threads = ctx.copied_config().target_partitions();
+        Ok(pipeline::run(listed, &options, &ctx.runtime_env(), threads).await?)
+    })?;
+    let plan = retention::plan(&outcome, &prices);
+    if !engine.quiet {
+        problems(&outcome.problems);
+        let gone = plan.advice.iter().filter(|advice| advice.from.is_some()).count();
+        let gap = if plan.cost > 0.0 { (plan.cost - plan.bound).max(0.0) / plan.cost * 100.0 } else { 0.0 };
+        note(&format!("{gone} of {} tables, {} bytes, may be rebuilt on demand", plan.advice.len(), plan.bytes));
+        note(&format!("{:.6} a month instead of {:.6}; at most {gap:.2}% above the optimum", plan.cost, plan.keeping));
+    }
+    let batch = output::plan(&outcome, &plan)?;
+    show(engine, Printer::new(&args.output)?, batch.schema(), vec![Ok(batch)])
+}
+
+/// Prices as a file has them.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriceFile {
+    storage: Option<f64>,
+    maintenance: Option<f64>,
+    read: Option<f64>,
+    write: Option<f64>,
+    accesses: Option<f64>,
+    throughput: Option<f64>,
+    latency: Option<f64>,
+    #[serde(default)]
+    uses: BTreeMap<String, f64>,
+}
+
+fn read_prices(path: &Path) -> Result<Prices, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| Failure::error(format!("cannot read {shown}: {e}")))?;
+    let file: PriceFile = serde_saphyr::from_str(&text).map_err(|e| Failure::error(format!("{shown}: {e}")))?;
+    let default = Prices::default();
+    let prices = Prices {
+        storage: file.storage.unwrap_or(default.storage),
+        maintenance: file.maintenance.unwrap_or(default.maintenance),
+        read: file.read.unwrap_or(default.read),
+        write: file.write.unwrap_or(default.write),
+        accesses: file.accesses.unwrap_or(default.accesses),
+        throughput: file.throughput.unwrap_or(default.throughput),
+        latency: file.latency.unwrap_or(default.latency),
+        uses: file.uses,
+    };
+    let Prices { storage, maintenance, read, write, accesses, throughput, latency, uses } = &prices;
+    let named = [
+        ("storage", storage),
+        ("maintenance", maintenance),
+        ("read", read),
+        ("write", write),
+        ("accesses", accesses),
+        ("throughput", throughput),
+        ("latency", latency),
+    ];
+    let all = named.into_iter().chain(uses.iter().map(|(table, uses)| (table.as_str(), uses)));
+    for (name, value) in all {
+        if !(value.is_finite() && *value >= 0.0) || (name == "throughput" && *value == 0.0) {
+            return Err(Failure::error(format!("{shown}: `{name}` must be a number from 0 on, not {value}")));
+        }
+    }
+    Ok(prices)
 }
 
 fn show(

@@ -10,6 +10,7 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, TableFunctionArgs};
 
 use crate::options::{Layout, Names, Options, ROWS, Stage, Types};
+use crate::retention::Prices;
 
 /// Unnamed arguments, and named ones not yet interpreted.
 pub struct Args {
@@ -116,6 +117,25 @@ impl Args {
                 allowed.start(),
                 allowed.end()
             )
+        })
+    }
+
+    /// The prices that were given, the rest by default.
+    ///
+    /// # Errors
+    /// Values that are not allowed.
+    pub fn prices(&mut self) -> Result<Prices> {
+        let default = Prices::default();
+        let any = 0.0..=1e12;
+        Ok(Prices {
+            storage: self.number("storage", default.storage, any.clone())?,
+            maintenance: self.number("maintenance", default.maintenance, any.clone())?,
+            read: self.number("read", default.read, any.clone())?,
+            write: self.number("write", default.write, any.clone())?,
+            accesses: self.number("accesses", default.accesses, any.clone())?,
+            throughput: self.number("throughput", default.throughput, 1e-6..=1e12)?,
+            latency: self.number("latency", default.latency, any)?,
+            uses: default.uses,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use limpid_lakes::demo::{self, Made, Plan, Relation, truth};
 use limpid_lakes::options::{Options, Rows, Stage, Types};
+use limpid_lakes::retention::{self, Prices};
 use tempfile::tempdir;
 
 use crate::{compare, pairs, roomy, tight};
@@ -163,4 +164,36 @@ async fn intervals_of_draws_hold_the_true_share() {
     }
     println!("{held} of {all} intervals hold the true share");
     assert!(all > 300 && held as f64 / all as f64 >= 0.95, "{held} of {all}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plans_rebuild_from_kept_tables_only() {
+    let folder = tempdir().unwrap();
+    demo::write(folder.path(), &plan()).unwrap();
+    let outcome = compare(folder.path(), &Options::default(), &roomy(), 2).await;
+    let known: BTreeSet<(u32, u32)> = outcome.found.iter().map(|found| (found.child, found.parent)).collect();
+    let mut gone = vec![];
+    for accesses in [0.0, 0.5, 1e6] {
+        let prices = Prices { accesses, ..Prices::default() };
+        let plan = retention::plan(&outcome, &prices);
+        let kept: BTreeSet<u32> = plan.advice.iter().filter(|a| a.from.is_none()).map(|a| a.table).collect();
+        for advice in plan.advice.iter().filter(|advice| advice.from.is_some()) {
+            let from = advice.from.unwrap();
+            assert!(kept.contains(&from) && known.contains(&(advice.table, from)));
+            assert!(advice.planned < advice.keeping && advice.state.is_some());
+        }
+        let cost: f64 = plan.advice.iter().map(|advice| advice.planned).sum();
+        assert!(plan.cost <= plan.keeping && plan.bound <= plan.cost + 1e-12, "{plan:?}");
+        assert!((plan.cost - cost).abs() <= 1e-6 * plan.keeping, "{} {cost}", plan.cost);
+        println!(
+            "{accesses} uses: {} of {} tables go, {} to {}, bound {}",
+            plan.advice.len() - kept.len(),
+            plan.advice.len(),
+            plan.keeping,
+            plan.cost,
+            plan.bound
+        );
+        gone.push(plan.advice.len() - kept.len());
+    }
+    assert!(gone[0] > 60 && gone[0] >= gone[1] && gone[2] == 0, "{gone:?}");
 }
