@@ -76,7 +76,7 @@ impl Minmax {
     pub fn prune(&self, graph: &SchemaGraph, block: &Block, found: &mut Vec<Edge>) {
         let (child, parent) = (&graph.groups[block.child as usize], &graph.groups[block.parent as usize]);
         let places = graph.places(block);
-        let mut tests: Vec<(Ranges, Ranges)> = vec![];
+        let mut tests: Vec<(Spans, Spans)> = vec![];
         let mut test = |of_parent: &dyn Fn(usize) -> Limits, of_child: &dyn Fn(usize) -> Limits| {
             let parents: Vec<_> = parent.tables.iter().map(|&table| of_parent(table as usize).as_parent).collect();
             let children: Vec<_> = child.tables.iter().map(|&table| of_child(table as usize).as_child).collect();
@@ -125,15 +125,15 @@ impl Minmax {
 }
 
 /// One range of ranks a table.
-type Ranges = Vec<(u32, u32)>;
+type Spans = Vec<(u32, u32)>;
 
 /// The test that leaves the fewest pairs, judged by a sample of children; none for a block too small to index.
-fn best(tests: &[(Ranges, Ranges)], children: usize, parents: usize) -> Option<usize> {
+fn best(tests: &[(Spans, Spans)], children: usize, parents: usize) -> Option<usize> {
     if children * parents < 4096 {
         return None;
     }
     let (child_step, parent_step) = ((children / 16).max(1), (parents / 256).max(1));
-    let left = |(parents, children): &(Ranges, Ranges)| {
+    let left = |(parents, children): &(Spans, Spans)| {
         let pairs = children.iter().step_by(child_step).map(|&(least, most)| {
             parents.iter().step_by(parent_step).filter(|(lower, upper)| *lower <= least && *upper >= most).count()
         });
