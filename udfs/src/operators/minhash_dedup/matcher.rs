@@ -10,7 +10,7 @@ use datafusion::physical_plan::metrics::MetricBuilder;
 
 use super::buckets::{Buckets, Components};
 use super::component::{Counts, Decision};
-use super::sets::{Comparer, Sets};
+use super::sets::{Comparer, Sets, to_bytes};
 use crate::operators::dedup::Similar;
 use crate::operators::dedup::contents::{Contents, Same};
 use crate::operators::dedup::matcher::{Matcher, Surroundings};
@@ -67,13 +67,6 @@ impl SimilarMatcher {
         to_bytes(cells, &mut self.bytes);
         self.cells.append(&self.bytes)?;
         Ok(())
-    }
-}
-
-fn to_bytes(values: &[u64], bytes: &mut Vec<u8>) {
-    bytes.resize(values.len() * 8, 0);
-    for (to, value) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(values) {
-        *to = value.to_le_bytes();
     }
 }
 

@@ -15,6 +15,14 @@ pub struct Sets {
     pub spans: Vec<(u64, u32)>,
 }
 
+/// Writes the values over `bytes`, as [`Sets`] holds them.
+pub fn to_bytes(values: &[u64], bytes: &mut Vec<u8>) {
+    bytes.resize(values.len() * 8, 0);
+    for (to, value) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(values) {
+        *to = value.to_le_bytes();
+    }
+}
+
 /// Bytes of decoded sets one thread keeps.
 const CACHE: usize = 4 << 20;
 

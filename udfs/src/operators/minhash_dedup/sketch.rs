@@ -10,7 +10,7 @@ use datafusion::common::{Result, exec_datafusion_err};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::seen::Seen;
-use super::sets::Table;
+use super::sets::{Table, to_bytes};
 use crate::functions::strings::Strings;
 use crate::kernels::lsh;
 use crate::kernels::minhash::MinHasher;
@@ -226,10 +226,7 @@ impl Columns {
 
 /// One hash of the values in their order; `None` where there is none.
 fn hash(values: &[u64], bytes: &mut Vec<u8>) -> Option<u128> {
-    bytes.resize(values.len() * 8, 0);
-    for (to, value) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(values) {
-        *to = value.to_le_bytes();
-    }
+    to_bytes(values, bytes);
     (!values.is_empty()).then(|| xxh3_128(bytes))
 }
 
