@@ -18,7 +18,7 @@ struct Terminal {
 impl Terminal {
     fn new(state: &std::path::Path) -> Self {
         let mut child = Command::new("script")
-            .args(["-qefc", concat!(env!("CARGO_BIN_EXE_limpid"), " sql"), "/dev/null"])
+            .args(["-qefc", concat!("exec ", env!("CARGO_BIN_EXE_limpid"), " sql"), "/dev/null"])
             .env("XDG_STATE_HOME", state)
             .env("TERM", "xterm")
             .current_dir(state)
