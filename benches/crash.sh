@@ -4,7 +4,8 @@
 #
 #   benches/crash.sh [KILLS] [JOB.yaml] [limpid flags ...]      25 kills of examples/quickstart.yaml by default
 #
-# The job must take its folders from ${out}, as the examples do. Prints one line a kill; exit code 1 at the first difference.
+# The job must take its folders from ${out}, as the examples do, and its input must stay as it is: while cargo downloads, point
+# CARGO_HOME to a copy for the quickstart. Prints one line a kill; exit code 1 at the first difference.
 set -euo pipefail
 
 kills=${1:-25}

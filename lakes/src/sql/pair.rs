@@ -7,7 +7,6 @@ use datafusion::common::{Column, JoinType, Result, plan_err};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, cast, col, lit, when};
-use datafusion::prelude::coalesce;
 use datafusion::sql::sqlparser::ast::{self, TableFactor};
 use limpid_udfs::functions::lake::row_hash::RowHash;
 
@@ -79,8 +78,10 @@ pub fn plan(child: LogicalPlan, parent: LogicalPlan, options: &Options) -> Resul
     let common = if whole { when(both, common).otherwise(lit(0_i64))? } else { lit(0_i64) };
     let sums = [sum(mine), sum(common), sum(theirs)].into_iter().zip(TOTALS).map(|(sum, name)| sum.alias(name));
     let totals = joined.aggregate(Vec::<Expr>::new(), sums)?;
-    let number = |name: &str| cast(coalesce(vec![col(name), lit(0_i64)]), DataType::Int64);
-    let totals = totals.project(TOTALS.map(|name| number(name).alias(name)))?;
+    // No rows on either side have no sum.
+    let number = |name: &str| when(col(name).is_null(), lit(0_i64)).otherwise(cast(col(name), DataType::Int64));
+    let numbers = TOTALS.map(|name| Ok(number(name)?.alias(name))).into_iter().collect::<Result<Vec<_>>>()?;
+    let totals = totals.project(numbers)?;
     let [rows, matched, parent_rows] = TOTALS.map(col);
     let share = |of: &Expr| cast(of.clone(), DataType::Float64);
     let none = rows.clone().eq(lit(0_i64));
