@@ -13,9 +13,31 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use super::yaml::{Entries, Text};
 
 /// The recipes that come with limpid.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 24] = [
+    ("answer_check", include_str!("../../queries/recipes/answer_check.sql")),
+    ("aum", include_str!("../../queries/recipes/aum.sql")),
+    ("ccs", include_str!("../../queries/recipes/ccs.sql")),
+    ("data_diet_el2n", include_str!("../../queries/recipes/data_diet_el2n.sql")),
+    ("data_diet_grand", include_str!("../../queries/recipes/data_diet_grand.sql")),
+    ("dealrec", include_str!("../../queries/recipes/dealrec.sql")),
+    ("donod", include_str!("../../queries/recipes/donod.sql")),
     ("exact_dedup", include_str!("../../queries/recipes/exact_dedup.sql")),
+    ("forgetting", include_str!("../../queries/recipes/forgetting.sql")),
     ("minhash_dedup", include_str!("../../queries/recipes/minhash_dedup.sql")),
+    ("pvi", include_str!("../../queries/recipes/pvi.sql")),
+    ("rs2", include_str!("../../queries/recipes/rs2.sql")),
+    ("tracin_self", include_str!("../../queries/recipes/tracin_self.sql")),
+    ("vog", include_str!("../../queries/recipes/vog.sql")),
+    ("ssl_prototypes", include_str!("../../queries/recipes/ssl_prototypes.sql")),
+    ("semdedup", include_str!("../../queries/recipes/semdedup.sql")),
+    ("density_pruning", include_str!("../../queries/recipes/density_pruning.sql")),
+    ("divprune", include_str!("../../queries/recipes/divprune.sql")),
+    ("k_center", include_str!("../../queries/recipes/k_center.sql")),
+    ("farthest_points", include_str!("../../queries/recipes/farthest_points.sql")),
+    ("search_and_pruning", include_str!("../../queries/recipes/search_and_pruning.sql")),
+    ("label_mapping", include_str!("../../queries/recipes/label_mapping.sql")),
+    ("feature_mapping", include_str!("../../queries/recipes/feature_mapping.sql")),
+    ("d4", include_str!("../../queries/recipes/d4.sql")),
 ];
 
 /// What an argument turns into.
@@ -151,7 +173,7 @@ mod tests {
     #[test]
     fn mistakes_say_what_there_is() {
         let error = |name: &str, pairs: &[(&str, &str)]| expand(name, &args(pairs), "id", None).unwrap_err();
-        assert!(error("minhash", &[]).contains("exact_dedup, minhash_dedup"));
+        assert!(error("minhash", &[]).contains("minhash_dedup, pvi"));
         assert!(error("exact_dedup", &[("treshold", "1")]).contains("no argument `treshold`; it has text, id"));
         assert!(error("exact_dedup", &[]).contains("needs the argument `text`"));
         assert!(error("minhash_dedup", &[("text", "t"), ("threshold", "0.7 OR 1")]).contains("must be a number"));

@@ -8,9 +8,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
-use limpid_udfs::operators::args::table_argument;
+use limpid_udfs::operators::args::{is_relation_argument, table_argument};
 use limpid_udfs::operators::planner::is_operator;
 use limpid_udfs::register::operators;
 
@@ -67,16 +67,31 @@ impl VisitorMut for Relations<'_> {
                 _ => ControlFlow::Continue(()),
             };
         };
-        if args.iter().take(relations).filter(|arg| matches!(arg, FunctionArg::Unnamed(_))).count() == relations {
-            for arg in args.iter_mut().take(relations) {
-                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(relation)) = arg
-                    && let Some(query) = table_argument(relation)
-                {
-                    *relation = query;
-                }
+        let leading = args.iter().take(relations).filter(|arg| matches!(arg, FunctionArg::Unnamed(_))).count();
+        for (at, arg) in args.iter_mut().enumerate() {
+            if let Some(relation) = relation(leading == relations && at < leading, arg)
+                && let Some(query) = table_argument(relation)
+            {
+                *relation = query;
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The argument where it is a relation: the leading ones, and some by name.
+fn relation(is_leading: bool, arg: &mut FunctionArg) -> Option<&mut Expr> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_leading => Some(expr),
+        FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } if is_relation_argument(&name.value) => {
+            Some(expr)
+        }
+        FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(expr), .. }
+            if is_relation_argument(&name.value) =>
+        {
+            Some(expr)
+        }
+        _ => None,
     }
 }
 

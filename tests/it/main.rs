@@ -10,4 +10,8 @@ mod jobs;
 mod lake;
 mod operators;
 mod properties;
+mod recipes;
+mod recipes_scores;
+mod scores;
 mod slt;
+mod vectors;
