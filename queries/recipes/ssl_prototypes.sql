@@ -16,10 +16,10 @@ WITH assigned AS (
   SELECT *, CASE WHEN $order = 'easy' THEN distance ELSE -distance END AS score, count(*) OVER () AS total FROM assigned
 ), placed AS (
   SELECT *, row_number() OVER (PARTITION BY centroid_id ORDER BY score, hash_uniform($seed, $id), $id) AS place FROM scored
+), tiered AS (
+  SELECT *, CASE WHEN distance IS NULL THEN 2
+    WHEN place <= floor($balance * floor($fraction * total) / $k) THEN 0 ELSE 1 END AS tier FROM placed
 ), ranked AS (
-  SELECT *, row_number() OVER (
-    ORDER BY (place <= floor($balance * floor($fraction * total) / $k) AND distance IS NOT NULL) DESC,
-      score NULLS LAST, hash_uniform($seed, $id), $id
-  ) AS rank FROM placed
+  SELECT *, row_number() OVER (ORDER BY tier, score, hash_uniform($seed, $id), $id) AS rank FROM tiered
 )
-SELECT * EXCEPT (score, total, place, rank), rank <= floor($fraction * total) AS keep FROM ranked
+SELECT * EXCEPT (score, total, place, tier, rank), rank <= floor($fraction * total) AS keep FROM ranked

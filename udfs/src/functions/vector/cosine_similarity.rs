@@ -28,7 +28,7 @@ order. NULL gives NULL; NaN, infinite and NULL values and vectors of different l
 ```"#,
     argument(name = "a", description = "A vector."),
     argument(name = "b", description = "A vector of the same length."),
-    related_udf(name = "dot_product")
+    related_udf(name = "l2_distance")
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct CosineSimilarity {

@@ -25,11 +25,11 @@ lengths are errors. O(d^2) time a row and memory a group: project vectors of mor
     alternative_syntax = "gaussian_moments(moments)",
     sql_example = r#"```sql
 > SELECT gaussian_moments(v) AS moments FROM (VALUES ([1.0, 2.0]), ([3.0, 6.0])) AS t(v);
-+------------------------------------------------------------------+
-| moments                                                          |
-+------------------------------------------------------------------+
++-----------------------------------------------------------+
+| moments                                                   |
++-----------------------------------------------------------+
 | {count: 2, sum: [4.0, 8.0], products: [10.0, 20.0, 40.0]} |
-+------------------------------------------------------------------+
++-----------------------------------------------------------+
 ```"#,
     argument(name = "vec", description = "A vector, or moments."),
     related_udf(name = "frechet_distance"),

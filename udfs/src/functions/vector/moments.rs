@@ -45,10 +45,6 @@ impl Moments {
         size_of::<Self>() + self.sums.size() + self.products.size()
     }
 
-    pub(super) fn dimensions(&self) -> usize {
-        self.sums.columns()
-    }
-
     pub(super) fn count(&self) -> i64 {
         self.count
     }
@@ -89,6 +85,9 @@ impl Moments {
     pub(super) fn add_moments(&mut self, moments: &ArrayRef) -> Result<()> {
         for row in 0..moments.len() {
             if let Some((count, sum, products)) = read(self.function, moments, row)? {
+                if count == 0 {
+                    continue;
+                }
                 self.reach(sum.len())?;
                 self.count += count;
                 self.sums.add_wide(0, &sum);

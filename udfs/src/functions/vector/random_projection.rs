@@ -26,7 +26,11 @@ errors. O(d * dimensions).",
     syntax_example = "random_projection(vec, dimensions [, seed])",
     sql_example = r#"```sql
 > SELECT random_projection([1.0, 2.0, 3.0, 4.0], 2, 42) AS projected;
-?
++-------------------------+
+| projected               |
++-------------------------+
+| [-1.4142135, -2.828427] |
++-------------------------+
 ```"#,
     argument(name = "vec", description = "A vector."),
     argument(name = "dimensions", description = "Dimensions of the result, an integer literal from 1 to 65536."),

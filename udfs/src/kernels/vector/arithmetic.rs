@@ -46,7 +46,7 @@ pub fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
 
 /// Cosine of the angle of two vectors with these squared norms, from -1 to 1; `None` where one is zero.
 pub fn cosine(a: &[f32], b: &[f32], a_squared: f64, b_squared: f64) -> Option<f64> {
-    let scale = a_squared.sqrt() * b_squared.sqrt();
+    let scale = (a_squared * b_squared).sqrt();
     (scale > 0.0).then(|| (dot(a, b) / scale).clamp(-1.0, 1.0))
 }
 
