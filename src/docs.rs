@@ -15,14 +15,22 @@ pub struct Entry {
 
 /// Everything that limpid adds to SQL, in the order of the reference.
 pub fn entries() -> Vec<Entry> {
-    let functions = limpid_udfs::register::scalar_functions().into_iter();
-    let functions =
-        functions.map(|udf| Entry { name: udf.name().to_owned(), documentation: udf.documentation().cloned() });
+    let entry = |name: &str, documentation: Option<&Documentation>| Entry {
+        name: name.to_owned(),
+        documentation: documentation.cloned(),
+    };
+    let scalars = limpid_udfs::register::scalar_functions().into_iter();
+    let scalars = scalars.map(|udf| entry(udf.name(), udf.documentation()));
+    let aggregates = limpid_udfs::register::aggregate_functions().into_iter();
+    let aggregates = aggregates.map(|udaf| entry(udaf.name(), udaf.documentation()));
+    let windows = limpid_udfs::register::window_functions().into_iter();
+    let windows = windows.map(|udwf| entry(udwf.name(), udwf.documentation()));
     let lakes = limpid_lakes::sql::docs::functions();
-    let operators = limpid_udfs::register::operators().into_iter().chain(lakes);
+    let recipes = crate::recipes::docs::functions();
+    let operators = limpid_udfs::register::operators().into_iter().chain(recipes).chain(lakes);
     let operators =
         operators.map(|operator| Entry { name: operator.name.to_owned(), documentation: Some(operator.documentation) });
-    operators.chain(functions).collect()
+    operators.chain(scalars).chain(aggregates).chain(windows).collect()
 }
 
 /// The reference as Markdown: the sections of the documentation in the order in which the entries name them first.

@@ -7,6 +7,7 @@ mod catalogue;
 pub mod doctor;
 pub mod engine;
 pub mod errors;
+pub mod evaluate;
 pub mod explain;
 pub mod functions;
 pub mod init;
@@ -14,8 +15,11 @@ pub mod lake;
 mod logging;
 pub mod memory;
 pub mod output;
+pub mod recipes;
+mod rows;
 pub mod run;
 mod runner;
+pub mod select;
 mod shell;
 pub mod sql;
 mod statements;
@@ -48,6 +52,9 @@ enum Command {
     Run(run::RunArgs),
     Explain(explain::ExplainArgs),
     Init(init::InitArgs),
+    Recipes(recipes::RecipesArgs),
+    Select(select::SelectArgs),
+    Evaluate(evaluate::EvaluateArgs),
     Lake(lake::LakeArgs),
     Functions(functions::FunctionsArgs),
     Doctor(doctor::DoctorArgs),
@@ -59,6 +66,9 @@ fn dispatch(command: &Command, engine: &Engine) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, engine),
         Command::Explain(args) => explain::run(args, engine),
         Command::Init(args) => init::run(args, engine),
+        Command::Recipes(args) => recipes::run(args, engine),
+        Command::Select(args) => select::run(args, engine),
+        Command::Evaluate(args) => evaluate::run(args, engine),
         Command::Lake(args) => lake::run(args, engine),
         Command::Functions(args) => functions::run(args, engine),
         Command::Doctor(args) => doctor::run(args, engine),

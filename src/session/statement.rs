@@ -8,11 +8,13 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
-use limpid_udfs::operators::args::table_argument;
+use limpid_udfs::operators::args::{is_relation_argument, table_argument};
 use limpid_udfs::operators::planner::is_operator;
 use limpid_udfs::register::operators;
+
+use super::recipe;
 
 /// Plans and starts one statement. Use this and not [`SessionContext::sql`]: it knows `op(table, ...)`.
 pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame> {
@@ -58,6 +60,9 @@ impl VisitorMut for Relations<'_> {
             return ControlFlow::Continue(());
         };
         let lower = name.to_string().to_lowercase();
+        if lower == recipe::NAME {
+            return recipe::inline(self.state, factor);
+        }
         let Some(relations) = relations(&lower) else {
             let known = self.state.table_functions();
             return match name.0.first().map(ToString::to_string) {
@@ -67,16 +72,31 @@ impl VisitorMut for Relations<'_> {
                 _ => ControlFlow::Continue(()),
             };
         };
-        if args.iter().take(relations).filter(|arg| matches!(arg, FunctionArg::Unnamed(_))).count() == relations {
-            for arg in args.iter_mut().take(relations) {
-                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(relation)) = arg
-                    && let Some(query) = table_argument(relation)
-                {
-                    *relation = query;
-                }
+        let leading = args.iter().take(relations).filter(|arg| matches!(arg, FunctionArg::Unnamed(_))).count();
+        for (at, arg) in args.iter_mut().enumerate() {
+            if let Some(relation) = relation(leading == relations && at < leading, arg)
+                && let Some(query) = table_argument(relation)
+            {
+                *relation = query;
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The argument where it is a relation: the leading ones, and some by name.
+fn relation(is_leading: bool, arg: &mut FunctionArg) -> Option<&mut Expr> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_leading => Some(expr),
+        FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } if is_relation_argument(&name.value) => {
+            Some(expr)
+        }
+        FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(expr), .. }
+            if is_relation_argument(&name.value) =>
+        {
+            Some(expr)
+        }
+        _ => None,
     }
 }
 
@@ -84,7 +104,8 @@ impl VisitorMut for Relations<'_> {
 const ALIKE: f64 = 0.7;
 
 fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusionError {
-    let ours = operators().into_iter().chain(limpid_lakes::sql::docs::functions());
+    let ours =
+        operators().into_iter().chain(limpid_lakes::sql::docs::functions()).chain(crate::recipes::docs::functions());
     let operators: Vec<&str> = ours.map(|operator| operator.name).collect();
     let mut functions: Vec<&str> = functions.collect();
     functions.sort_unstable();

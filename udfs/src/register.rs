@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
+use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl, WindowUDF, WindowUDFImpl};
 
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
@@ -16,6 +16,28 @@ use crate::functions::quality::language::LanguageFunction;
 use crate::functions::quality::pii_redact::PiiRedact;
 use crate::functions::sampling::hash_uniform::HashUniform;
 use crate::functions::sampling::sample_key::SampleKey;
+use crate::functions::scores::answer_match::AnswerMatch;
+use crate::functions::scores::el2n::El2n;
+use crate::functions::scores::entropy::Entropy;
+use crate::functions::scores::forgetting_events::ForgettingEvents;
+use crate::functions::scores::grand::Grand;
+use crate::functions::scores::histogram_entropy::HistogramEntropy;
+use crate::functions::scores::js_divergence::JsDivergence;
+use crate::functions::scores::kl_divergence::KlDivergence;
+use crate::functions::scores::list_topk_mask::ListTopkMask;
+use crate::functions::scores::margin::Margin;
+use crate::functions::scores::minmax_scale::MinmaxScale;
+use crate::functions::scores::neighbor_score::NeighborScore;
+use crate::functions::scores::perplexity::Perplexity;
+use crate::functions::scores::pvi::Pvi;
+use crate::functions::scores::softmax::Softmax;
+use crate::functions::scores::span_runs::SpanRuns;
+use crate::functions::scores::topsis_closeness::TopsisCloseness;
+use crate::functions::scores::topsis_stats::TopsisStats;
+use crate::functions::scores::vec_spread::VecSpread;
+use crate::functions::scores::weight_delta::WeightDelta;
+use crate::functions::scores::width_bucket::WidthBucket;
+use crate::functions::scores::zscore::Zscore;
 use crate::functions::sketch::hamming_distance::HammingDistance;
 use crate::functions::sketch::lsh_bands::LshBands;
 use crate::functions::sketch::minhash::Minhash;
@@ -26,6 +48,13 @@ use crate::functions::text::containment::Containment;
 use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
 use crate::functions::text::word_shingles::WordShingles;
+use crate::functions::vector::cosine_similarity::CosineSimilarity;
+use crate::functions::vector::frechet_distance::FrechetDistance;
+use crate::functions::vector::gaussian_moments::GaussianMoments;
+use crate::functions::vector::l2_distance::L2Distance;
+use crate::functions::vector::l2_normalize::L2Normalize;
+use crate::functions::vector::random_projection::RandomProjection;
+use crate::functions::vector::vec_avg::VecAvg;
 
 pub use crate::operators::docs::{OperatorDoc, operators};
 
@@ -54,7 +83,53 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<GopherRepetitionFunction>(),
         udf::<LanguageFunction>(),
         udf::<PiiRedact>(),
+        udf::<CosineSimilarity>(),
+        udf::<L2Distance>(),
+        udf::<L2Normalize>(),
+        udf::<RandomProjection>(),
+        udf::<FrechetDistance>(),
+        udf::<Softmax>(),
+        udf::<Entropy>(),
+        udf::<KlDivergence>(),
+        udf::<JsDivergence>(),
+        udf::<El2n>(),
+        udf::<Margin>(),
+        udf::<Grand>(),
+        udf::<WeightDelta>(),
+        udf::<Pvi>(),
+        udf::<Perplexity>(),
+        udf::<NeighborScore>(),
+        udf::<ListTopkMask>(),
+        udf::<SpanRuns>(),
+        udf::<TopsisCloseness>(),
+        udf::<AnswerMatch>(),
+        udf::<WidthBucket>(),
     ]
+}
+
+/// Every aggregate, in the order of the reference.
+pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    vec![
+        udaf::<VecAvg>(),
+        udaf::<GaussianMoments>(),
+        udaf::<VecSpread>(),
+        udaf::<ForgettingEvents>(),
+        udaf::<HistogramEntropy>(),
+        udaf::<TopsisStats>(),
+    ]
+}
+
+/// Every window function, in the order of the reference.
+pub fn window_functions() -> Vec<Arc<WindowUDF>> {
+    vec![udwf::<MinmaxScale>(), udwf::<Zscore>()]
+}
+
+fn udaf<F: AggregateUDFImpl + Default + 'static>() -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::new_from_impl(F::default()))
+}
+
+fn udwf<F: WindowUDFImpl + Default + 'static>() -> Arc<WindowUDF> {
+    Arc::new(WindowUDF::new_from_impl(F::default()))
 }
 
 fn udf<F: ScalarUDFImpl + Default + 'static>() -> Arc<ScalarUDF> {

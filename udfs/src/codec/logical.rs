@@ -7,12 +7,17 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{Result, TableReference, internal_datafusion_err, internal_err};
 use datafusion::datasource::file_format::FileFormatFactory;
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{AggregateUDF, Expr, Extension, LogicalPlan, ScalarUDF, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, Extension, LogicalPlan, ScalarUDF, WindowUDF};
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use prost::Message;
 
-use super::messages::{ComponentsNodeMessage, DedupNodeMessage, LogicalKind, LogicalMessage, OrderMessage, required};
+use super::calls::{CallNodeMessage, ColumnsMessage};
+use super::messages::{
+    AnalysisNodeMessage, ComponentsNodeMessage, DedupNodeMessage, LogicalKind, LogicalMessage, OrderMessage, required,
+};
 use super::{OTHERS, OURS};
+use crate::operators::analysis::node::AnalysisNode;
+use crate::operators::call::node::CallNode;
 use crate::operators::connected_components::node::ComponentsNode;
 use crate::operators::dedup::node::DedupNode;
 
@@ -27,15 +32,7 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
     fn try_encode(&self, node: &Extension, buf: &mut Vec<u8>) -> Result<()> {
         let kind = if let Some(node) = node.node.as_any().downcast_ref::<DedupNode>() {
             let DedupNode { name, rule, id, order_by, input: _, schema: _ } = node;
-            let order_by = order_by.iter().map(|sort| match &sort.expr {
-                Expr::Column(column) => Ok(OrderMessage {
-                    column: Some(column.into()),
-                    index: 0,
-                    descending: !sort.asc,
-                    nulls_first: sort.nulls_first,
-                }),
-                other => internal_err!("an order by `{other}` is not a column"),
-            });
+            let order_by = order_by.iter().map(OrderMessage::try_from_sort);
             LogicalKind::Dedup(DedupNodeMessage {
                 name: name.clone(),
                 rule: Some((*rule).into()),
@@ -45,6 +42,19 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
         } else if let Some(node) = node.node.as_any().downcast_ref::<ComponentsNode>() {
             let ComponentsNode { source, target, input: _, schema: _ } = node;
             LogicalKind::Components(ComponentsNodeMessage { source: Some(source.into()), target: Some(target.into()) })
+        } else if let Some(node) = node.node.as_any().downcast_ref::<AnalysisNode>() {
+            let AnalysisNode { analysis, columns, input: _, schema: _ } = node;
+            let columns = columns.iter().map(Into::into).collect();
+            LogicalKind::Analysis(AnalysisNodeMessage { columns, analysis: Some(analysis.clone()) })
+        } else if let Some(node) = node.node.as_any().downcast_ref::<CallNode>() {
+            let CallNode { call, columns, order_by, inputs: _, passed: _, schema: _ } = node;
+            let columns = columns.iter().map(|list| ColumnsMessage { columns: list.iter().map(Into::into).collect() });
+            let order_by = order_by.iter().map(OrderMessage::try_from_sort);
+            LogicalKind::Call(CallNodeMessage {
+                call: Some(call.into()),
+                columns: columns.collect(),
+                order_by: order_by.collect::<Result<_>>()?,
+            })
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf);
@@ -60,13 +70,21 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
             _ => return internal_err!("a logical node of the cluster is of no known kind"),
         };
         let message = LogicalMessage::decode(message).map_err(|e| internal_datafusion_err!("{e}"))?;
+        let kind = match required(message.kind, "kind")? {
+            LogicalKind::Call(CallNodeMessage { call, columns, order_by }) => {
+                let call = required(call, "call")?.try_into()?;
+                let columns = columns.into_iter().map(|list| list.columns.into_iter().map(Into::into).collect());
+                let order_by = order_by.into_iter().map(OrderMessage::into_sort).collect::<Result<_>>()?;
+                let node = CallNode::try_new(call, inputs.to_vec(), columns.collect(), order_by)?;
+                return Ok(Extension { node: Arc::new(node) });
+            }
+            other => other,
+        };
         let [input] = inputs else { return internal_err!("an operator takes one input, not {}", inputs.len()) };
-        Ok(match required(message.kind, "kind")? {
+        Ok(match kind {
+            LogicalKind::Call(_) => return internal_err!("a call was decoded above"),
             LogicalKind::Dedup(DedupNodeMessage { name, rule, id, order_by }) => {
-                let order_by =
-                    order_by.into_iter().map(|OrderMessage { column, index: _, descending, nulls_first }| {
-                        Ok(Expr::Column(required(column, "column")?.into()).sort(!descending, nulls_first))
-                    });
+                let order_by = order_by.into_iter().map(OrderMessage::into_sort);
                 let order_by = order_by.collect::<Result<_>>()?;
                 let (rule, id) = (required(rule, "rule")?.try_into()?, required(id, "id")?.into());
                 Extension { node: Arc::new(DedupNode::try_new(&name, input.clone(), rule, id, order_by)?) }
@@ -74,6 +92,11 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
             LogicalKind::Components(ComponentsNodeMessage { source, target }) => {
                 let (source, target) = (required(source, "source")?.into(), required(target, "target")?.into());
                 Extension { node: Arc::new(ComponentsNode::try_new(input.clone(), source, target)?) }
+            }
+            LogicalKind::Analysis(AnalysisNodeMessage { columns, analysis }) => {
+                let columns = columns.into_iter().map(Into::into).collect();
+                let node = AnalysisNode::try_new(input.clone(), required(analysis, "analysis")?, columns)?;
+                Extension { node: Arc::new(node) }
             }
         })
     }

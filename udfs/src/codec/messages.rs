@@ -1,16 +1,21 @@
 //! The messages, in protobuf.
 
+use arrow::compute::SortOptions;
 use datafusion::common::{Column, DataFusionError, Result, TableReference, internal_datafusion_err, internal_err};
+use datafusion::logical_expr::{Expr, SortExpr};
 
+use super::calls::{CallExecMessage, CallNodeMessage};
 use crate::kernels::presets::UnknownPreset;
 use crate::kernels::shingler::Unit;
+use crate::operators::analysis::Analysis;
 use crate::operators::dedup::{Linkage, Rule, Similar};
 use crate::operators::minhash_dedup::sketch::Sketch;
+use crate::operators::semantic_dedup::{Mode, Semantic};
 
 /// A logical node of ours.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LogicalMessage {
-    #[prost(oneof = "LogicalKind", tags = "1, 2")]
+    #[prost(oneof = "LogicalKind", tags = "1, 2, 3, 4")]
     pub kind: Option<LogicalKind>,
 }
 
@@ -21,12 +26,16 @@ pub enum LogicalKind {
     Dedup(DedupNodeMessage),
     #[prost(message, tag = "2")]
     Components(ComponentsNodeMessage),
+    #[prost(message, tag = "3")]
+    Call(CallNodeMessage),
+    #[prost(message, tag = "4")]
+    Analysis(AnalysisNodeMessage),
 }
 
 /// A physical node of ours.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PhysicalMessage {
-    #[prost(oneof = "PhysicalKind", tags = "1, 2, 3")]
+    #[prost(oneof = "PhysicalKind", tags = "1, 2, 3, 4, 5")]
     pub kind: Option<PhysicalKind>,
 }
 
@@ -39,6 +48,10 @@ pub enum PhysicalKind {
     Components(ComponentsExecMessage),
     #[prost(message, tag = "3")]
     Sketch(SketchExecMessage),
+    #[prost(message, tag = "4")]
+    Call(CallExecMessage),
+    #[prost(message, tag = "5")]
+    Analysis(AnalysisExecMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -83,11 +96,43 @@ pub struct ComponentsExecMessage {
     pub target: u64,
 }
 
-/// `similar` absent: equal text.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AnalysisNodeMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub columns: Vec<ColumnMessage>,
+    #[prost(oneof = "Analysis", tags = "2, 3, 4, 5, 6")]
+    pub analysis: Option<Analysis>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AnalysisExecMessage {
+    #[prost(uint64, repeated, tag = "1")]
+    pub columns: Vec<u64>,
+    #[prost(oneof = "Analysis", tags = "2, 3, 4, 5, 6")]
+    pub analysis: Option<Analysis>,
+}
+
+/// Both absent: equal text.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct RuleMessage {
     #[prost(message, optional, tag = "1")]
     pub similar: Option<SimilarMessage>,
+    #[prost(message, optional, tag = "2")]
+    pub semantic: Option<SemanticMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SemanticMessage {
+    #[prost(fixed64, tag = "1")]
+    pub threshold_bits: u64,
+    #[prost(bool, tag = "2")]
+    pub prior: bool,
+    #[prost(uint64, tag = "3")]
+    pub cells: u64,
+    #[prost(fixed64, tag = "4")]
+    pub recall_bits: u64,
+    #[prost(uint64, tag = "5")]
+    pub seed: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -157,29 +202,40 @@ pub struct OrderMessage {
 
 impl From<Rule> for RuleMessage {
     fn from(rule: Rule) -> Self {
-        let similar = match rule {
-            Rule::Exact => None,
-            Rule::Similar(Similar { sketch, threshold_bits, linkage, bucket_limit }) => Some(SimilarMessage {
-                threshold_bits,
-                transitive: linkage == Linkage::Transitive,
-                bucket_limit,
-                sketch: Some(sketch.into()),
-            }),
-        };
-        Self { similar }
+        match rule {
+            Rule::Exact => Self { similar: None, semantic: None },
+            Rule::Similar(Similar { sketch, threshold_bits, linkage, bucket_limit }) => {
+                let transitive = linkage == Linkage::Transitive;
+                let sketch = Some(sketch.into());
+                let similar = SimilarMessage { threshold_bits, transitive, bucket_limit, sketch };
+                Self { similar: Some(similar), semantic: None }
+            }
+            Rule::Semantic(Semantic { threshold_bits, mode, cells, recall_bits, seed }) => {
+                let prior = mode == Mode::Prior;
+                let semantic = SemanticMessage { threshold_bits, prior, cells, recall_bits, seed };
+                Self { similar: None, semantic: Some(semantic) }
+            }
+        }
     }
 }
 
 impl TryFrom<RuleMessage> for Rule {
     type Error = DataFusionError;
 
-    fn try_from(RuleMessage { similar }: RuleMessage) -> Result<Self> {
-        let Some(SimilarMessage { threshold_bits, transitive, bucket_limit, sketch }) = similar else {
-            return Ok(Self::Exact);
-        };
-        let linkage = if transitive { Linkage::Transitive } else { Linkage::Direct };
-        let sketch = required(sketch, "sketch")?.try_into()?;
-        Ok(Self::Similar(Similar { sketch, threshold_bits, linkage, bucket_limit }))
+    fn try_from(RuleMessage { similar, semantic }: RuleMessage) -> Result<Self> {
+        Ok(match (similar, semantic) {
+            (None, None) => Self::Exact,
+            (Some(SimilarMessage { threshold_bits, transitive, bucket_limit, sketch }), None) => {
+                let linkage = if transitive { Linkage::Transitive } else { Linkage::Direct };
+                let sketch = required(sketch, "sketch")?.try_into()?;
+                Self::Similar(Similar { sketch, threshold_bits, linkage, bucket_limit })
+            }
+            (None, Some(SemanticMessage { threshold_bits, prior, cells, recall_bits, seed })) => {
+                let mode = if prior { Mode::Prior } else { Mode::Greedy };
+                Self::Semantic(Semantic { threshold_bits, mode, cells, recall_bits, seed })
+            }
+            (Some(_), Some(_)) => return internal_err!("a message of the cluster has two rules"),
+        })
     }
 }
 
@@ -225,6 +281,36 @@ impl From<ColumnMessage> for Column {
             (Some(table), Some(schema), Some(catalog)) => Some(TableReference::full(catalog, schema, table)),
         };
         Self::new(relation, name)
+    }
+}
+
+impl OrderMessage {
+    /// A column by name.
+    pub fn try_from_sort(SortExpr { expr, asc, nulls_first }: &SortExpr) -> Result<Self> {
+        match expr {
+            Expr::Column(column) => {
+                Ok(Self { column: Some(column.into()), index: 0, descending: !asc, nulls_first: *nulls_first })
+            }
+            other => internal_err!("an order by `{other}` is not a column"),
+        }
+    }
+
+    /// As it was.
+    pub fn into_sort(self) -> Result<SortExpr> {
+        let Self { column, index: _, descending, nulls_first } = self;
+        Ok(Expr::Column(required(column, "column")?.into()).sort(!descending, nulls_first))
+    }
+
+    /// A column by index.
+    pub fn from_index((column, options): &(usize, SortOptions)) -> Self {
+        let SortOptions { descending, nulls_first } = *options;
+        Self { column: None, index: *column as u64, descending, nulls_first }
+    }
+
+    /// As it was.
+    pub fn into_index(self) -> (usize, SortOptions) {
+        let Self { column: _, index, descending, nulls_first } = self;
+        (index as usize, SortOptions { descending, nulls_first })
     }
 }
 

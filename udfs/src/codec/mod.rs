@@ -3,6 +3,7 @@
 //! A message begins with one byte: [`OURS`] or [`OTHERS`]. Each message lists every field of its node; building it
 //! takes the node apart without `..`, so that a new field does not compile until it travels too.
 
+mod calls;
 mod logical;
 mod messages;
 mod physical;

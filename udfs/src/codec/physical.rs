@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::compute::SortOptions;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
@@ -11,10 +10,14 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use prost::Message;
 
+use super::calls::{CallExecMessage, IndexesMessage};
 use super::messages::{
-    ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage, SketchExecMessage, required,
+    AnalysisExecMessage, ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage,
+    SketchExecMessage, required,
 };
 use super::{OTHERS, OURS};
+use crate::operators::analysis::exec::AnalysisExec;
+use crate::operators::call::exec::{CallExec, CallSpec};
 use crate::operators::connected_components::exec::ComponentsExec;
 use crate::operators::dedup::exec::{DedupExec, DedupSpec};
 use crate::operators::minhash_dedup::exec::SketchExec;
@@ -36,12 +39,7 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
         let kind = if let Some(node) = node.downcast_ref::<DedupExec>() {
             let DedupExec { spec, input: _, cache: _, metrics: _ } = node;
             let DedupSpec { name, rule, id, order_by, sketch } = spec;
-            let order_by = order_by.iter().map(|(column, options)| OrderMessage {
-                column: None,
-                index: *column as u64,
-                descending: options.descending,
-                nulls_first: options.nulls_first,
-            });
+            let order_by = order_by.iter().map(OrderMessage::from_index);
             PhysicalKind::Dedup(DedupExecMessage {
                 name: name.clone(),
                 rule: Some((*rule).into()),
@@ -55,6 +53,19 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
         } else if let Some(node) = node.downcast_ref::<SketchExec>() {
             let SketchExec { sketch, column, input: _, cache: _, metrics: _, shared: _ } = node;
             PhysicalKind::Sketch(SketchExecMessage { sketch: Some((*sketch).into()), column: *column as u64 })
+        } else if let Some(node) = node.downcast_ref::<AnalysisExec>() {
+            let AnalysisExec { analysis, columns, input: _, cache: _, metrics: _ } = node;
+            let columns = columns.iter().map(|column| *column as u64).collect();
+            PhysicalKind::Analysis(AnalysisExecMessage { columns, analysis: Some(analysis.clone()) })
+        } else if let Some(node) = node.downcast_ref::<CallExec>() {
+            let CallExec { spec, inputs: _, centroids: _, cache: _, metrics: _ } = node;
+            let CallSpec { call, columns, order_by } = spec;
+            let indexes = |list: &Vec<usize>| IndexesMessage { columns: list.iter().map(|c| *c as u64).collect() };
+            PhysicalKind::Call(CallExecMessage {
+                call: Some(call.into()),
+                columns: columns.iter().map(indexes).collect(),
+                order_by: order_by.iter().map(OrderMessage::from_index).collect(),
+            })
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf, converter);
@@ -76,15 +87,23 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
             _ => return internal_err!("a physical node of the cluster is of no known kind"),
         };
         let message = PhysicalMessage::decode(message).map_err(|e| internal_datafusion_err!("{e}"))?;
+        let kind = match required(message.kind, "kind")? {
+            PhysicalKind::Call(CallExecMessage { call, columns, order_by }) => {
+                let call = required(call, "call")?.try_into()?;
+                let columns = columns.iter().map(|list| list.columns.iter().map(|c| *c as usize).collect()).collect();
+                let order_by = order_by.into_iter().map(OrderMessage::into_index).collect();
+                let spec = CallSpec { call, columns, order_by };
+                let schema = spec.output_schema(inputs)?;
+                return Ok(Arc::new(CallExec::try_new(spec, inputs.to_vec(), schema)?));
+            }
+            other => other,
+        };
         let [input] = inputs else { return internal_err!("an operator takes one input, not {}", inputs.len()) };
         let input = Arc::clone(input);
-        Ok(match required(message.kind, "kind")? {
+        Ok(match kind {
+            PhysicalKind::Call(_) => return internal_err!("a call was decoded above"),
             PhysicalKind::Dedup(DedupExecMessage { name, rule, id, order_by, sketch }) => {
-                let order_by =
-                    order_by.into_iter().map(|OrderMessage { column: _, index, descending, nulls_first }| {
-                        (index as usize, SortOptions { descending, nulls_first })
-                    });
-                let order_by = order_by.collect();
+                let order_by = order_by.into_iter().map(OrderMessage::into_index).collect();
                 let rule = required(rule, "rule")?.try_into()?;
                 let spec = DedupSpec { name, rule, id: id as usize, order_by, sketch: sketch as usize };
                 let schema = spec.output_schema(&input.schema())?;
@@ -98,6 +117,10 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
             PhysicalKind::Sketch(SketchExecMessage { sketch, column }) => {
                 let sketch = required(sketch, "sketch")?.try_into()?;
                 Arc::new(SketchExec::try_new(sketch, column as usize, input)?)
+            }
+            PhysicalKind::Analysis(AnalysisExecMessage { columns, analysis }) => {
+                let columns = columns.into_iter().map(|column| column as usize).collect();
+                Arc::new(AnalysisExec::try_new(required(analysis, "analysis")?, columns, input)?)
             }
         })
     }

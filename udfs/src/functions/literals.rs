@@ -1,11 +1,15 @@
 //! Arguments that are fixed for a whole query: read and checked alike when it is planned and when it runs.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use datafusion::common::types::{NativeType, logical_uint64};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{Coercion, ColumnarValue, ReturnFieldArgs, TypeSignatureClass};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Literal;
 
 /// The literal arguments of one call.
 #[derive(Debug)]
@@ -29,6 +33,11 @@ impl<'a> Literals<'a> {
         Self { function, values: values.collect() }
     }
 
+    /// The literals of an aggregate.
+    pub fn aggregated(function: &'static str, args: &'a [Arc<dyn PhysicalExpr>]) -> Self {
+        Self { function, values: args.iter().map(|arg| arg.downcast_ref::<Literal>().map(Literal::value)).collect() }
+    }
+
     /// The integer at `index`, `None` where the call has no such argument.
     ///
     /// An error names the argument, what was given and what is allowed.
@@ -43,6 +52,58 @@ impl<'a> Literals<'a> {
                 Ok(Some(int))
             }
             _ => plan_err!("{function}: {name} must be an integer from {least} to {most}, not {value}"),
+        }
+    }
+
+    /// The number at `index`, `None` where the call has no such argument.
+    pub fn number(&self, index: usize, name: &str, allowed: RangeInclusive<f64>) -> Result<Option<f64>> {
+        let Some(value) = self.values.get(index) else { return Ok(None) };
+        let (function, least, most) = (self.function, allowed.start(), allowed.end());
+        let Some(value) = value else {
+            return plan_err!("{function}: {name} must be a number literal, not a column or an expression");
+        };
+        match value.cast_to(&DataType::Float64) {
+            Ok(ScalarValue::Float64(Some(number))) if value.data_type().is_numeric() && allowed.contains(&number) => {
+                Ok(Some(number))
+            }
+            _ => plan_err!("{function}: {name} must be a number from {least} to {most}, not {value}"),
+        }
+    }
+
+    /// Whether the literal at `index` is true, `None` where the call has no such argument.
+    pub fn flag(&self, index: usize, name: &str) -> Result<Option<bool>> {
+        let Some(value) = self.values.get(index) else { return Ok(None) };
+        let function = self.function;
+        match value {
+            Some(ScalarValue::Boolean(Some(flag))) => Ok(Some(*flag)),
+            _ => plan_err!("{function}: {name} must be the literal true or false"),
+        }
+    }
+
+    /// One of the words `allowed` at `index`, the first of them where the call has no such argument.
+    pub fn choice(&self, index: usize, name: &str, allowed: &[&'static str]) -> Result<&'static str> {
+        let given = self.text(index, name)?;
+        let chosen = match given {
+            None => allowed.first(),
+            Some(word) => allowed.iter().find(|choice| **choice == word),
+        };
+        match chosen {
+            Some(choice) => Ok(*choice),
+            None => plan_err!(
+                "{}: {name} must be '{}', not '{}'",
+                self.function,
+                allowed.join("' or '"),
+                given.unwrap_or_default()
+            ),
+        }
+    }
+
+    /// The values of the list at `index`, `None` where the call has no such argument.
+    pub fn list(&self, index: usize, name: &str) -> Result<Option<ArrayRef>> {
+        let Some(value) = self.values.get(index) else { return Ok(None) };
+        match value {
+            Some(ScalarValue::List(list)) if list.len() == 1 && list.is_valid(0) => Ok(Some(list.value(0))),
+            _ => plan_err!("{}: {name} must be a list literal such as ['+', '-']", self.function),
         }
     }
 

@@ -6,6 +6,8 @@ pub mod lake;
 pub mod literals;
 pub mod quality;
 pub mod sampling;
+pub mod scores;
 pub mod sketch;
 pub mod strings;
 pub mod text;
+pub mod vector;

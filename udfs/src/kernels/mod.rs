@@ -1,15 +1,19 @@
 //! Pure algorithms: slices and numbers in, numbers out. No Arrow and no SQL here.
 
+pub mod allocation;
 pub mod chars;
+pub mod learn;
 pub mod lsh;
 pub mod minhash;
 pub mod normalize;
 pub mod presets;
 pub mod quality;
 pub mod random;
+pub mod scores;
 pub mod shingler;
 pub mod shingles;
 pub mod simhash;
 pub mod tables;
 pub mod union_find;
+pub mod vector;
 pub mod words;

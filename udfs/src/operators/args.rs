@@ -137,6 +137,26 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Another relation: a subquery or a table's name.
+    pub fn relation(&mut self, name: &str) -> Result<LogicalPlan> {
+        let op = self.op;
+        let Some(expr) = self.take(name) else {
+            return plan_err!("{op} needs `{name} => (SELECT ...)` or `{name} => table`");
+        };
+        match expr {
+            ast::Expr::Subquery(_) | ast::Expr::Nested(_) => self.context.plan(relation(op, expr)?),
+            other => plan_err!("{op}: `{name}` must be a relation, (SELECT ...) or a table, not `{other}`"),
+        }
+    }
+
+    /// A whole number within `allowed` that has no default.
+    pub fn required_integer(&mut self, name: &str, allowed: RangeInclusive<u64>) -> Result<u64> {
+        if !self.has(name) {
+            return plan_err!("{} needs `{name} => a whole number`", self.op);
+        }
+        self.integer(name, *allowed.start(), allowed)
+    }
+
     /// A number within `allowed`.
     pub fn number(&mut self, name: &str, default: f64, allowed: RangeInclusive<f64>) -> Result<f64> {
         let Some(value) = self.literal(name)? else { return Ok(default) };
@@ -237,6 +257,11 @@ fn relation(op: &str, expr: ast::Expr) -> Result<TableFactor> {
         ast::Expr::Nested(inner) => relation(op, *inner),
         other => plan_err!("{op}: the first argument must be a relation, (SELECT ...) or a table, not `{other}`"),
     }
+}
+
+/// Whether an argument of that name is a relation, so that a table's name stands for its rows.
+pub fn is_relation_argument(name: &str) -> bool {
+    name.eq_ignore_ascii_case("centroids")
 }
 
 /// The query `SELECT * FROM name` for an operator's argument that is a table's name or a quoted path; other

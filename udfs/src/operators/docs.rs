@@ -2,7 +2,10 @@
 
 use datafusion::logical_expr::{DocSection, Documentation};
 
-use super::{connected_components, exact_dedup, minhash_dedup};
+use super::{
+    connected_components, exact_dedup, fit_softmax, graph_filter, influence, minhash_dedup, multilinear_importance,
+    spectral_clusters, vector_docs,
+};
 
 /// An operator as the reference shows it.
 #[derive(Debug, Clone)]
@@ -13,16 +16,16 @@ pub struct OperatorDoc {
     pub documentation: Documentation,
 }
 
-const SECTION: DocSection = DocSection { include: true, label: "Relation Operators", description: None };
+pub(super) const SECTION: DocSection = DocSection { include: true, label: "Relation Operators", description: None };
 
-const INPUT: &str = "The rows: `(SELECT ...)` or a table's name.";
-const ID: &str = "Column of the row key; `id` by default. NULL and repeated keys are errors.";
-const ORDER: &str =
+pub(super) const INPUT: &str = "The rows: `(SELECT ...)` or a table's name.";
+pub(super) const ID: &str = "Column of the row key; `id` by default. NULL and repeated keys are errors.";
+pub(super) const ORDER: &str =
     "Who survives: a list of columns such as `'quality DESC, date'`; the id decides ties. By default the id alone.";
 
 /// Every relation operator.
 pub fn operators() -> Vec<OperatorDoc> {
-    vec![
+    let mut all = vec![
         OperatorDoc {
             name: exact_dedup::plan::NAME,
             documentation: Documentation::builder(
@@ -134,5 +137,232 @@ pub fn operators() -> Vec<OperatorDoc> {
             .with_argument("target", "Column of the other end, of the same type; `target` by default.")
             .build(),
         },
-    ]
+        OperatorDoc {
+            name: fit_softmax::NAME,
+            documentation: Documentation::builder(
+                SECTION,
+                "Trains a small classifier on vectors that stay as they are, and answers with the dynamics of its training: one \
+                 row for every row, run and epoch, with `id`, `label`, `run` from 0, `step` (the epoch, from 1), `probs`, `logits` \
+                 (without the bias), `h_sq` (the squared norm of the input of the last layer) and `w_norm` (the Frobenius norm of \
+                 its weights). `el2n`, `grand`, `margin`, `forgetting_events` and `weight_delta` read it. Without a hidden layer \
+                 it is multinomial logistic regression. Stochastic gradient descent with momentum, in an order that depends on \
+                 the seed, the run, the epoch and the ids: partitions and threads change nothing. O(runs * epochs * rows * \
+                 weights); vectors go to disk where memory does not hold them, and runs are spread over threads. Rows without a \
+                 label, or outside `train`, are predicted but not learned from. NULL ids and vectors, NaN, vectors of different \
+                 length and ids that come twice are errors.",
+                "fit_softmax(relation, vector => column, label => column, runs => 1, epochs => 10)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT id, step, round(el2n(probs, label), 4) AS el2n FROM fit_softmax(
+    (SELECT * FROM (VALUES (1, [1.0, 0.0], 0), (2, [0.0, 1.0], 1), (3, [0.9, 0.1], 1)) AS t(id, vector, label)),
+    epochs => 2, log => 'last') ORDER BY id;
++----+------+--------+
+| id | step | el2n   |
++----+------+--------+
+| 1  | 2    | 0.7367 |
+| 2  | 2    | 0.6368 |
+| 3  | 2    | 0.6734 |
++----+------+--------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("id", "Column of the row key; `id` by default.")
+            .with_argument("vector", "Column of lists of floats, `vector` by default; values of about 1 suit the learning rate.")
+            .with_argument("label", "Integer column of the true class, from 0; `label` by default.")
+            .with_argument("train", "Boolean column: which rows are learned from; all by default.")
+            .with_argument("hidden", "Units of a hidden ReLU layer; 0, the default, for none.")
+            .with_argument("runs", "Networks, each with a seed of its own; 1 by default.")
+            .with_argument("epochs", "Passes over the rows; 10 by default.")
+            .with_argument("batch", "Rows of a step; 64 by default.")
+            .with_argument("learning_rate", "0.1 by default.")
+            .with_argument("momentum", "0.9 by default.")
+            .with_argument("l2", "Weight of half the squared norm of the weights, 0 by default; biases are free.")
+            .with_argument("seed", "Seed of all that is random; 42 by default (`limpid.seed`).")
+            .with_argument("log", "`'every'` epoch (the default) or only the `'last'`.")
+            .build(),
+        },
+        OperatorDoc {
+            name: influence::INFLUENCE,
+            documentation: Documentation::builder(
+                SECTION,
+                "What leaving a training row out would do to the mean loss on the target rows: the influence function of \
+                 multinomial logistic regression without a bias (Koh and Liang, Understanding black-box predictions via \
+                 influence functions, 2017). Positive: the loss would rise, the row helps; the most negative rows are the likeliest \
+                 to be mislabelled. The regression is fitted to its optimum, `H s = v` is solved once for the mean target gradient \
+                 `v`, and each row costs one product, `s . g / rows`. Answers with `id` and `influence` of the rows that are not \
+                 targets. Without `target` the training rows are their own target, of which the log warns: at the optimum that \
+                 measures alignment with the weights. O(passes * rows * classes * dimensions), some hundred passes; vectors go to \
+                 disk where memory does not hold them. Results do not depend on partitions or threads.",
+                "influence(relation, vector => column, label => column, target => column, l2 => 0.01)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT id, round(influence, 4) AS influence FROM influence(
+    (SELECT * FROM (VALUES (1, [1.0, 0.1], 0, false), (2, [0.1, 1.0], 1, false), (3, [0.9, 0.2], 1, false),
+      (4, [1.0, 0.0], 0, true), (5, [0.0, 1.0], 1, true)) AS t(id, vector, label, valid)),
+    target => valid) ORDER BY id;
++----+-----------+
+| id | influence |
++----+-----------+
+| 1  | 0.1706    |
+| 2  | 0.0145    |
+| 3  | -0.115    |
++----+-----------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("id", "Column of the row key; `id` by default.")
+            .with_argument("vector", "Column of lists of floats; `vector` by default. A constant 1 among them acts as a bias.")
+            .with_argument("label", "Integer column of the true class, from 0; `label` by default. NULL is an error.")
+            .with_argument("target", "Boolean column: true for the validation rows whose loss matters.")
+            .with_argument("l2", "Weight of half the squared norm of the weights; 0.01 by default, above 0.")
+            .with_argument(
+                "solver",
+                "`'cg'`, conjugate gradients, by default. `'lissa'` is the stochastic recursion of some recommenders, for \
+                 comparison: its result is that of a ridge of `damp * scale`, which is large by default.",
+            )
+            .with_argument("depth", "LiSSA: rows visited; 5000 by default.")
+            .with_argument("damp", "LiSSA: 0.01 by default.")
+            .with_argument("scale", "LiSSA: 25 by default; too small a scale diverges, which is an error.")
+            .with_argument("seed", "LiSSA: seed of the choice of rows; 42 by default (`limpid.seed`).")
+            .build(),
+        },
+        OperatorDoc {
+            name: influence::INVERSE_HVP,
+            documentation: Documentation::builder(
+                SECTION,
+                "The vector behind `influence`: for every `class` a row of `inverse_hvp`, which is `H^-1 v` for the mean gradient \
+                 `v` of the target rows, and of the fitted `weights`. The influence of any row, seen or not, is then the sum over \
+                 classes of `(p - y) * (inverse_hvp . x)`, divided by the number of training rows. The arguments are those of \
+                 `influence`.",
+                "inverse_hvp(relation, vector => column, label => column, target => column, l2 => 0.01)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT class, array_length(inverse_hvp) AS length, round(inverse_hvp[1], 4) AS first FROM inverse_hvp(
+    (SELECT * FROM (VALUES (1, [1.0, 0.1], 0, false), (2, [0.1, 1.0], 1, false), (3, [1.0, 0.0], 0, true))
+      AS t(id, vector, label, valid)), target => valid) ORDER BY class;
++-------+--------+---------+
+| class | length | first   |
++-------+--------+---------+
+| 0     | 2      | -0.5945 |
+| 1     | 2      | 0.5945  |
++-------+--------+---------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("target", "As all other arguments, that of `influence`.")
+            .build(),
+        },
+        OperatorDoc {
+            name: graph_filter::NAME,
+            documentation: Documentation::builder(
+                SECTION,
+                "Walks rows from the highest score down and keeps those whose concepts agree with what was kept (the conflict \
+                 filter of PASER, 2025). A row goes if two of its concepts are both known and not linked; one that stays makes its \
+                 concepts known and links each with each. Equal scores are taken in the order of ids, rows without a score last; \
+                 NULL concepts are none. Answers with `id`, `keep` and `reason`. O(rows log rows + pairs of concepts); ids, \
+                 concepts and links are held in memory. A NaN score, NULL among concepts and ids that come twice are errors.",
+                "graph_filter(relation, id => column, score => column, concepts => column)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT * FROM graph_filter((SELECT * FROM (VALUES (1, 0.9, ['rust', 'sql']), (2, 0.8, ['tea', 'milk']),
+    (3, 0.7, ['sql', 'tea']), (4, 0.6, ['sql', 'rust', 'gas'])) AS t(id, score, concepts))) ORDER BY id;
++----+-------+------------------------------------------+
+| id | keep  | reason                                   |
++----+-------+------------------------------------------+
+| 1  | true  |                                          |
+| 2  | true  |                                          |
+| 3  | false | 'sql' and 'tea' are known and not linked |
+| 4  | true  |                                          |
++----+-------+------------------------------------------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("id", "Column of the row key; `id` by default.")
+            .with_argument("score", "Number column; `score` by default.")
+            .with_argument("concepts", "Column of lists of texts; `concepts` by default.")
+            .build(),
+        },
+        OperatorDoc {
+            name: spectral_clusters::NAME,
+            documentation: Documentation::builder(
+                SECTION,
+                "Clusters of rows that hang together, of any shape: k-means on the leading eigenvectors of the normalised Gaussian \
+                 affinity between vectors (Ng, Jordan and Weiss 2001), which the Nystrom method approximates from the affinities to \
+                 `landmarks` rows (Fowlkes et al. 2004); with as many landmarks as rows it is exact. Answers with `id` and \
+                 `cluster_id`, numbered from 0 in the order of ids; there may be fewer than `k`. Instruction clusters of PASER (2025), \
+                 which factorises the same eigenvectors instead. O(rows * landmarks * (dimensions + landmarks) + landmarks^3); \
+                 `k` numbers a row are held in memory, vectors spill. The result does not depend on partitions or threads. NULL \
+                 vectors, values that are not finite and ids that come twice are errors.",
+                "spectral_clusters(relation, id => column, vector => column, k => 10, landmarks => 200, sigma => 0)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT * FROM spectral_clusters((SELECT * FROM (VALUES (1, [0.0, 0.1]), (2, [9.0, 9.1]), (3, [0.1, 0.0]),
+    (4, [9.1, 9.0])) AS t(id, vector)), k => 2, sigma => 1) ORDER BY id;
++----+------------+
+| id | cluster_id |
++----+------------+
+| 1  | 0          |
+| 2  | 1          |
+| 3  | 0          |
+| 4  | 1          |
++----+------------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("id", ID)
+            .with_argument("vector", "Column of vectors: lists of floats of one length; `vector` by default.")
+            .with_argument("k", "Clusters, 1 to 1000.")
+            .with_argument("landmarks", "Rows to which affinities are computed, 1 to 5000, drawn by the hash of their ids; 200 by default.")
+            .with_argument("sigma", "Width of the affinity exp(-d^2 / (2 sigma^2)); 0, the default, takes the median distance between landmarks.")
+            .with_argument("seed", "Seed of the draw; 42 by default (`limpid.seed`).")
+            .build(),
+        },
+        OperatorDoc {
+            name: multilinear_importance::NAME,
+            documentation: Documentation::builder(
+                SECTION,
+                "What each source of a retrieval corpus is worth, from a log of retrieved results and of how useful each was (Lyu \
+                 et al., Improving retrieval-augmented large language models via data importance learning, 2023). Every source is \
+                 there with a probability of its own; the utility of a query is the sum of the utilities of its first `k` results \
+                 that are there, divided by `k`. Projected gradient ascent on its expectation, by an exact dynamic program, moves \
+                 each probability from 0.5 towards 0 or 1. Answers with a row a source: the source, its group where one is named, \
+                 and `importance` from 0 to 1; prune below a threshold chosen on other queries. With `group` all sources of a \
+                 group share one importance. O(steps * results * k); 24 bytes a result are held in memory. Results do not depend \
+                 on partitions or threads. NULL, a utility that is not finite, a rank that comes twice in a query and a source in \
+                 two groups are errors.",
+                "multilinear_importance(relation, query => column, rank => column, source => column, utility => column)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT source_id, importance FROM multilinear_importance(
+    (SELECT * FROM (VALUES (1, 1, 'spam.example', 0.0), (1, 2, 'good.example', 1.0), (2, 1, 'spam.example', 0.0),
+      (2, 2, 'good.example', 1.0)) AS t(query_id, rank, source_id, utility)),
+    k => 1, learning_rate => 1, steps => 20) ORDER BY source_id;
++--------------+------------+
+| source_id    | importance |
++--------------+------------+
+| good.example | 1.0        |
+| spam.example | 0.0        |
++--------------+------------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("query", "Column that names the query; `query_id` by default.")
+            .with_argument("rank", "Integer column, the place of the result; `rank` by default.")
+            .with_argument("source", "Column that names what the result comes from; `source_id` by default.")
+            .with_argument("utility", "Number column, 1 for a right answer, say; `utility` by default.")
+            .with_argument("group", "Column that names the group of the source, such as its domain.")
+            .with_argument("k", "Results of a query that count; 10 by default.")
+            .with_argument("learning_rate", "Of the mean over queries; 500 by default.")
+            .with_argument("steps", "Steps of ascent; 50 by default.")
+            .build(),
+        },
+    ];
+    all.extend(vector_docs::operators());
+    all
 }

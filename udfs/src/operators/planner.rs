@@ -3,25 +3,39 @@
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::common::{Column, DFSchema, Result, plan_err};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode};
+use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
+use super::analysis::exec::AnalysisExec;
+use super::analysis::node::AnalysisNode;
 use super::args::Args;
+use super::call::exec::{CallExec, CallSpec};
+use super::call::node::CallNode;
 use super::connected_components::exec::ComponentsExec;
 use super::connected_components::node::ComponentsNode;
 use super::connected_components::plan as connected_components;
 use super::dedup::exec::{DedupExec, DedupSpec};
 use super::dedup::node::DedupNode;
 use super::dedup::{Rule, SKETCH, Similar};
+use super::fit_softmax::plan as fit_softmax;
+use super::graph_filter::plan as graph_filter;
+use super::influence::plan as influence;
 use super::minhash_dedup::exec::SketchExec;
-use super::{exact_dedup::plan as exact_dedup, minhash_dedup::plan as minhash_dedup};
+use super::multilinear_importance::plan as multilinear_importance;
+use super::spectral_clusters::plan as spectral_clusters;
+use super::{
+    allocate_budget::plan as allocate_budget, assign_nearest::plan as assign_nearest, exact_dedup::plan as exact_dedup,
+    farthest_first::plan as farthest_first, kmeans::plan as kmeans, max_prior_similarity::plan as max_prior_similarity,
+    minhash_dedup::plan as minhash_dedup, semantic_dedup::plan as semantic_dedup,
+};
 
 /// Plans `FROM op(relation, name => value, ...)`.
 #[derive(Debug)]
@@ -37,6 +51,22 @@ fn operator(name: &str) -> Option<(&'static str, &'static [&'static str], Plan)>
         connected_components::NAME => {
             (connected_components::NAME, connected_components::ARGUMENTS, connected_components::plan)
         }
+        fit_softmax::NAME => (fit_softmax::NAME, fit_softmax::ARGUMENTS, fit_softmax::plan),
+        graph_filter::NAME => (graph_filter::NAME, graph_filter::ARGUMENTS, graph_filter::plan),
+        influence::NAME => (influence::NAME, influence::ARGUMENTS, influence::plan),
+        influence::VECTOR_NAME => (influence::VECTOR_NAME, influence::ARGUMENTS, influence::plan_vector),
+        multilinear_importance::NAME => {
+            (multilinear_importance::NAME, multilinear_importance::ARGUMENTS, multilinear_importance::plan)
+        }
+        spectral_clusters::NAME => (spectral_clusters::NAME, spectral_clusters::ARGUMENTS, spectral_clusters::plan),
+        allocate_budget::NAME => (allocate_budget::NAME, allocate_budget::ARGUMENTS, allocate_budget::plan),
+        assign_nearest::NAME => (assign_nearest::NAME, assign_nearest::ARGUMENTS, assign_nearest::plan),
+        farthest_first::NAME => (farthest_first::NAME, farthest_first::ARGUMENTS, farthest_first::plan),
+        kmeans::NAME => (kmeans::NAME, kmeans::ARGUMENTS, kmeans::plan),
+        max_prior_similarity::NAME => {
+            (max_prior_similarity::NAME, max_prior_similarity::ARGUMENTS, max_prior_similarity::plan)
+        }
+        semantic_dedup::NAME => (semantic_dedup::NAME, semantic_dedup::ARGUMENTS, semantic_dedup::plan),
         _ => return None,
     })
 }
@@ -97,21 +127,18 @@ impl ExtensionPlanner for OperatorExtensionPlanner {
         _: &dyn datafusion::catalog::Session,
         _: &datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let schema = Arc::clone(node.schema().inner());
+        if let Some(node) = node.as_any().downcast_ref::<CallNode>() {
+            return Ok(Some(call_exec(node, physical_inputs, schema)?));
+        }
         let ([below], [input]) = (logical_inputs, physical_inputs) else { return Ok(None) };
         let below = below.schema();
-        let schema = Arc::clone(node.schema().inner());
         if let Some(node) = node.as_any().downcast_ref::<DedupNode>() {
-            let order_by = node.order_by.iter().map(|sort| match &sort.expr {
-                Expr::Column(column) => {
-                    Ok((index(below, column)?, SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first }))
-                }
-                other => plan_err!("{} orders by columns only, not `{other}`", node.name),
-            });
             let spec = DedupSpec {
                 name: node.name.clone(),
                 rule: node.rule,
                 id: index(below, &node.id)?,
-                order_by: order_by.collect::<Result<_>>()?,
+                order_by: order(&node.name, below, &node.order_by)?,
                 sketch: index(below, &Column::new_unqualified(SKETCH))?,
             };
             let mut input = Arc::clone(input);
@@ -124,8 +151,36 @@ impl ExtensionPlanner for OperatorExtensionPlanner {
             let (source, target) = (index(below, &node.source)?, index(below, &node.target)?);
             return Ok(Some(Arc::new(ComponentsExec::try_new(source, target, Arc::clone(input), schema)?)));
         }
+        if let Some(node) = node.as_any().downcast_ref::<AnalysisNode>() {
+            let columns = node.columns.iter().map(|column| index(below, column)).collect::<Result<_>>()?;
+            let exec = AnalysisExec::try_new(node.analysis.clone(), columns, Arc::clone(input))?;
+            return Ok(Some(Arc::new(exec)));
+        }
         Ok(None)
     }
+}
+
+fn call_exec(node: &CallNode, inputs: &[Arc<dyn ExecutionPlan>], schema: SchemaRef) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut columns = vec![];
+    for (input, list) in node.inputs.iter().zip(&node.columns) {
+        columns.push(list.iter().map(|column| index(input.schema(), column)).collect::<Result<_>>()?);
+    }
+    let order_by = match node.inputs.first() {
+        Some(first) => order(node.call.name(), first.schema(), &node.order_by)?,
+        None => vec![],
+    };
+    let spec = CallSpec { call: node.call.clone(), columns, order_by };
+    Ok(Arc::new(CallExec::try_new(spec, inputs.to_vec(), schema)?))
+}
+
+fn order(op: &str, below: &DFSchema, order_by: &[SortExpr]) -> Result<Vec<(usize, SortOptions)>> {
+    let order_by = order_by.iter().map(|sort| match &sort.expr {
+        Expr::Column(column) => {
+            Ok((index(below, column)?, SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first }))
+        }
+        other => plan_err!("{op} orders by columns only, not `{other}`"),
+    });
+    order_by.collect()
 }
 
 fn index(schema: &DFSchema, column: &Column) -> Result<usize> {
@@ -137,6 +192,12 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     use datafusion::execution::FunctionRegistry;
     for udf in crate::register::scalar_functions() {
         state.register_udf(udf)?;
+    }
+    for udaf in crate::register::aggregate_functions() {
+        state.register_udaf(udaf)?;
+    }
+    for udwf in crate::register::window_functions() {
+        state.register_udwf(udwf)?;
     }
     state.register_relation_planner(Arc::new(OperatorPlanner))
 }

@@ -2,5 +2,5 @@
 //! whatever their order, partition or machine.
 
 pub mod hash_uniform;
-mod priority;
+pub(crate) mod priority;
 pub mod sample_key;

@@ -73,6 +73,12 @@ fn absorb(column: &ArrayRef, bits: &mut [u64]) -> Result<()> {
     Ok(())
 }
 
+/// 64 random bits for each id of a column, as `hash_uniform(seed, id)` takes them; NULL ids get some too.
+pub(crate) fn bits_of_ids(function: &str, seed: u64, ids: &ArrayRef) -> Result<Vec<u64>> {
+    let ids = arrow::compute::cast(ids, &coerce(function, ids.data_type())?)?;
+    Ok(random_bits(seed, &[ids])?.0)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

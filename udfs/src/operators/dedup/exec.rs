@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, exec_datafusion_err, exec_err, internal_err};
+use datafusion::common::{Result, exec_datafusion_err, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, CardinalityEffect, EmissionType};
@@ -22,7 +22,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::Rule;
 use super::matcher::Surroundings;
-use super::ranks::{Keys, check_not_null};
+use super::ranks::KeyWriter;
 use crate::storage::batches::BatchStore;
 
 /// Keeps every row of its input and adds the decision.
@@ -177,30 +177,18 @@ async fn run(
     let passed: Vec<usize> = (0..below.fields().len()).filter(|&column| column != spec.sketch).collect();
     let passed_schema = Arc::new(below.project(&passed)?);
     let id = spec.id - usize::from(spec.sketch < spec.id);
-    let key_schema = key_schema(&spec, &below);
 
     let mut rows = BatchStore::new("dedup rows", passed_schema, &env, around.spills.clone());
-    let mut keys = BatchStore::new("dedup keys", Arc::clone(&key_schema), &env, around.spills.clone());
+    let mut keys = KeyWriter::new(&spec.name, &below, spec.id, &spec.order_by, &around);
     let mut matcher = spec.rule.matcher(&around);
     while let Some(batch) = input.try_next().await? {
-        check_not_null(&spec.name, below.field(spec.id).name(), batch.column(spec.id))?;
-        let first = rows.rows();
-        let last = u32::try_from(first + batch.num_rows()).ok().filter(|last| *last < u32::MAX);
-        let Some(last) = last else {
-            return exec_err!("{} takes fewer than {} rows at once; split the input", spec.name, u32::MAX);
-        };
-        matcher.add(batch.column(spec.sketch))?;
-        let mut key: Vec<_> = spec.order_by.iter().map(|(column, _)| Arc::clone(batch.column(*column))).collect();
-        key.push(Arc::clone(batch.column(spec.id)));
-        key.push(Arc::new(UInt32Array::from_iter_values(first as u32..last)));
-        keys.push(RecordBatch::try_new(Arc::clone(&key_schema), key)?)?;
+        keys.push(&batch)?;
+        matcher.add(batch.column(spec.sketch), batch.column(spec.id))?;
         rows.push(batch.project(&passed)?)?;
     }
     drop(input);
 
-    let count = keys.rows();
-    let order = spec.order_by.iter().map(|(_, options)| *options).collect();
-    let keys = Keys::new(keys.finish()?, key_schema, order, count);
+    let keys = keys.finish()?;
     let ranks = keys.ranks(&spec.name, &around.context).await?;
     let decided = SpawnedTask::spawn_blocking(move || matcher.resolve(&ranks).map(|found| (found, ranks)));
     let (resolution, ranks) = decided.join_unwind().await.map_err(|e| exec_datafusion_err!("{}: {e}", spec.name))??;
@@ -216,17 +204,4 @@ async fn run(
         columns.append(&batch, id, start, &schema)
     });
     Ok(Box::pin(RecordBatchStreamAdapter::new(output_schema, output)))
-}
-
-/// Order columns, id and row number, renamed so that a column may serve twice.
-fn key_schema(spec: &DedupSpec, below: &Schema) -> SchemaRef {
-    let mut fields: Vec<Field> = spec
-        .order_by
-        .iter()
-        .enumerate()
-        .map(|(at, (column, _))| below.field(*column).clone().with_name(format!("order_{at}")))
-        .collect();
-    fields.push(below.field(spec.id).clone());
-    fields.push(Field::new("row", DataType::UInt32, false));
-    Arc::new(Schema::new(fields))
 }

@@ -12,11 +12,12 @@ use super::ranks::Ranks;
 use super::resolution::Resolution;
 use crate::operators::exact_dedup::matcher::ExactMatcher;
 use crate::operators::minhash_dedup::matcher::SimilarMatcher;
+use crate::operators::semantic_dedup::matcher::SemanticMatcher;
 
 /// Takes the sketches of all rows in arrival order, then decides.
 pub trait Matcher: Send {
-    /// Adds the sketches of a batch of rows.
-    fn add(&mut self, sketches: &ArrayRef) -> Result<()>;
+    /// Adds the sketches of a batch of rows; their ids serve errors.
+    fn add(&mut self, sketches: &ArrayRef, ids: &ArrayRef) -> Result<()>;
 
     /// Decides; CPU work, called off the asynchronous threads.
     fn resolve(self: Box<Self>, ranks: &Ranks) -> Result<Resolution>;
@@ -39,6 +40,7 @@ impl Rule {
         match self {
             Self::Exact => Box::new(ExactMatcher::new(around)),
             Self::Similar(rule) => Box::new(SimilarMatcher::new(*rule, around)),
+            Self::Semantic(rule) => Box::new(SemanticMatcher::new(*rule, around)),
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod ranks;
 pub mod resolution;
 
 use super::minhash_dedup::sketch::Sketch;
+use super::semantic_dedup::Semantic;
 
 /// Name of the column, made by the plan below the operator, that the operator compares rows by.
 pub const SKETCH: &str = "__limpid_sketch";
@@ -29,6 +30,8 @@ pub enum Rule {
     Exact,
     /// Exact Jaccard similarity of the shingle sets at or above a threshold.
     Similar(Similar),
+    /// Exact cosine of two vectors at or above a threshold.
+    Semantic(Semantic),
 }
 
 /// Parameters of similarity.

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr, UserDefinedLogicalNo
 
 use super::{Rule, SKETCH, Similar};
 
-/// `exact_dedup` and `minhash_dedup`: keeps every row, adds the decision.
+/// `exact_dedup`, `minhash_dedup` and `semantic_dedup`: keeps every row, adds the decision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DedupNode {
     /// The operator's SQL name.
@@ -116,6 +116,10 @@ impl fmt::Display for Rule {
             Self::Similar(s) => {
                 let Similar { sketch, threshold_bits: _, linkage, bucket_limit } = s;
                 write!(f, "jaccard >= {}, {sketch}, linkage={linkage:?}, bucket_limit={bucket_limit}", s.threshold())
+            }
+            Self::Semantic(s) => {
+                let (threshold, recall) = (s.threshold(), s.recall());
+                write!(f, "cosine >= {threshold}, mode={:?}, recall={recall}, cells={}", s.mode, s.cells)
             }
         }
     }

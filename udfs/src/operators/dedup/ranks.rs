@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{SortOptions, concat, take};
-use arrow::datatypes::{SchemaRef, UInt32Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::{Result, exec_err, internal_datafusion_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -15,7 +15,8 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::TryStreamExt;
 
-use crate::storage::batches::StoredBatches;
+use super::matcher::Surroundings;
+use crate::storage::batches::{BatchStore, StoredBatches};
 
 /// The keys of all rows in arrival order: the columns of `order_by`, then the id, then the row's number.
 pub struct Keys {
@@ -23,6 +24,66 @@ pub struct Keys {
     schema: SchemaRef,
     order: Vec<SortOptions>,
     rows: usize,
+}
+
+/// Collects the keys of rows.
+pub struct KeyWriter {
+    op: String,
+    id: usize,
+    order_by: Vec<(usize, SortOptions)>,
+    id_name: String,
+    schema: SchemaRef,
+    store: BatchStore,
+}
+
+impl KeyWriter {
+    /// No rows yet; `op` names the operator in errors.
+    pub fn new(
+        op: &str,
+        below: &SchemaRef,
+        id: usize,
+        order_by: &[(usize, SortOptions)],
+        around: &Surroundings,
+    ) -> Self {
+        let schema = key_schema(below, id, order_by);
+        let env = around.context.runtime_env();
+        let store = BatchStore::new("row keys", Arc::clone(&schema), &env, around.spills.clone());
+        let id_name = below.field(id).name().clone();
+        Self { op: op.to_owned(), id, order_by: order_by.to_vec(), id_name, schema, store }
+    }
+
+    /// Adds the keys of a batch; NULL ids and too many rows are errors.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        check_not_null(&self.op, &self.id_name, batch.column(self.id))?;
+        let first = self.store.rows();
+        let last = u32::try_from(first + batch.num_rows()).ok().filter(|last| *last < u32::MAX);
+        let Some(last) = last else {
+            return exec_err!("{} takes fewer than {} rows at once; split the input", self.op, u32::MAX);
+        };
+        let mut key: Vec<_> = self.order_by.iter().map(|(column, _)| Arc::clone(batch.column(*column))).collect();
+        key.push(Arc::clone(batch.column(self.id)));
+        key.push(Arc::new(UInt32Array::from_iter_values(first as u32..last)));
+        self.store.push(RecordBatch::try_new(Arc::clone(&self.schema), key)?)
+    }
+
+    /// All keys.
+    pub fn finish(self) -> Result<Keys> {
+        let rows = self.store.rows();
+        let order = self.order_by.iter().map(|(_, options)| *options).collect();
+        Ok(Keys { batches: Arc::new(self.store.finish()?), schema: self.schema, order, rows })
+    }
+}
+
+/// Order columns, id and row number, renamed so that a column may serve twice.
+fn key_schema(below: &Schema, id: usize, order_by: &[(usize, SortOptions)]) -> SchemaRef {
+    let mut fields: Vec<Field> = order_by
+        .iter()
+        .enumerate()
+        .map(|(at, (column, _))| below.field(*column).clone().with_name(format!("order_{at}")))
+        .collect();
+    fields.push(below.field(id).clone());
+    fields.push(Field::new("row", DataType::UInt32, false));
+    Arc::new(Schema::new(fields))
 }
 
 /// Positions of rows in the two orders.
@@ -40,11 +101,6 @@ impl Ranks {
 }
 
 impl Keys {
-    /// Keys kept in `batches`, of which the first columns are ordered by `order`.
-    pub fn new(batches: StoredBatches, schema: SchemaRef, order: Vec<SortOptions>, rows: usize) -> Self {
-        Self { batches: Arc::new(batches), schema, order, rows }
-    }
-
     /// Sorts the keys; an id that appears twice is an error that shows it.
     pub async fn ranks(&self, op: &str, context: &Arc<TaskContext>) -> Result<Ranks> {
         let ids = self.positions(&[(self.order.len(), SortOptions::default())], Some(op), context).await?;
@@ -149,7 +205,7 @@ impl<'a> Unique<'a> {
 }
 
 /// Refuses NULL ids, with their number.
-pub fn check_not_null(op: &str, name: &str, ids: &ArrayRef) -> Result<()> {
+fn check_not_null(op: &str, name: &str, ids: &ArrayRef) -> Result<()> {
     match ids.null_count() {
         0 => Ok(()),
         n => {

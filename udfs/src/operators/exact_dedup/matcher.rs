@@ -63,7 +63,7 @@ impl Texts {
 }
 
 impl Matcher for ExactMatcher {
-    fn add(&mut self, sketches: &ArrayRef) -> Result<()> {
+    fn add(&mut self, sketches: &ArrayRef, _: &ArrayRef) -> Result<()> {
         for text in Strings::try_new(sketches, "text of exact_dedup")?.iter() {
             let Some(text) = text.map(str::as_bytes) else {
                 self.contents.add_null();

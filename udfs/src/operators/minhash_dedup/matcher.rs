@@ -82,7 +82,7 @@ fn same(earlier: u32, size: u32) -> Same {
 }
 
 impl Matcher for SimilarMatcher {
-    fn add(&mut self, sketches: &ArrayRef) -> Result<()> {
+    fn add(&mut self, sketches: &ArrayRef, _: &ArrayRef) -> Result<()> {
         let sketches = sketches.as_struct();
         let [content, cells, sets] = sketches.columns() else {
             return Err(internal_datafusion_err!("a sketch has three fields, not {}", sketches.num_columns()));

@@ -1,0 +1,221 @@
+"""kmeans and semantic_dedup beside scikit-learn, faiss and brute force, on the same vectors, one after the other.
+
+usage: run.py LIMPID WORK [--rows N] [--dims D] [--k K] [--threads T] [--images PARQUET] [--only kmeans|dedup]
+
+Prints the conditions, then one line a measurement. Times of limpid are those of the whole program: start, reading Parquet,
+work, writing Parquet. Times of the peers leave out the start of Python and reading. `truth` compares all pairs in numpy.
+"""
+
+import argparse
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SEED = 7
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("limpid")
+    p.add_argument("work")
+    p.add_argument("--rows", type=int, default=20_000)
+    p.add_argument("--dims", type=int, default=384)
+    p.add_argument("--k", type=int, default=100)
+    p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--memory", default="4GB", help="limpid's memory limit")
+    p.add_argument("--images", help="a Parquet file with a column of pixels, used instead of made-up vectors")
+    p.add_argument("--only", choices=["kmeans", "dedup"])
+    p.add_argument("--no-truth", action="store_true", help="leave out brute force and peers: for large inputs")
+    return p.parse_args()
+
+
+def made_up(rows, dims):
+    """Concepts of very different size and spread; a third of the rows are near copies at cosines from about 0.8 to 1."""
+    random = np.random.default_rng(SEED)
+    concepts = max(10, rows // 150)
+    centres = random.standard_normal((concepts, dims)).astype(np.float32)
+    share = random.pareto(1.2, concepts) + 0.2
+    of = random.choice(concepts, rows, p=share / share.sum())
+    spread = random.uniform(0.5, 1.4, concepts).astype(np.float32)
+    x = centres[of] + spread[of, None] * random.standard_normal((rows, dims), dtype=np.float32)
+    copies = random.choice(rows, rows // 3, replace=False)
+    originals = random.integers(0, rows, len(copies))
+    noise = random.uniform(0.0, 0.8, len(copies)).astype(np.float32)[:, None]
+    length = np.linalg.norm(x[originals], axis=1, keepdims=True) / np.sqrt(dims)
+    x[copies] = x[originals] + noise * length * random.standard_normal((len(copies), dims), dtype=np.float32)
+    return np.ascontiguousarray(x, dtype=np.float32)
+
+
+def images(path, rows):
+    table = pq.read_table(path)
+    column = next(c for c in table.column_names if pa.types.is_nested(table[c].type) or pa.types.is_binary(table[c].type))
+    first = table[column].slice(0, rows)
+    if pa.types.is_binary(first.type):
+        return np.stack([np.frombuffer(b.as_py(), np.uint8) for b in first]).astype(np.float32) + 0.01
+    return np.array(first.to_pylist(), dtype=np.float32) + 0.01
+
+
+def write(x, path):
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), x.shape[1])
+    table = pa.table({"id": pa.array(np.arange(len(x))), "embedding": vectors})
+    pq.write_table(table, path, row_group_size=8192, compression="none")
+
+
+def limpid(options, sql, out):
+    if os.path.exists(out):
+        os.remove(out)
+    command = [options.limpid, "sql", "--threads", str(options.threads), "--memory-limit", options.memory]
+    command += ["-c", f"COPY ({sql}) TO '{out}' STORED AS PARQUET"]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - start
+    # The largest child so far.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return pq.read_table(out), seconds, peak
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def line(what, **values):
+    shown = "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items())
+    print(f"{what:<34} {shown}", flush=True)
+
+
+def inertia(x, centroids, spherical):
+    x, c = (unit(x), unit(centroids)) if spherical else (x, centroids)
+    total = 0.0
+    for start in range(0, len(x), 4096):
+        part = x[start : start + 4096]
+        products = part @ c.T
+        if spherical:
+            total += float(np.sum(1 - products.max(axis=1), dtype=np.float64))
+        else:
+            best = np.argmax(products - (c * c).sum(axis=1) / 2, axis=1)
+            total += float(np.sum((part - c[best]) ** 2, dtype=np.float64))
+    return total
+
+
+def kmeans(options, x, path):
+    import faiss
+    from sklearn.cluster import KMeans
+
+    rounds = 25
+    for spherical in (False, True):
+        metric = "cosine" if spherical else "l2"
+        y = unit(x) if spherical else x
+        sql = (
+            f"SELECT * FROM kmeans((SELECT * FROM '{path}'), k => {options.k}, metric => '{metric}', sample => 0, "
+            f"iterations => {rounds})"
+        )
+        table, seconds, peak = limpid(options, sql, os.path.join(options.work, "centroids.parquet"))
+        ours = np.array(table["centroid"].to_pylist(), dtype=np.float32)
+        ours = inertia(x, ours, spherical)
+        line(f"kmeans {metric} limpid", seconds=seconds, inertia=ours, peak_mb=peak)
+        start = time.perf_counter()
+        model = faiss.Kmeans(x.shape[1], options.k, niter=rounds, seed=SEED, spherical=spherical,
+                             max_points_per_centroid=10**9)
+        model.train(y)
+        seconds, theirs = time.perf_counter() - start, inertia(x, model.centroids, spherical)
+        line(f"kmeans {metric} faiss", seconds=seconds, inertia=theirs, ours_to_theirs=ours / theirs)
+        if not spherical:
+            start = time.perf_counter()
+            model = KMeans(options.k, n_init=1, max_iter=rounds, tol=0, random_state=SEED).fit(y)
+            seconds, theirs = time.perf_counter() - start, inertia(x, model.cluster_centers_, spherical)
+            line(f"kmeans {metric} scikit-learn", seconds=seconds, inertia=theirs, ours_to_theirs=ours / theirs)
+
+
+def similar_pairs(y, rows_a, rows_b, threshold):
+    """Pairs (a, b) with a < b; cosines near the threshold are taken again in 64 bits."""
+    products = y[rows_a] @ y[rows_b].T
+    i, j = np.nonzero(products >= threshold - 1e-4)
+    a, b = rows_a[i], rows_b[j]
+    ordered = a < b
+    a, b, close = a[ordered], b[ordered], products[i, j][ordered]
+    near = np.abs(close - threshold) < 1e-4
+    exact = np.einsum("ij,ij->i", y[a[near]].astype(np.float64), y[b[near]].astype(np.float64))
+    exact /= np.linalg.norm(y[a[near]].astype(np.float64), axis=1) * np.linalg.norm(y[b[near]].astype(np.float64), axis=1)
+    good = np.ones(len(a), dtype=bool)
+    good[near] = exact >= threshold
+    return np.stack([a[good], b[good]], axis=1)
+
+
+def survivors(n, pairs):
+    """Rows in order; a row goes where an earlier kept row is similar."""
+    keep = np.ones(n, dtype=bool)
+    for a, b in pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]:
+        if keep[a]:
+            keep[b] = False
+    return keep
+
+
+def dedup(options, x, path, threshold=0.9):
+    out = os.path.join(options.work, "dedup.parquet")
+    sql = f"SELECT id, keep, duplicate_of, similarity FROM semantic_dedup((SELECT * FROM '{path}'), threshold => {threshold})"
+    table, seconds, peak = limpid(options, sql, out)
+    table = table.sort_by("id")
+    ours = table["keep"].to_numpy()
+    line("semantic_dedup limpid", seconds=seconds, removed=int((~ours).sum()), peak_mb=peak)
+    removed = np.flatnonzero(~ours)
+    kept = table["duplicate_of"].to_numpy()[removed].astype(np.int64)
+    exact = np.array([float(np.dot(x[a].astype(np.float64), x[b].astype(np.float64)) /
+                     (np.linalg.norm(x[a].astype(np.float64)) * np.linalg.norm(x[b].astype(np.float64))))
+                     for a, b in zip(removed, kept)])
+    line("  precision", verified=float(np.mean((exact >= threshold - 1e-12) & ours[kept])) if len(removed) else 1.0)
+    if options.no_truth:
+        return
+    sql_all = sql.replace(f"threshold => {threshold}", f"threshold => {threshold}, recall => 1")
+    everything, seconds, peak = limpid(options, sql_all, out)
+    line("semantic_dedup limpid, all pairs", seconds=seconds, peak_mb=peak)
+    y = unit(x)
+    start = time.perf_counter()
+    blocks = [np.arange(s, min(s + 2048, len(y))) for s in range(0, len(y), 2048)]
+    pairs = np.concatenate([similar_pairs(y, a, b, threshold) for i, b in enumerate(blocks) for a in blocks[: i + 1]])
+    truth = survivors(len(y), pairs)
+    line("truth: all pairs in numpy", seconds=time.perf_counter() - start, pairs=len(pairs), removed=int((~truth).sum()))
+    line("  all pairs equal the truth", same=bool(np.array_equal(everything.sort_by("id")["keep"].to_numpy(), truth)))
+    line("  recall of removed rows", recall=float(np.mean(~ours[~truth])), same_as_truth=float(np.mean(ours == truth)))
+    import faiss
+
+    for probes in (1, 2, 4):
+        start = time.perf_counter()
+        model = faiss.Kmeans(x.shape[1], options.k, niter=25, seed=SEED, spherical=True)
+        model.train(y)
+        _, cells = model.index.search(y, probes)
+        found = []
+        for cell in range(options.k):
+            members = np.flatnonzero((cells == cell).any(axis=1))
+            found.append(similar_pairs(y, members, members, threshold))
+        theirs = survivors(len(y), np.unique(np.concatenate(found), axis=0))
+        seconds = time.perf_counter() - start
+        line(f"faiss k-means + numpy, {probes} cells a row", seconds=seconds, recall=float(np.mean(~theirs[~truth])))
+
+
+def main():
+    options = arguments()
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        if os.environ.get(name) != str(options.threads):
+            os.environ[name] = str(options.threads)
+            os.execv(sys.executable, [sys.executable, *sys.argv])
+    os.makedirs(options.work, exist_ok=True)
+    x = images(options.images, options.rows) if options.images else made_up(options.rows, options.dims)
+    path = os.path.join(options.work, "vectors.parquet")
+    write(x, path)
+    print(f"machine    {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"conditions {len(x)} x {x.shape[1]} float32, k={options.k}, threads={options.threads}, memory={options.memory}")
+    if options.only != "dedup":
+        kmeans(options, x, path)
+    if options.only != "kmeans":
+        dedup(options, x, path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+-- DONOD: rank rows by what a gradient step on them does to the output weights, whose norm should fall much and move little,
+-- by TOPSIS (2025; the direction of the two criteria is read off the paper's aim, no code is published: they are arguments).
+-- param id column: the row key; the job's id column by default
+-- param vector column vector: the embedding, a list of floats
+-- param label column label: the class, an integer from 0
+-- param hidden number 64: units of the probe's hidden layer, 0 for none
+-- param epochs number 3: epochs of training
+-- param runs number 5: networks with a seed each
+-- param fraction number 0.3: share of the rows to keep
+-- param seed number 42: seed of the probe and of ties
+-- param learning_rate number 0.1: the step
+-- param don text +: whether more (+) or less (-) of the fall of the norm is better
+-- param nod text -: the same for the size of the change
+WITH deltas AS (
+  -- The mean in decimals is exact: the same whatever the order of the rows.
+  SELECT id, CAST(avg(CAST(delta['don'] AS DECIMAL(38, 18))) AS DOUBLE) AS don, CAST(avg(CAST(delta['nod'] AS DECIMAL(38, 18))) AS DOUBLE) AS nod
+  FROM (
+    SELECT id, weight_delta(logits, probs, label, h_sq, w_norm, $learning_rate) AS delta
+    FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
+  )
+  GROUP BY id
+), scores AS (
+  SELECT id AS row_id, topsis_closeness([don, nod], stats, [$don, $nod]) AS score
+  FROM deltas CROSS JOIN (SELECT topsis_stats([don, nod]) AS stats FROM deltas)
+)
+SELECT input.*, score, row_number() OVER (ORDER BY score DESC, hash_uniform($seed, $id), $id) <= round($fraction * count(*) OVER ()) AS keep
+FROM input JOIN scores ON $id = scores.row_id

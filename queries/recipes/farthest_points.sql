@@ -1,0 +1,13 @@
+-- Farthest-point sampling (Eldar et al. 1997, The farthest point strategy for progressive image sampling, section 3) within
+-- each group, such as the rows of a class: starts at the first row of an order and keeps the rank, so that any smaller
+-- sample is a prefix.
+-- param vec column embedding: the vectors
+-- param id column: the row key; the job's id column by default
+-- param group column group: rows of different groups are not compared
+-- param k number 10: rows ranked in each group
+-- param metric text l2: l2 or cosine
+-- param order text id: a list of columns; the first row of a group is taken first
+SELECT *, rank IS NOT NULL AS keep
+FROM farthest_first(
+  input, vec => $vec, id => $id, partition_by => $group, k => $k, metric => $metric, init => 'first', order_by => $order
+)

@@ -1,0 +1,18 @@
+-- TracIn of every row with itself: the sum over epochs of the squared norm of its gradient (Pruthi et al. 2020). Keep the
+-- lowest: the highest are outliers and wrong labels.
+-- param id column: the row key; the job's id column by default
+-- param vector column vector: the embedding, a list of floats
+-- param label column label: the class, an integer from 0
+-- param hidden number 64: units of the probe's hidden layer, 0 for none
+-- param epochs number 10: epochs of training
+-- param runs number 5: networks with a seed each
+-- param fraction number 0.9: share of the rows to keep
+-- param seed number 42: seed of the probe and of ties
+WITH scores AS (
+  -- The mean in decimals is exact: the same whatever the order of the rows.
+  SELECT id AS row_id, CAST(avg(CAST(power(grand(probs, label, h_sq), 2) AS DECIMAL(38, 18))) AS DOUBLE) AS score
+  FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed)
+  GROUP BY id
+)
+SELECT input.*, score, row_number() OVER (ORDER BY score ASC, hash_uniform($seed, $id), $id) <= round($fraction * count(*) OVER ()) AS keep
+FROM input JOIN scores ON $id = scores.row_id

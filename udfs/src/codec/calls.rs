@@ -1,0 +1,249 @@
+//! The messages of calls, in protobuf.
+
+use datafusion::common::{Result, internal_err};
+
+use super::messages::{ColumnMessage, OrderMessage, required};
+use crate::kernels::allocation::{Method, Rounding};
+use crate::kernels::vector::search::Metric;
+use crate::operators::allocate_budget::AllocateBudget;
+use crate::operators::assign_nearest::AssignNearest;
+use crate::operators::call::{Call, Real};
+use crate::operators::farthest_first::{FarthestFirst, Init};
+use crate::operators::kmeans::Kmeans;
+use crate::operators::max_prior_similarity::{MaxPriorSimilarity, Mode};
+
+/// A logical call: columns by name.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct CallNodeMessage {
+    #[prost(message, optional, tag = "1")]
+    pub call: Option<CallMessage>,
+    #[prost(message, repeated, tag = "2")]
+    pub columns: Vec<ColumnsMessage>,
+    #[prost(message, repeated, tag = "3")]
+    pub order_by: Vec<OrderMessage>,
+}
+
+/// Columns of one input.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ColumnsMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub columns: Vec<ColumnMessage>,
+}
+
+/// A physical call: columns by index.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct CallExecMessage {
+    #[prost(message, optional, tag = "1")]
+    pub call: Option<CallMessage>,
+    #[prost(message, repeated, tag = "2")]
+    pub columns: Vec<IndexesMessage>,
+    #[prost(message, repeated, tag = "3")]
+    pub order_by: Vec<OrderMessage>,
+}
+
+/// Indexes of columns of one input.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct IndexesMessage {
+    #[prost(uint64, repeated, tag = "1")]
+    pub columns: Vec<u64>,
+}
+
+/// The arguments.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct CallMessage {
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5")]
+    pub kind: Option<CallKind>,
+}
+
+/// Which operator.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum CallKind {
+    #[prost(message, tag = "1")]
+    AllocateBudget(AllocateBudgetMessage),
+    #[prost(message, tag = "2")]
+    AssignNearest(AssignNearestMessage),
+    #[prost(message, tag = "3")]
+    FarthestFirst(FarthestFirstMessage),
+    #[prost(message, tag = "4")]
+    Kmeans(KmeansMessage),
+    #[prost(message, tag = "5")]
+    MaxPriorSimilarity(MaxPriorSimilarityMessage),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AllocateBudgetMessage {
+    #[prost(uint64, tag = "1")]
+    pub budget: u64,
+    #[prost(uint32, tag = "2")]
+    pub method: u32,
+    #[prost(uint32, tag = "3")]
+    pub rounding: u32,
+    #[prost(uint64, tag = "4")]
+    pub floor: u64,
+    #[prost(fixed64, tag = "5")]
+    pub floor_ratio_bits: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AssignNearestMessage {
+    #[prost(uint32, tag = "1")]
+    pub metric: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FarthestFirstMessage {
+    #[prost(uint32, tag = "1")]
+    pub metric: u32,
+    #[prost(uint64, tag = "2")]
+    pub k: u64,
+    #[prost(uint32, tag = "3")]
+    pub init: u32,
+    #[prost(uint64, tag = "4")]
+    pub seed: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct KmeansMessage {
+    #[prost(uint32, tag = "1")]
+    pub metric: u32,
+    #[prost(uint64, tag = "2")]
+    pub k: u64,
+    #[prost(uint64, tag = "3")]
+    pub iterations: u64,
+    #[prost(uint64, tag = "4")]
+    pub sample: u64,
+    #[prost(uint64, tag = "5")]
+    pub seed: u64,
+}
+
+/// `greedy_threshold_bits` absent: all earlier rows count.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct MaxPriorSimilarityMessage {
+    #[prost(fixed64, optional, tag = "1")]
+    pub greedy_threshold_bits: Option<u64>,
+}
+
+const METRICS: [Metric; 2] = [Metric::Cosine, Metric::L2];
+const METHODS: [Method; 3] = [Method::Equal, Method::Proportional, Method::Projection];
+const ROUNDINGS: [Rounding; 2] = [Rounding::LargestRemainder, Rounding::Floor];
+const INITS: [Init; 3] = [Init::NeighbourMax, Init::Random, Init::First];
+
+/// The number of a value, which the tables above list completely: the round trip is tested.
+fn number<T: PartialEq>(values: &[T], value: &T) -> u32 {
+    values.iter().position(|known| known == value).unwrap_or(values.len()) as u32
+}
+
+fn value<T: Copy>(values: &[T], number: u32) -> Result<T> {
+    match values.get(number as usize) {
+        Some(value) => Ok(*value),
+        None => internal_err!("a message of the cluster has the unknown number {number}"),
+    }
+}
+
+impl From<&Call> for CallMessage {
+    fn from(call: &Call) -> Self {
+        let kind = match call {
+            Call::AllocateBudget(AllocateBudget { budget, method, rounding, floor, floor_ratio }) => {
+                CallKind::AllocateBudget(AllocateBudgetMessage {
+                    budget: *budget,
+                    method: number(&METHODS, method),
+                    rounding: number(&ROUNDINGS, rounding),
+                    floor: *floor,
+                    floor_ratio_bits: floor_ratio.bits(),
+                })
+            }
+            Call::AssignNearest(AssignNearest { metric }) => {
+                CallKind::AssignNearest(AssignNearestMessage { metric: number(&METRICS, metric) })
+            }
+            Call::FarthestFirst(FarthestFirst { metric, k, init, seed }) => {
+                CallKind::FarthestFirst(FarthestFirstMessage {
+                    metric: number(&METRICS, metric),
+                    k: *k,
+                    init: number(&INITS, init),
+                    seed: *seed,
+                })
+            }
+            Call::Kmeans(Kmeans { metric, k, iterations, sample, seed }) => CallKind::Kmeans(KmeansMessage {
+                metric: number(&METRICS, metric),
+                k: *k,
+                iterations: *iterations,
+                sample: *sample,
+                seed: *seed,
+            }),
+            Call::MaxPriorSimilarity(MaxPriorSimilarity { mode }) => {
+                let greedy_threshold_bits = match mode {
+                    Mode::Prior => None,
+                    Mode::Greedy(threshold) => Some(threshold.bits()),
+                };
+                CallKind::MaxPriorSimilarity(MaxPriorSimilarityMessage { greedy_threshold_bits })
+            }
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+impl TryFrom<CallMessage> for Call {
+    type Error = datafusion::error::DataFusionError;
+
+    fn try_from(CallMessage { kind }: CallMessage) -> Result<Self> {
+        Ok(match required(kind, "call")? {
+            CallKind::AllocateBudget(AllocateBudgetMessage { budget, method, rounding, floor, floor_ratio_bits }) => {
+                Self::AllocateBudget(AllocateBudget {
+                    budget,
+                    method: value(&METHODS, method)?,
+                    rounding: value(&ROUNDINGS, rounding)?,
+                    floor,
+                    floor_ratio: Real::from_bits(floor_ratio_bits),
+                })
+            }
+            CallKind::AssignNearest(AssignNearestMessage { metric }) => {
+                Self::AssignNearest(AssignNearest { metric: value(&METRICS, metric)? })
+            }
+            CallKind::FarthestFirst(FarthestFirstMessage { metric, k, init, seed }) => {
+                let (metric, init) = (value(&METRICS, metric)?, value(&INITS, init)?);
+                Self::FarthestFirst(FarthestFirst { metric, k, init, seed })
+            }
+            CallKind::Kmeans(KmeansMessage { metric, k, iterations, sample, seed }) => {
+                Self::Kmeans(Kmeans { metric: value(&METRICS, metric)?, k, iterations, sample, seed })
+            }
+            CallKind::MaxPriorSimilarity(MaxPriorSimilarityMessage { greedy_threshold_bits }) => {
+                let mode = match greedy_threshold_bits {
+                    None => Mode::Prior,
+                    Some(bits) => Mode::Greedy(Real::from_bits(bits)),
+                };
+                Self::MaxPriorSimilarity(MaxPriorSimilarity { mode })
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_comes_back() {
+        let mut calls = vec![
+            Call::MaxPriorSimilarity(MaxPriorSimilarity { mode: Mode::Prior }),
+            Call::MaxPriorSimilarity(MaxPriorSimilarity { mode: Mode::Greedy(0.25.into()) }),
+        ];
+        for metric in [Metric::Cosine, Metric::L2] {
+            calls.push(Call::AssignNearest(AssignNearest { metric }));
+            calls.push(Call::Kmeans(Kmeans { metric, k: 3, iterations: 4, sample: 5, seed: 6 }));
+            for init in [Init::First, Init::Random, Init::NeighbourMax] {
+                calls.push(Call::FarthestFirst(FarthestFirst { metric, k: 7, init, seed: 8 }));
+            }
+        }
+        for method in [Method::Projection, Method::Equal, Method::Proportional] {
+            for rounding in [Rounding::Floor, Rounding::LargestRemainder] {
+                let floor_ratio = 0.5.into();
+                let call = AllocateBudget { budget: 9, method, rounding, floor: 1, floor_ratio };
+                calls.push(Call::AllocateBudget(call));
+            }
+        }
+        for call in calls {
+            assert_eq!(Call::try_from(CallMessage::from(&call)).unwrap(), call);
+        }
+        assert!(value(&METRICS, 9).is_err());
+    }
+}

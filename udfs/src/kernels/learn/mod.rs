@@ -1,0 +1,8 @@
+//! Small models trained inside the engine, and what follows from their gradients and curvature.
+
+pub mod conjugate;
+pub mod dense;
+pub mod multilinear;
+pub mod network;
+pub mod regression;
+pub mod spectral;

@@ -1,0 +1,99 @@
+//! Products, norms and distances of pairs.
+//!
+//! A product of two 32-bit floats is exact in 64 bits, so fused and separate multiplication agree; sixteen partial sums let
+//! the compiler use vector registers of any width, and they are added up in one order.
+
+/// Partial sums. Enough to hide the latency of an addition.
+const LANES: usize = 16;
+
+#[inline(always)]
+fn accumulate(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut sums = [0.0_f64; LANES];
+    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..LANES {
+            sums[lane] += term(f64::from(a[lane]), f64::from(b[lane]));
+        }
+    }
+    for ((a, b), sum) in a_rest.iter().zip(b_rest).zip(&mut sums) {
+        *sum += term(f64::from(*a), f64::from(*b));
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+        width /= 2;
+    }
+    sums[0]
+}
+
+/// Sum of products. Slices of one length.
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    accumulate(a, b, |a, b| a * b)
+}
+
+/// Square of the Euclidean length.
+pub fn squared_norm(a: &[f32]) -> f64 {
+    dot(a, a)
+}
+
+/// Square of the Euclidean distance. Slices of one length.
+pub fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    accumulate(a, b, |a, b| (a - b) * (a - b))
+}
+
+/// Cosine of the angle of two vectors with these squared norms, from -1 to 1; `None` where one is zero.
+pub fn cosine(a: &[f32], b: &[f32], a_squared: f64, b_squared: f64) -> Option<f64> {
+    let scale = (a_squared * b_squared).sqrt();
+    (scale > 0.0).then(|| (dot(a, b) / scale).clamp(-1.0, 1.0))
+}
+
+/// Appends `a` scaled to length one; false, and nothing appended, where it is zero.
+pub fn push_normalized(a: &[f32], out: &mut Vec<f32>) -> bool {
+    let norm = squared_norm(a).sqrt();
+    if norm == 0.0 {
+        return false;
+    }
+    out.extend(a.iter().map(|&x| (f64::from(x) / norm) as f32));
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sums_agree_with_the_definition(pairs in proptest::collection::vec((-1e3_f32..1e3, -1e3_f32..1e3), 0..100)) {
+            let (a, b): (Vec<f32>, Vec<f32>) = pairs.iter().copied().unzip();
+            let terms = |f: fn(f64, f64) -> f64| -> f64 { pairs.iter().map(|&(a, b)| f(a.into(), b.into())).sum() };
+            let size = terms(|a, b| a * a + b * b) + 1.0;
+            prop_assert!((dot(&a, &b) - terms(|a, b| a * b)).abs() <= 1e-13 * size);
+            prop_assert!((squared_distance(&a, &b) - terms(|a, b| (a - b) * (a - b))).abs() <= 1e-13 * size);
+            prop_assert_eq!(dot(&a, &b), dot(&b, &a));
+            prop_assert_eq!(squared_distance(&a, &b), squared_distance(&b, &a));
+        }
+
+        #[test]
+        fn a_vector_is_parallel_to_its_multiples(a in proptest::collection::vec(-10_f32..10.0, 1..50)) {
+            prop_assume!(a.iter().any(|x| x.abs() > 1e-3));
+            let double: Vec<f32> = a.iter().map(|x| x * 2.0).collect();
+            let cosine = |b: &[f32]| cosine(&a, b, squared_norm(&a), squared_norm(b)).unwrap();
+            prop_assert!((cosine(&double) - 1.0).abs() < 1e-15);
+            let mut unit = vec![];
+            prop_assert!(push_normalized(&a, &mut unit));
+            prop_assert!((squared_norm(&unit) - 1.0).abs() < 1e-6);
+            prop_assert!(cosine(&unit) > 1.0 - 1e-12);
+        }
+    }
+
+    #[test]
+    fn zero_has_no_direction() {
+        assert_eq!(cosine(&[0.0, 0.0], &[1.0, 0.0], 0.0, 1.0), None);
+        assert!(!push_normalized(&[0.0, 0.0], &mut vec![]));
+    }
+}

@@ -1,0 +1,9 @@
+//! Vectors of 32-bit floats: every sum is taken in 64 bits and in one fixed order, so that a result depends on the values
+//! alone and never on batches, threads, partitions or the machine.
+
+pub mod arithmetic;
+pub mod exact_sum;
+pub mod gaussian;
+pub mod products;
+pub mod projection;
+pub mod search;

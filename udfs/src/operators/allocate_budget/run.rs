@@ -1,0 +1,111 @@
+//! One row a group in, its share out.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
+use arrow::datatypes::{DataType, Float64Type, SchemaRef, UInt64Type};
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::common::{Result, exec_err};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryConsumer;
+use futures::TryStreamExt;
+
+use super::AllocateBudget;
+use super::plan::NAME;
+use crate::kernels::allocation::{Group, Method, allocate};
+use crate::operators::call::table::append;
+use crate::operators::dedup::matcher::Surroundings;
+use crate::storage::batches::BatchStore;
+
+/// Bytes a group costs in memory beyond its key.
+const GROUP: usize = 160;
+
+/// Reads all groups, then divides. O(k log k) time, O(k) memory; the rows spill.
+pub async fn run(
+    call: AllocateBudget,
+    columns: Vec<usize>,
+    mut input: SendableRecordBatchStream,
+    schema: SchemaRef,
+    around: Surroundings,
+) -> Result<SendableRecordBatchStream> {
+    let env = around.context.runtime_env();
+    let below = input.schema();
+    let mut rows = BatchStore::new(NAME, Arc::clone(&below), &env, around.spills.clone());
+    let reservation = MemoryConsumer::new(NAME).register(&env.memory_pool);
+    let converter = RowConverter::new(vec![SortField::new(below.field(columns[0]).data_type().clone())])?;
+    let mut groups: Vec<(OwnedRow, usize, Group)> = vec![];
+    while let Some(batch) = input.try_next().await? {
+        let keys = converter.convert_columns(std::slice::from_ref(batch.column(columns[0])))?;
+        reservation.try_grow(batch.num_rows() * GROUP + keys.size())?;
+        let sizes = numbers(batch.column(columns[1]), &DataType::UInt64, "size")?;
+        let sizes = sizes.as_primitive::<UInt64Type>();
+        let weights = match columns.get(2) {
+            Some(&column) => Some(numbers(batch.column(column), &DataType::Float64, "weight")?),
+            None => None,
+        };
+        let weights = weights.as_ref().map(|weights| weights.as_primitive::<Float64Type>());
+        for row in 0..batch.num_rows() {
+            let size = sizes.value(row);
+            let weight = weights.map_or(size as f64, |weights| weights.value(row));
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return exec_err!("{NAME}: a weight is {weight}; weights must be finite and at least 0");
+            }
+            if size > i64::MAX as u64 {
+                return exec_err!("{NAME}: a size is {size}; sizes are at most {}", i64::MAX);
+            }
+            groups.push((keys.row(row).owned(), groups.len(), Group { size, floor: 0, weight }));
+        }
+        rows.push(batch)?;
+    }
+    drop(input);
+    groups.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    if let Some(pair) = groups.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        let name = converter.convert_rows([pair[0].0.row()])?;
+        let name = arrow::util::display::array_value_to_string(&name[0], 0)?;
+        return exec_err!("{NAME}: group `{name}` appears more than once; GROUP BY it first");
+    }
+    let (allocated, met) = divide(&call, &mut groups)?;
+    let mut in_order = vec![0; groups.len()];
+    for ((_, row, _), taken) in groups.iter().zip(allocated) {
+        in_order[*row] = taken.cast_signed();
+    }
+    let met: BooleanArray = std::iter::repeat_n(Some(met), in_order.len()).collect();
+    let added: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(in_order)), Arc::new(met)];
+    append(rows.finish()?, added, schema, Some(reservation))
+}
+
+/// The shares of groups in ascending order, and whether there are as many rows as the budget.
+fn divide(call: &AllocateBudget, groups: &mut [(OwnedRow, usize, Group)]) -> Result<(Vec<u64>, bool)> {
+    let total: u128 = groups.iter().map(|(_, _, group)| u128::from(group.size)).sum();
+    if total < u128::from(call.budget) {
+        return Ok((groups.iter().map(|(_, _, group)| group.size).collect(), false));
+    }
+    let even = call.floor_ratio.get() * call.budget as f64 / groups.len().max(1) as f64;
+    let floor = call.floor.max(even.floor() as u64);
+    let mut floors = 0_u128;
+    for (_, _, group) in groups.iter_mut() {
+        group.floor = floor.min(group.size);
+        floors += u128::from(group.floor);
+    }
+    if floors > u128::from(call.budget) {
+        return exec_err!(
+            "{NAME}: a floor of {floor} rows in each of {} groups asks for {floors} rows, more than the budget of {}",
+            groups.len(),
+            call.budget
+        );
+    }
+    let bounds: Vec<Group> = groups.iter().map(|(_, _, group)| *group).collect();
+    let method = if groups.is_empty() { Method::Equal } else { call.method };
+    Ok((allocate(&bounds, call.budget, method, call.rounding), true))
+}
+
+fn numbers(column: &ArrayRef, kind: &DataType, what: &str) -> Result<ArrayRef> {
+    if column.null_count() > 0 {
+        return exec_err!("{NAME}: a {what} is NULL");
+    }
+    let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
+    match arrow::compute::cast_with_options(column, kind, &options) {
+        Ok(numbers) => Ok(numbers),
+        Err(error) => exec_err!("{NAME}: a {what} is no number of at least 0: {error}"),
+    }
+}

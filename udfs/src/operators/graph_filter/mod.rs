@@ -1,0 +1,43 @@
+//! `graph_filter`: rows in the order of their score, as long as their concepts agree with what was accepted.
+
+pub mod plan;
+pub mod run;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::common::{Result, plan_err};
+
+use crate::operators::analysis::names::plain;
+
+/// The SQL name.
+pub const NAME: &str = "graph_filter";
+
+/// It has no parameters beyond its columns.
+#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
+pub struct Parameters {}
+
+/// Id, score and concepts: checked; the id, whether it stays, and why not.
+pub fn output(columns: &[FieldRef]) -> Result<Fields> {
+    let [id, score, concepts] = columns else { return plan_err!("{NAME} takes id, score and concepts") };
+    if id.data_type().is_nested() {
+        return plan_err!("{NAME}: id must be a plain value, `{}` is {}", id.name(), id.data_type());
+    }
+    if !score.data_type().is_numeric() {
+        return plan_err!("{NAME}: score must be a number, `{}` is {}", score.name(), score.data_type());
+    }
+    let texts = match concepts.data_type() {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            item.data_type().is_string()
+        }
+        _ => false,
+    };
+    if !texts {
+        return plan_err!(
+            "{NAME}: concepts must be a list of texts, `{}` is {}",
+            concepts.name(),
+            concepts.data_type()
+        );
+    }
+    let id = Field::new("id", plain(id.data_type()), false);
+    let fields = [id, Field::new("keep", DataType::Boolean, false), Field::new("reason", DataType::Utf8, true)];
+    Ok(fields.into_iter().collect())
+}

@@ -1,0 +1,91 @@
+//! Decides the components of similar vectors: nothing outside a component can change it.
+
+use datafusion::common::Result;
+
+use super::matcher::Distinct;
+use super::pairs::Scratch;
+use super::{Mode, Semantic};
+use crate::kernels::vector::search::first_similar;
+use crate::operators::call::workers::Workers;
+
+/// Members compared at once with a tile of earlier ones.
+const BLOCK: usize = 256;
+/// Earlier members of a tile.
+const TILE: usize = 1024;
+/// Members of a component that is worth dividing among threads.
+const LARGE: usize = 8192;
+
+/// What became of a vector.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Decision {
+    /// The vector.
+    pub(super) content: u32,
+    /// The first earlier vector it goes for, and their cosine.
+    pub(super) duplicate_of: Option<(u32, f64)>,
+    /// The first vector of its component.
+    pub(super) cluster: u32,
+}
+
+/// Decides all components. A vector is compared with every earlier one of its component that it may go for, whether or not
+/// they share a cell.
+pub(super) fn decide(
+    rule: &Semantic,
+    distinct: &Distinct,
+    components: &[Vec<u32>],
+    workers: &Workers,
+) -> Result<Vec<Decision>> {
+    let (large, small): (Vec<&Vec<u32>>, Vec<&Vec<u32>>) =
+        components.iter().partition(|component| component.len() > LARGE);
+    let mut decisions = vec![];
+    for component in large {
+        decisions.extend(decide_one(rule, distinct, component, workers)?);
+    }
+    let groups: Vec<&[&Vec<u32>]> = small.chunks(64).collect();
+    let found = workers.map(groups.len(), |group, (): &mut ()| {
+        let alone = workers.alone();
+        let mut decisions = vec![];
+        for component in groups[group] {
+            decisions.extend(decide_one(rule, distinct, component, &alone)?);
+        }
+        Ok(decisions)
+    })?;
+    decisions.extend(found.into_iter().flatten());
+    Ok(decisions)
+}
+
+fn decide_one(rule: &Semantic, distinct: &Distinct, members: &[u32], workers: &Workers) -> Result<Vec<Decision>> {
+    let dimensions = distinct.vectors.dimensions();
+    let cluster = members[0];
+    let (mut targets, mut decisions): (Vec<u32>, Vec<Decision>) = (vec![], Vec::with_capacity(members.len()));
+    for block in members.chunks(BLOCK) {
+        let tiles: Vec<&[u32]> = targets.chunks(TILE).collect();
+        let earlier = workers.map(tiles.len(), |tile, scratch: &mut Scratch| {
+            let tile = tiles[tile];
+            scratch.load_block(distinct, block)?;
+            scratch.load_tile(distinct, tile)?;
+            let (own, others, scores) = scratch.scored(dimensions);
+            let first = |at: usize| {
+                let found = first_similar((own, others), scores, (at, tile.len()), rule.threshold(), |_| true);
+                found.map(|(there, similarity)| (tile[there], similarity))
+            };
+            Ok((0..block.len()).map(first).collect::<Vec<_>>())
+        })?;
+        let mut scratch = Scratch::default();
+        scratch.load_block(distinct, block)?;
+        scratch.load_tile(distinct, block)?;
+        let (own, _, scores) = scratch.scored(dimensions);
+        let mut is_target = vec![false; block.len()];
+        for (at, &content) in block.iter().enumerate() {
+            let found = earlier.iter().find_map(|tile| tile[at]).or_else(|| {
+                let found = first_similar((own, own), scores, (at, at), rule.threshold(), |there| is_target[there]);
+                found.map(|(there, similarity)| (block[there], similarity))
+            });
+            is_target[at] = found.is_none() || rule.mode == Mode::Prior;
+            if is_target[at] {
+                targets.push(content);
+            }
+            decisions.push(Decision { content, duplicate_of: found, cluster });
+        }
+    }
+    Ok(decisions)
+}
