@@ -15,7 +15,7 @@ echo; echo "== What is there"
 echo; echo "== What is contained in what"
 "$limpid" lake containment "$folder/lake" --rows multiset | head -12
 echo; echo "== What is cheaper to rebuild than to keep"
-"$limpid" lake plan "$folder/lake" --prices "$here/prices.yaml" --save "$folder/plan.json" | head -12
+"$limpid" lake plan "$folder/lake" --prices "$here/prices.yaml" --save "$folder/plan.json" --report "$folder/report.html" | head -12
 echo; echo "== Set aside, each after a rehearsal"
 "$limpid" lake apply "$folder/plan.json"
 echo; echo "== Brought back"

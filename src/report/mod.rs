@@ -5,6 +5,7 @@
 
 pub mod data;
 pub mod diff;
+pub mod lake;
 pub mod numbers;
 pub mod plots;
 pub mod terminal;
@@ -52,7 +53,11 @@ pub enum ReportError {
 
 /// Writes the page of `report` to `path`; the file appears whole or not at all.
 pub fn write_html(report: &JobReport, path: &Path) -> Result<(), ReportError> {
-    let html = render_html(report)?;
+    write_page(&render_html(report)?, path)
+}
+
+/// Writes a page that appears whole or not at all.
+fn write_page(html: &str, path: &Path) -> Result<(), ReportError> {
     let written = path.file_name().ok_or_else(|| std::io::ErrorKind::InvalidInput.into()).and_then(|name| {
         let mut hidden = OsString::from(".");
         hidden.push(name);
@@ -66,16 +71,11 @@ pub fn write_html(report: &JobReport, path: &Path) -> Result<(), ReportError> {
     written.map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
-/// The page of `report`: one HTML text that needs nothing else, no network and no script to be read.
-///
-/// Everything that comes from data is escaped; control characters are shown as pictures.
-pub fn render_html(report: &JobReport) -> Result<String, ReportError> {
+/// Templates that escape what they show, with the filters for numbers and texts.
+fn environment<'a>() -> Result<Environment<'a>, ReportError> {
     let mut templates = Environment::new();
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
     templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    templates.add_template("report.html", include_str!("templates/report.html"))?;
-    templates.add_template("step.html", include_str!("templates/step.html"))?;
-    templates.add_template("sample.html", include_str!("templates/sample.html"))?;
     templates.add_filter("thousands", numbers::thousands);
     templates.add_filter("bytes", numbers::bytes);
     templates.add_filter("seconds", numbers::seconds);
@@ -83,6 +83,17 @@ pub fn render_html(report: &JobReport) -> Result<String, ReportError> {
     templates.add_filter("printable", |text: &str| text::printable(text).into_owned());
     templates.add_filter("line", |text: &str, max: usize| text::ellipsis(&text::one_line(text), max).into_owned());
     templates.add_function("percent", numbers::percent);
+    Ok(templates)
+}
+
+/// The page of `report`: one HTML text that needs nothing else, no network and no script to be read.
+///
+/// Everything that comes from data is escaped; control characters are shown as pictures.
+pub fn render_html(report: &JobReport) -> Result<String, ReportError> {
+    let mut templates = environment()?;
+    templates.add_template("report.html", include_str!("templates/report.html"))?;
+    templates.add_template("step.html", include_str!("templates/step.html"))?;
+    templates.add_template("sample.html", include_str!("templates/sample.html"))?;
     let html = templates.get_template("report.html")?.render(Serde(Page::new(report)?))?;
     Ok(html)
 }

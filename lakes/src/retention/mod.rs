@@ -83,6 +83,13 @@ pub struct RetentionPlan {
     pub bytes: u64,
 }
 
+impl RetentionPlan {
+    /// How far the cost can be above the least possible, in percent of it.
+    pub fn gap(&self) -> f64 {
+        if self.cost > 0.0 { (self.cost - self.bound).max(0.0) / self.cost * 100.0 } else { 0.0 }
+    }
+}
+
 fn gigabytes(table: &Table) -> f64 {
     table.bytes as f64 / GIGABYTE
 }

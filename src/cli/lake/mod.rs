@@ -1,6 +1,7 @@
 //! `limpid lake`: the tables of a lake, and which are contained in which.
 
 mod plan;
+mod report;
 mod retire;
 
 use std::io::Write;

@@ -12,10 +12,12 @@ use limpid_lakes::retire::PlanFile;
 use limpid_lakes::retire::pin::root;
 use limpid_lakes::sql::output;
 
+use super::report::gather;
 use super::{PlaceArgs, chosen, problems, show};
 use crate::cli::engine::Engine;
 use crate::cli::errors::{Failure, note};
 use crate::cli::output::{OutputArgs, Printer};
+use crate::report::lake::write_html;
 
 /// Say which contained tables are cheaper to rebuild on demand than to keep
 ///
@@ -44,6 +46,9 @@ pub(super) struct PlanArgs {
     /// Write what may go, pinned to the files as they are now, for `limpid lake apply`
     #[arg(long, value_name = "FILE.json")]
     save: Option<PathBuf>,
+    /// Write a page that shows what is contained in what, what goes, and the best candidates beside their sources
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -70,7 +75,7 @@ pub(super) fn run(args: &PlanArgs, engine: &Engine) -> Result<(), Failure> {
     if !engine.quiet {
         problems(&outcome.problems);
         let gone = plan.advice.iter().filter(|advice| advice.from.is_some()).count();
-        let gap = if plan.cost > 0.0 { (plan.cost - plan.bound).max(0.0) / plan.cost * 100.0 } else { 0.0 };
+        let gap = plan.gap();
         note(&format!("{gone} of {} tables, {} bytes, may be rebuilt on demand", plan.advice.len(), plan.bytes));
         note(&format!("{:.6} a month instead of {:.6}; at most {gap:.2}% above the optimum", plan.cost, plan.keeping));
     }
@@ -78,6 +83,11 @@ pub(super) fn run(args: &PlanArgs, engine: &Engine) -> Result<(), Failure> {
         PlanFile::new(&outcome, &plan, root, layout, names)?.write(path)?;
     }
     let batch = output::plan(&outcome, &plan)?;
+    if let Some(path) = &args.report {
+        let (ctx, name) = (engine.session()?, args.place.url.clone());
+        let report = engine.run(async move { Ok(gather(&name, &outcome, &plan, &ctx).await) })?;
+        write_html(&report, path).map_err(|e| Failure::error(e.to_string()))?;
+    }
     show(engine, Printer::new(&args.output)?, batch.schema(), vec![Ok(batch)])
 }
 

@@ -4,9 +4,11 @@
 mod axis;
 mod bars;
 mod canvas;
+mod graph;
 mod histogram;
 
 pub use bars::{funnel, reasons};
+pub use graph::containments;
 pub use histogram::{cluster_sizes, lengths, similarities};
 
 use plotters::style::RGBColor;
