@@ -3,7 +3,7 @@
 
   mmp_fuzz.py FOLDER [ROUNDS] [SEED]
 
-Writes random parents and children of them through pyarrow, DuckDB and polars, each table by a writer of its own, with the values that
+Writes random parents and children of them through pyarrow, parquet-rs, DuckDB and polars, each table by a writer of its own, with the values that
 statistics get wrong: texts longer than what is kept of them, NaN, -0.0, infinities, decimals, timestamps of several units, columns of
 NULLs, empty texts, bytes above 0x7f, unsigned numbers beyond 2^63. Every pair that was contained by construction must survive every
 stage. Needs `pip install pyarrow duckdb polars`; LIMPID names the program (default target/release/limpid).
@@ -102,13 +102,21 @@ def column(kind, values, rng):
 
 def write(table, path, rng):
     """Writes through a random writer that knows the types; gives its name."""
-    writer = rng.choice(["pyarrow", "pyarrow", "duckdb", "polars"])
+    writer = rng.choice(["pyarrow", "parquet-rs", "duckdb", "polars"])
     group = rng.choice([7, 50, 100000])
     if writer == "pyarrow":
         pq.write_table(
             table, path, row_group_size=group, version=rng.choice(["1.0", "2.4", "2.6"]), use_dictionary=rng.random() < 0.5,
             write_statistics=rng.random() < 0.9, data_page_version=rng.choice(["1.0", "2.0"]), coerce_timestamps="us",
         )
+    elif writer == "parquet-rs":
+        plain = path.parent.with_name("plain.parquet")
+        pq.write_table(table, plain)
+        copy = f"COPY (SELECT * FROM '{plain}') TO '{path}' STORED AS PARQUET OPTIONS (max_row_group_size {max(group, 50)})"
+        done = subprocess.run([LIMPID, "-q", "sql", "-c", copy], capture_output=True, text=True)
+        plain.unlink()
+        if done.returncode:
+            sys.exit(done.stderr)
     elif writer == "duckdb":
         con = duckdb.connect()
         con.execute("SET TimeZone = 'UTC'")

@@ -2,13 +2,17 @@
 //!
 //! [`lake`] finds tables and folds their footers; [`graph`] compares schemas and bounds without reading data; [`rows`]
 //! reads each table once into sorted row hashes and samples; [`verify`] decides; [`pipeline`] puts the stages together;
-//! [`sql`] gives them to SQL as `lake_tables` and `table_containment`.
+//! [`retention`] weighs keeping against rebuilding; [`retire`]
+//! sets tables aside and brings them back; [`state`] keeps what was learnt for the next time; [`sql`] gives all that to SQL.
 
 pub mod demo;
 pub mod graph;
 pub mod lake;
 pub mod options;
 pub mod pipeline;
+pub mod retention;
+pub mod retire;
 pub mod rows;
 pub mod sql;
+pub mod state;
 pub mod verify;

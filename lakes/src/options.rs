@@ -69,11 +69,13 @@ pub enum Names {
     Fold,
     /// As written.
     Exact,
+    /// Without case; and columns of other names are tried where their values fit.
+    Any,
 }
 
 impl Names {
     /// The words for them.
-    pub const WORDS: &[(&str, Self)] = &[("fold", Self::Fold), ("exact", Self::Exact)];
+    pub const WORDS: &[(&str, Self)] = &[("fold", Self::Fold), ("exact", Self::Exact), ("any", Self::Any)];
 }
 
 impl Layout {

@@ -7,6 +7,7 @@
 pub mod data;
 pub mod diff;
 pub mod evaluation;
+pub mod lake;
 pub mod numbers;
 pub mod plots;
 pub mod selection;
@@ -91,6 +92,7 @@ fn templates() -> Result<Environment<'static>, ReportError> {
     templates.add_template("page.html", include_str!("templates/page.html"))?;
     templates.add_template("selection.html", include_str!("templates/selection.html"))?;
     templates.add_template("evaluation.html", include_str!("templates/evaluation.html"))?;
+    templates.add_template("lake.html", include_str!("templates/lake.html"))?;
     templates.add_filter("thousands", numbers::thousands);
     templates.add_filter("bytes", numbers::bytes);
     templates.add_filter("seconds", numbers::seconds);

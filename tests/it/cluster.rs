@@ -73,8 +73,9 @@ async fn documented_examples_are_true_on_a_cluster() {
         if !folding {
             answer(&ctx, "SET datafusion.optimizer.max_passes = 0").await;
         }
-        // Listing a lake is one leaf, which no codec carries.
-        for entry in entries().into_iter().filter(|entry| entry.name != "lake_tables") {
+        // Listing a lake and comparing all its tables is one leaf, which no codec carries.
+        let leaves = ["lake_tables", "retention_plan"];
+        for entry in entries().into_iter().filter(|entry| !leaves.contains(&entry.name.as_str())) {
             let example = entry.documentation.and_then(|documentation| documentation.sql_example).unwrap_or_default();
             for (sql, expected) in statements(&example) {
                 let found = run(&ctx, &sql).await.unwrap_or_else(|error| error.to_string());

@@ -39,6 +39,14 @@ fn a_lake_is_made_listed_and_compared() {
     assert_eq!(found["edges"].as_array().unwrap().len(), pairs);
     assert_eq!(found["stages"]["contained"], pairs);
 
+    std::fs::write(at.join("prices.yaml"), "accesses: 0.01\nuses:\n  r000/root.parquet: 50\n").unwrap();
+    let (code, out, err) = limpid(at, &["lake", "plan", "made", "--prices", "prices.yaml", "--format", "csv"]);
+    assert!(code == Some(0) && err.contains("at most 0.00% above the optimum"), "{err}");
+    assert!(out.contains("r000/01_copy.parquet,rebuild,") && out.contains(",hash-exact\n"), "{out}");
+    std::fs::write(at.join("wrong.yaml"), "storage: -1\n").unwrap();
+    let (code, _, err) = limpid(at, &["lake", "plan", "made", "--prices", "wrong.yaml"]);
+    assert!(code == Some(1) && err.contains("`storage` must be a number from 0 on, not -1"), "{err}");
+
     // What the program says is what SQL says.
     let sql = "SELECT count(*) AS n FROM table_containment('made') WHERE state = 'hash-exact'";
     let (_, out, _) = limpid(at, &["sql", "--format", "csv", "-c", sql]);

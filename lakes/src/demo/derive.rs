@@ -8,12 +8,15 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
 use datafusion::common::Result;
 use limpid_udfs::kernels::random::SplitMix64;
 
-use super::{Made, Relation, below};
+use super::{Made, Relation, below, noise};
 
 /// Appends all derivations of the root at `at`.
 pub fn derive(random: &mut SplitMix64, at: usize, number: usize, made: &mut Vec<Made>) -> Result<()> {
     let root = made[at].rows.clone();
     let rows = root.num_rows();
+    // The last root whose id has the same name.
+    let cousin = number.checked_sub(4).map(|number| format!("r{number:03}/root"));
+    let cousin = cousin.and_then(|name| made.iter().find(|made| made.name == name)).map(|made| made.rows.clone());
     let mut push = |operation: &str, parent: usize, relation: Relation, rows: RecordBatch| {
         let name = format!("r{number:03}/{:02}_{operation}", made.len() - at);
         made.push(Made { name, operation: operation.to_owned(), parent: Some(parent), relation, rows });
@@ -53,6 +56,19 @@ pub fn derive(random: &mut SplitMix64, at: usize, number: usize, made: &mut Vec<
     push("half_a", at, Relation::Contained, pick(&root, &first)?);
     push("half_b", at, Relation::Contained, pick(&root, &second)?);
     push("empty", at, Relation::None, pick(&root, &[])?);
+    for (operation, changed) in
+        [("round", noise::rounded(&root)?), ("shout", noise::shouted(&root)?), ("other_zone", noise::shifted(&root)?)]
+    {
+        if let Some(changed) = changed {
+            push(operation, at, Relation::None, changed);
+        }
+    }
+    push("join", at, Relation::Contains, noise::joined(&root)?);
+    if let Some(cousin) = cousin {
+        let (part, both) = noise::united(&root, &cousin)?;
+        let part = push("union_part", at, Relation::Contained, part);
+        push("union", part, Relation::Contains, both);
+    }
     Ok(())
 }
 

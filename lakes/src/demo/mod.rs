@@ -4,6 +4,7 @@
 //! (two filters of one table contain each other by accident), so [`truth`] compares all pairs, row by row.
 
 mod derive;
+mod noise;
 mod roots;
 pub mod truth;
 mod write;

@@ -73,8 +73,14 @@ impl Minmax {
     }
 
     /// Appends the pairs of a block that nothing rules out.
-    pub fn prune(&self, graph: &SchemaGraph, block: &Block, found: &mut Vec<Edge>) {
+    /// Where `changed` is given, only those of which it names one.
+    pub fn prune(&self, graph: &SchemaGraph, block: &Block, changed: Option<&[bool]>, found: &mut Vec<Edge>) {
         let (child, parent) = (&graph.groups[block.child as usize], &graph.groups[block.parent as usize]);
+        let is_new = |table: u32| changed.is_none_or(|changed| changed[table as usize]);
+        let new_parents: Vec<usize> = (0..parent.tables.len()).filter(|&p| is_new(parent.tables[p])).collect();
+        if new_parents.is_empty() && !child.tables.iter().any(|&table| is_new(table)) {
+            return;
+        }
         let places = graph.places(block);
         let mut tests: Vec<(Spans, Spans)> = vec![];
         let mut test = |of_parent: &dyn Fn(usize) -> Limits, of_child: &dyn Fn(usize) -> Limits| {
@@ -112,12 +118,19 @@ impl Minmax {
             }
         };
         match best(&tests, child.tables.len(), parent.tables.len()) {
-            None => (0..child.tables.len()).for_each(|c| (0..parent.tables.len()).for_each(|p| push(c, p))),
+            None => (0..child.tables.len()).for_each(|c| match is_new(child.tables[c]) {
+                true => (0..parent.tables.len()).for_each(|p| push(c, p)),
+                false => new_parents.iter().for_each(|&p| push(c, p)),
+            }),
             Some(at) => {
                 let (parents, children) = &tests[at];
                 let index = Ranges::new(parents);
                 for (c, &(least, most)) in children.iter().enumerate() {
-                    index.holding(least, most, &mut |p| push(c, p as usize));
+                    if is_new(child.tables[c]) {
+                        index.holding(least, most, &mut |p| push(c, p as usize));
+                    } else {
+                        new_parents.iter().for_each(|&p| push(c, p));
+                    }
                 }
             }
         }

@@ -7,9 +7,10 @@ use arrow::datatypes::DataType;
 use parquet::basic::{ColumnOrder, ConvertedType, LogicalType, SortOrder, TimeUnit, Type};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescriptor;
+use serde::{Deserialize, Serialize};
 
 /// A bound as bytes whose order is that of the values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bound {
     /// No greater than the bound.
     pub low: Box<[u8]>,
@@ -20,7 +21,7 @@ pub struct Bound {
 }
 
 /// Bounds of the values of a column, NULL and NaN aside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     /// No value is less.
     pub min: Bound,

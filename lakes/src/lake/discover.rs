@@ -17,6 +17,7 @@ use super::grouping::{self, Group, Kind};
 use super::reader::FileReader;
 use super::{File, Lake, Problem, Table};
 use crate::options::{Layout, Names};
+use crate::state::{Known, identity};
 
 /// Tables whose footers are read at the same time.
 const CONCURRENT: usize = 64;
@@ -100,6 +101,14 @@ fn prefix(files: &[ObjectMeta], fixed: &str) -> usize {
 /// # Errors
 /// Only those of the machinery: what cannot be read as a table is among [`Lake::problems`].
 pub async fn discover(listed: Listed, layout: Layout, names: Names) -> Result<Lake> {
+    discover_anew(listed, layout, names, None).await
+}
+
+/// The same, without reading the footers of tables that `known` has as they are.
+///
+/// # Errors
+/// As [`discover`].
+pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: Option<&Arc<Known>>) -> Result<Lake> {
     let Listed { url, store, files, prefix, prefix_name } = listed;
     let paths: Vec<&str> = files.iter().map(|file| &file.location.as_ref()[prefix..]).collect();
     let groups = grouping::group(&paths, &prefix_name, layout);
@@ -108,10 +117,18 @@ pub async fn discover(listed: Listed, layout: Layout, names: Names) -> Result<La
     let files: Arc<Vec<ObjectMeta>> = Arc::new(files.clone());
     let tasks = groups.into_iter().map(|(name, group)| {
         let (store, files) = (Arc::clone(&store), Arc::clone(&files));
-        let (bytes_read, kept) = (Arc::clone(&bytes_read), Arc::clone(&kept));
+        let (bytes_read, kept, known) = (Arc::clone(&bytes_read), Arc::clone(&kept), known.map(Arc::clone));
         SpawnedTask::spawn(async move {
             let (kind, count) = (group.kind, group.files.len());
             let bytes = group.files.iter().map(|(at, _)| files[*at].size).sum();
+            let before = known.as_ref().and_then(|known| known.tables.get(&name)).filter(|_| !kind.is_foreign());
+            if let Some(before) = before {
+                let metas: Vec<ObjectMeta> = group.files.iter().map(|(at, _)| files[*at].clone()).collect();
+                let same = before.identity == identity(metas.iter());
+                if let Some(table) = same.then(|| before.table(name.clone(), metas)).flatten() {
+                    return Ok(table);
+                }
+            }
             let table = read_table(name.clone(), group, &files, &store, names, &bytes_read, &kept).await;
             table.map_err(|e| Problem { table: name, kind, files: count, bytes, reason: plain(&e.to_string()) })
         })

@@ -200,7 +200,7 @@ fn normalised<'a>(parts: &'a [Part<'_>], names: Names) -> HashMap<&'a str, Strin
 pub fn normal(shown: &str, names: Names) -> String {
     let shown = shown.trim_start_matches('\u{feff}');
     match names {
-        Names::Fold => shown.to_lowercase(),
+        Names::Fold | Names::Any => shown.to_lowercase(),
         Names::Exact => shown.to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use object_store::path::Path as ObjectPath;
+use serde::{Deserialize, Serialize};
 
 use crate::options::Layout;
 
@@ -14,7 +15,7 @@ const MARKERS: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// How a table was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// One file.
     File,
@@ -29,6 +30,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether another format's metadata decides which files count.
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Delta | Self::Iceberg)
+    }
+
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {

@@ -12,6 +12,7 @@ use arrow::datatypes::DataType;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::ParquetMetaData;
+use serde::{Deserialize, Serialize};
 
 pub use bounds::{Bound, Range};
 pub use grouping::Kind;
@@ -75,7 +76,7 @@ pub struct File {
 }
 
 /// Where a file has the values of a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// In this leaf of its schema.
     Leaf(u32),
@@ -101,7 +102,7 @@ pub struct Column {
 }
 
 /// Kinds of values; those of different kinds are never equal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Class {
     /// Every value is NULL.
     Null,
@@ -167,7 +168,7 @@ pub fn logical_type(data_type: &DataType) -> String {
 }
 
 /// What footers say of a column, over all files.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ColumnStats {
     /// Number of NULLs, where every file says it.
     pub nulls: Option<u64>,

@@ -4,6 +4,7 @@ pub mod hashes;
 pub mod read;
 pub mod scan;
 pub mod sketch;
+pub mod values;
 
 pub use hashes::RowHashes;
 pub use read::{ReadPlan, Reader, TableRows};

@@ -12,6 +12,7 @@ use limpid_udfs::kernels::tables::row_hash::{Fingerprint, column_key, finish};
 use super::hashes::{Builder, RowHashes};
 use super::scan::scan;
 use super::sketch::Sample;
+use super::values::ColumnSketch;
 use crate::lake::{Lake, Table};
 
 /// Bytes of cell hashes kept, so that tables are not read a second time for projections.
@@ -26,6 +27,8 @@ pub struct ReadPlan {
     pub hashes: bool,
     /// Whether projections of the table may be asked for.
     pub project: bool,
+    /// Whether columns are sketched one by one.
+    pub columns: bool,
 }
 
 /// The rows of a table.
@@ -36,6 +39,8 @@ pub struct TableRows {
     pub hashes: RowHashes,
     /// One sample an anchor.
     pub samples: Vec<Sample>,
+    /// One sketch a column, where they were asked for.
+    pub columns: Vec<ColumnSketch>,
     cells: Option<(Vec<Vec<u128>>, MemoryReservation)>,
     _held: MemoryReservation,
 }
@@ -99,6 +104,7 @@ impl Reader {
         let mut hashes = Builder::new(if plan.hashes { table.rows } else { 0 }, &self.env);
         let mut kept = plan.project.then(|| self.room(table)).flatten();
         let columns: Vec<usize> = (0..width).collect();
+        let mut sketches = vec![ColumnSketch::default(); if plan.columns { width } else { 0 }];
         let mut batch: Vec<Vec<u128>> = vec![vec![]; width];
         let mut sink = |rows: usize, values: &[super::scan::Values]| -> Result<()> {
             for (column, values) in batch.iter_mut().zip(values) {
@@ -108,6 +114,7 @@ impl Reader {
             for sample in &mut samples {
                 sample.add(rows, &batch);
             }
+            sketches.iter_mut().zip(&batch).for_each(|(sketch, cells)| sketch.add(cells));
             if plan.hashes {
                 for row in 0..rows {
                     let hash = row_hash(batch.iter().zip(&keys), row);
@@ -122,8 +129,8 @@ impl Reader {
         };
         scan(&lake.store, table, &columns, self.form, &self.bytes_read, &mut sink).await?;
         let held = MemoryConsumer::new("samples of tables").register(&self.env.memory_pool);
-        held.grow(samples.iter().map(Sample::bytes).sum());
-        Ok(TableRows { fingerprint, hashes: hashes.finish()?, samples, cells: kept, _held: held })
+        held.grow(samples.iter().map(Sample::bytes).chain(sketches.iter().map(ColumnSketch::bytes)).sum());
+        Ok(TableRows { fingerprint, hashes: hashes.finish()?, samples, columns: sketches, cells: kept, _held: held })
     }
 
     /// Room for the cells of a table, where the pool and the limit allow.
@@ -139,7 +146,8 @@ impl Reader {
         Some((vec![Vec::with_capacity(rows); table.columns.len()], held))
     }
 
-    /// Row hashes of a table over some of its columns, for each list of columns; from memory, or by one more pass.
+    /// Row hashes of a table over some of its columns, for each list of columns and the factors that they count by; from
+    /// memory, or by one more pass.
     ///
     /// # Errors
     /// Those of reading.
@@ -148,26 +156,25 @@ impl Reader {
         lake: &Lake,
         table: &Table,
         rows: &TableRows,
-        projections: &[Vec<usize>],
+        projections: &[Vec<(usize, u128)>],
     ) -> Result<Vec<RowHashes>> {
-        let keys = keys(table);
         let mut builders: Vec<Builder> = projections.iter().map(|_| Builder::new(table.rows, &self.env)).collect();
         if let Some((cells, _)) = &rows.cells {
             for (projection, builder) in projections.iter().zip(&mut builders) {
                 for row in 0..table.rows as usize {
-                    builder.push(row_hash(projection.iter().map(|&column| (&cells[column], &keys[column])), row))?;
+                    builder.push(row_hash(projection.iter().map(|(column, key)| (&cells[*column], key)), row))?;
                 }
             }
             return builders.into_iter().map(Builder::finish).collect();
         }
         self.scanned.fetch_add(1, Ordering::Relaxed);
-        let mut columns: Vec<usize> = projections.iter().flatten().copied().collect();
+        let mut columns: Vec<usize> = projections.iter().flatten().map(|(column, _)| *column).collect();
         columns.sort_unstable();
         columns.dedup();
         let places: Vec<Vec<(usize, u128)>> = projections
             .iter()
             .map(|projection| {
-                let place = |column: &usize| (columns.binary_search(column).unwrap_or(0), keys[*column]);
+                let place = |(column, key): &(usize, u128)| (columns.binary_search(column).unwrap_or(0), *key);
                 projection.iter().map(place).collect()
             })
             .collect();

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arrow::array::{ArrayRef, StringArray, new_null_array};
+use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use futures::TryStreamExt;
 use limpid_udfs::functions::lake::cells::{Cells, leaf_values, leaves};
@@ -49,7 +51,26 @@ impl Values {
     }
 }
 
-/// Reads `columns` of `table` and calls `sink` with the rows of each batch, in order.
+/// A column of some rows, as Arrow has it.
+pub enum Column {
+    /// Read from a file.
+    Array(ArrayRef),
+    /// The same text for all, from the name of a folder; `None` is NULL.
+    Same(Option<String>),
+}
+
+impl Column {
+    /// The values, each on its own.
+    pub fn array(&self, rows: usize) -> ArrayRef {
+        match self {
+            Self::Array(array) => ArrayRef::clone(array),
+            Self::Same(Some(text)) => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows))),
+            Self::Same(None) => new_null_array(&DataType::Null, rows),
+        }
+    }
+}
+
+/// Reads `columns` of `table` and calls `sink` with the rows of each batch, in order, in canonical form.
 ///
 /// # Errors
 /// A file that cannot be read or is not what it was when it was listed; errors of `sink`.
@@ -61,10 +82,32 @@ pub async fn scan(
     bytes_read: &Arc<AtomicU64>,
     sink: &mut (dyn FnMut(usize, &[Values]) -> Result<()> + Send),
 ) -> Result<()> {
+    let mut canonical = |rows: usize, columns: &[Column]| {
+        let values = columns.iter().map(|column| match column {
+            Column::Array(array) => Ok(Values::Cells(Cells::try_new(array, form)?)),
+            Column::Same(Some(text)) => Ok(Values::Constant(constant(|out| canonical::text(out, text.as_bytes())))),
+            Column::Same(None) => Ok(Values::Constant(constant(canonical::null))),
+        });
+        sink(rows, &values.collect::<Result<Vec<_>>>()?)
+    };
+    scan_columns(store, table, columns, bytes_read, &mut canonical).await
+}
+
+/// The same with the values as Arrow has them, structs taken apart.
+///
+/// # Errors
+/// As [`scan`].
+pub async fn scan_columns(
+    store: &Arc<dyn ObjectStore>,
+    table: &Table,
+    columns: &[usize],
+    bytes_read: &Arc<AtomicU64>,
+    sink: &mut (dyn FnMut(usize, &[Column]) -> Result<()> + Send),
+) -> Result<()> {
     let mut rows = 0;
     for file in &table.files {
         let name = file.meta.location.filename().unwrap_or_default();
-        let read = scan_file(store, file, columns, form, bytes_read, sink).await;
+        let read = scan_file(store, file, columns, bytes_read, sink).await;
         rows += read.map_err(|e| match e.find_root() {
             DataFusionError::ResourcesExhausted(_) => e,
             _ => exec_datafusion_err!("cannot read {name}: {}", plain(&e.to_string())),
@@ -92,9 +135,8 @@ async fn scan_file(
     store: &Arc<dyn ObjectStore>,
     file: &File,
     columns: &[usize],
-    form: Form,
     bytes_read: &Arc<AtomicU64>,
-    sink: &mut (dyn FnMut(usize, &[Values]) -> Result<()> + Send),
+    sink: &mut (dyn FnMut(usize, &[Column]) -> Result<()> + Send),
 ) -> Result<u64> {
     let mut reader = FileReader::new(store, &file.meta, file.footer.as_ref(), bytes_read);
     let footer = reader.read_footer().await?;
@@ -117,11 +159,9 @@ async fn scan_file(
     let mut rows = 0;
     while let Some(batch) = stream.try_next().await? {
         let values = columns.iter().zip(&paths).map(|(&column, path)| match (path, &file.sources[column]) {
-            (Some(path), _) => Ok(Values::Cells(Cells::try_new(&leaf_values(batch.columns(), path)?, form)?)),
-            (None, Source::Folder(Some(text))) => {
-                Ok(Values::Constant(constant(|out| canonical::text(out, text.as_bytes()))))
-            }
-            (None, _) => Ok(Values::Constant(constant(canonical::null))),
+            (Some(path), _) => Ok(Column::Array(leaf_values(batch.columns(), path)?)),
+            (None, Source::Folder(text)) => Ok(Column::Same(text.clone())),
+            (None, _) => Ok(Column::Same(None)),
         });
         let values = values.collect::<Result<Vec<_>>>()?;
         sink(batch.num_rows(), &values)?;

@@ -19,7 +19,7 @@ const ROWS: usize = 2048;
 const LEAST: usize = 64;
 
 /// The sample of one anchor.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sample {
     /// Column of the anchor, by its place in the table.
     pub anchor: usize,
@@ -59,6 +59,34 @@ impl Sample {
     /// Memory it takes, roughly.
     pub fn bytes(&self) -> usize {
         self.rows * self.width * 16 + self.values.len() * 64
+    }
+
+    /// Writes the sample.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![];
+        for number in [self.anchor as u64, self.threshold, self.width as u64, self.most as u64] {
+            bytes.extend(number.to_le_bytes());
+        }
+        self.values.values().flatten().for_each(|cell| bytes.extend(cell.to_le_bytes()));
+        bytes
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` where it did not.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (head, cells) = bytes.split_at_checked(32)?;
+        let mut numbers = head.chunks_exact(8).map(|number| number.try_into().map_or(0, u64::from_le_bytes));
+        let (anchor, threshold) = (numbers.next()? as usize, numbers.next()?);
+        let (width, most) = (numbers.next()? as usize, numbers.next()? as usize);
+        if anchor >= width || cells.len() % (16 * width) != 0 {
+            return None;
+        }
+        let cells: Vec<u128> =
+            cells.chunks_exact(16).map(|cell| cell.try_into().map_or(0, u128::from_le_bytes)).collect();
+        let mut values: BTreeMap<u64, Vec<u128>> = BTreeMap::new();
+        for row in cells.chunks_exact(width) {
+            values.entry((row[anchor] >> 64) as u64).or_default().extend(row);
+        }
+        Some(Self { anchor, threshold, values, width, rows: cells.len() / width, most })
     }
 
     fn below(&self, threshold: u64) -> impl Iterator<Item = &[u128]> {
@@ -142,7 +170,8 @@ mod tests {
             let child: Vec<Vec<u64>> = [2, 0].iter().map(|&c: &usize| (0..rows as usize).rev().filter(keep).map(|i| parent[c][i]).collect()).collect();
             let keys = [column_key("x"), column_key("y")];
             if !child[0].is_empty() {
-                let verdict = compare(&sample(0, &child), &sample(2, &parent), &[2, 0], &keys, Rows::Multiset);
+                let kept = Sample::from_bytes(&sample(2, &parent).to_bytes()).unwrap();
+                let verdict = compare(&sample(0, &child), &kept, &[2, 0], &keys, Rows::Multiset);
                 prop_assert!(verdict != Verdict::Disproved);
                 // The other way round there is a row too many, or there is nothing to tell.
                 let mut more = child.clone();

@@ -10,6 +10,7 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, TableFunctionArgs};
 
 use crate::options::{Layout, Names, Options, ROWS, Stage, Types};
+use crate::retention::Prices;
 
 /// Unnamed arguments, and named ones not yet interpreted.
 pub struct Args {
@@ -119,6 +120,25 @@ impl Args {
         })
     }
 
+    /// The prices that were given, the rest by default.
+    ///
+    /// # Errors
+    /// Values that are not allowed.
+    pub fn prices(&mut self) -> Result<Prices> {
+        let default = Prices::default();
+        let any = 0.0..=1e12;
+        Ok(Prices {
+            storage: self.number("storage", default.storage, any.clone())?,
+            maintenance: self.number("maintenance", default.maintenance, any.clone())?,
+            read: self.number("read", default.read, any.clone())?,
+            write: self.number("write", default.write, any.clone())?,
+            accesses: self.number("accesses", default.accesses, any.clone())?,
+            throughput: self.number("throughput", default.throughput, 1e-6..=1e12)?,
+            latency: self.number("latency", default.latency, any)?,
+            uses: default.uses,
+        })
+    }
+
     /// Everything that was given, the rest by default.
     ///
     /// # Errors
@@ -141,6 +161,14 @@ impl Args {
                 "{}: stages 'sketch' and 'bytes' know whole containments only; leave `threshold` at 1",
                 self.op
             );
+        }
+        if options.names == Names::Any {
+            if options.threshold < 1.0 || !matches!(options.stage, Stage::Exact | Stage::Bytes) {
+                return plan_err!(
+                    "{}: names => 'any' needs `stage` 'exact' or 'bytes' and `threshold` 1: all rows decide",
+                    self.op
+                );
+            }
         }
         Ok(options)
     }

@@ -3,13 +3,15 @@
 use datafusion::logical_expr::{DocSection, Documentation};
 use limpid_udfs::register::OperatorDoc;
 
-use super::{LAKE_TABLES, TABLE_CONTAINMENT};
+use super::{LAKE_TABLES, RETENTION_PLAN, TABLE_CONTAINMENT};
 
 const SECTION: DocSection = DocSection { include: true, label: "Lakes", description: None };
 const LAYOUT: &str = "What a table is: `'auto'`, a folder where it has `key=value` folders, a writer's marker such as `_SUCCESS`, or \
                       only files named as parts (`part-0001`, `train-00000-of-00008`: a table a split), else a file; or always \
                       `'file'` or `'folder'`.";
 const NAMES: &str = "`'fold'` (default): names are compared without case; `'exact'`: as written.";
+const RENAMED: &str = "`'fold'` (default): names are compared without case; `'exact'`: as written; `'any'`: tables of at least two \
+                       columns are also found when their columns have other names in the parent: `mapping` says which.";
 
 /// The functions.
 pub fn functions() -> Vec<OperatorDoc> {
@@ -85,13 +87,64 @@ pub fn functions() -> Vec<OperatorDoc> {
                 "`'widen'` (default): integers, decimals and floats compare by value, dates with timestamps; `'strict'`: columns \
                  must have one type, up to encoding; `'text'`: values compare as text.",
             )
-            .with_argument("names", NAMES)
+            .with_argument("names", RENAMED)
             .with_argument("layout", LAYOUT)
             .with_argument("threshold", "Least similarity, 0.01 to 1; below 1 near-containments are listed too.")
             .with_argument("sample_rows", "Rows drawn at stage `'sampled'`; 10 by default.")
             .with_argument("confidence", "Of the limits; 0.95 by default.")
             .with_argument("seed", "Of the draws; 42 by default.")
             .with_related_udf("row_hash")
+            .build(),
+        },
+        OperatorDoc {
+            name: RETENTION_PLAN,
+            documentation: Documentation::builder(
+                SECTION,
+                "Which tables of a lake are cheaper to rebuild from another on demand than to keep: one row a table with \
+                 `decision` (`keep` or `rebuild`), `rebuild_from` (always a kept table that holds all its rows), the monthly \
+                 `cost_of_keeping`, the `cost` by the plan, `rebuild_seconds` and the `evidence`. Keeping costs storage, \
+                 maintenance and reading; rebuilding costs reading the whole source and writing the table, each time it is used. \
+                 The total is the least possible (facility location, by dual ascent and branch and bound), or as close as 2000 \
+                 nodes of the search in each connected group come; `limpid lake plan` states the gap. A plan drops nothing; \
+                 before anything is, compare bytes (`stage => 'bytes'`).",
+                "retention_plan('url', storage => 0.023, read => 0.002, accesses => 1, latency => 3600)",
+            )
+            .with_sql_example(
+                r#"```sql
+> COPY (SELECT value AS id, value * value AS square FROM range(5000)) TO 'target/reference/planned/all.parquet';
++-------+
+| count |
++-------+
+| 5000  |
++-------+
+> COPY (SELECT value AS id, value * value AS square FROM range(4000)) TO 'target/reference/planned/most.parquet';
++-------+
+| count |
++-------+
+| 4000  |
++-------+
+> SELECT "table", decision, rebuild_from, evidence FROM retention_plan('target/reference/planned', accesses => 0.1) ORDER BY "table";
++--------------+----------+--------------+------------+
+| table        | decision | rebuild_from | evidence   |
++--------------+----------+--------------+------------+
+| all.parquet  | keep     |              |            |
+| most.parquet | rebuild  | all.parquet  | hash-exact |
++--------------+----------+--------------+------------+
+```"#,
+            )
+            .with_argument("url", "Folder, file or glob, local or in a registered object store.")
+            .with_argument("storage", "Price of keeping a gigabyte for a month; 0.023 by default.")
+            .with_argument("maintenance", "Price of looking after a kept gigabyte for a month; 0 by default.")
+            .with_argument("read", "Price of reading a gigabyte; 0.002 by default.")
+            .with_argument("write", "Price of writing a gigabyte; 0.005 by default.")
+            .with_argument("accesses", "How often each table is used a month; 1 by default.")
+            .with_argument("throughput", "Gigabytes a second that a rebuild reads; 0.1 by default.")
+            .with_argument("latency", "Seconds that a rebuild may take at most; 3600 by default.")
+            .with_argument("stage", "`'exact'` (default) or `'bytes'`: what the containments rest on.")
+            .with_argument("types", "As in `table_containment`.")
+            .with_argument("names", NAMES)
+            .with_argument("layout", LAYOUT)
+            .with_related_udf("table_containment")
             .build(),
         },
     ]

@@ -24,7 +24,8 @@ use super::output;
 use crate::graph::Counts;
 use crate::lake::discover::{Listed, discover, list_files};
 use crate::options::Options;
-use crate::pipeline;
+use crate::pipeline::{self, Outcome};
+use crate::retention::{self, Prices};
 
 /// What a function does with the files below its prefix.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,8 @@ pub enum Work {
     Tables(Options),
     /// Compares tables.
     Containment(Options),
+    /// Compares tables and says which to keep.
+    Retention(Options, Prices),
 }
 
 impl Work {
@@ -40,6 +43,7 @@ impl Work {
         match self {
             Self::Tables(_) => output::tables_schema(),
             Self::Containment(_) => output::edges_schema(),
+            Self::Retention(..) => output::plan_schema(),
         }
     }
 }
@@ -191,16 +195,31 @@ async fn run(work: Work, listed: Listed, context: &TaskContext, metrics: &Execut
             );
             Ok(Box::new(std::iter::once(output::tables(&lake))))
         }
+        Work::Retention(options, prices) => {
+            let outcome = compare(listed, &options, context, metrics).await?;
+            let plan = retention::plan(&outcome, &prices);
+            Ok(Box::new(std::iter::once(output::plan(&outcome, &plan))))
+        }
         Work::Containment(options) => {
-            let threads = context.session_config().target_partitions();
-            let outcome = pipeline::run(listed, &options, &context.runtime_env(), threads).await?;
-            record(metrics, &outcome.counts);
-            for problem in &outcome.problems {
-                log::warn!("{}: left out: {}", problem.table, problem.reason);
-            }
+            let outcome = compare(listed, &options, context, metrics).await?;
             Ok(Box::new(output::edges(outcome, context.session_config().batch_size())))
         }
     }
+}
+
+async fn compare(
+    listed: Listed,
+    options: &Options,
+    context: &TaskContext,
+    metrics: &ExecutionPlanMetricsSet,
+) -> Result<Outcome> {
+    let threads = context.session_config().target_partitions();
+    let outcome = pipeline::run(listed, options, &context.runtime_env(), threads).await?;
+    record(metrics, &outcome.counts);
+    for problem in &outcome.problems {
+        log::warn!("{}: left out: {}", problem.table, problem.reason);
+    }
+    Ok(outcome)
 }
 
 fn record(metrics: &ExecutionPlanMetricsSet, counts: &Counts) {

@@ -1,4 +1,4 @@
-//! `lake_tables('url')`, `table_containment('url')` and `table_containment(child, parent)`.
+//! `lake_tables('url')`, `table_containment('url')`, `table_containment(child, parent)` and `retention_plan('url')`.
 
 pub mod args;
 pub mod docs;
@@ -17,6 +17,9 @@ pub const LAKE_TABLES: &str = "lake_tables";
 /// Name of the function that compares tables.
 pub const TABLE_CONTAINMENT: &str = "table_containment";
 
+/// Name of the function that says which tables to keep.
+pub const RETENTION_PLAN: &str = "retention_plan";
+
 /// Adds the functions to a session.
 ///
 /// # Errors
@@ -29,7 +32,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
 /// the name is none of these functions.
 pub fn relations(name: &str) -> Option<usize> {
     match name {
-        LAKE_TABLES => Some(0),
+        LAKE_TABLES | RETENTION_PLAN => Some(0),
         TABLE_CONTAINMENT => Some(2),
         _ => None,
     }

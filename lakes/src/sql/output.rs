@@ -11,6 +11,7 @@ use datafusion::common::Result;
 
 use crate::lake::{Lake, logical_type};
 use crate::pipeline::Outcome;
+use crate::retention::{Advice, RetentionPlan};
 use crate::verify::{Evidence, Found};
 
 fn column_fields() -> Fields {
@@ -52,8 +53,56 @@ static EDGES: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("shared_columns", DataType::Int64, false),
         Field::new("parent_columns", DataType::Int64, false),
         Field::new("evidence", DataType::Utf8, false),
+        Field::new("mapping", DataType::Utf8, true),
     ]))
 });
+
+static PLAN: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![
+        Field::new("table", DataType::Utf8, false),
+        Field::new("decision", DataType::Utf8, false),
+        Field::new("rebuild_from", DataType::Utf8, true),
+        Field::new("bytes", DataType::Int64, false),
+        Field::new("cost_of_keeping", DataType::Float64, false),
+        Field::new("cost", DataType::Float64, false),
+        Field::new("rebuild_seconds", DataType::Float64, true),
+        Field::new("evidence", DataType::Utf8, true),
+    ]))
+});
+
+/// Columns of `retention_plan`.
+pub fn plan_schema() -> SchemaRef {
+    Arc::clone(&PLAN)
+}
+
+/// A row a table with rows.
+///
+/// # Errors
+/// None that a lake could cause.
+pub fn plan(outcome: &Outcome, plan: &RetentionPlan) -> Result<RecordBatch> {
+    let name = |table: u32| outcome.lake.tables[table as usize].name.as_str();
+    let advice = &plan.advice;
+    let texts =
+        |of: &dyn Fn(&Advice) -> Option<String>| Arc::new(StringArray::from_iter(advice.iter().map(of))) as ArrayRef;
+    let numbers = |of: &dyn Fn(&Advice) -> Option<f64>| {
+        let mut numbers = Float64Builder::new();
+        advice.iter().for_each(|advice| numbers.append_option(of(advice)));
+        Arc::new(numbers.finish()) as ArrayRef
+    };
+    let mut bytes = Int64Builder::new();
+    advice.iter().for_each(|advice| bytes.append_value(outcome.lake.tables[advice.table as usize].bytes as i64));
+    let arrays: Vec<ArrayRef> = vec![
+        texts(&|advice| Some(name(advice.table).to_owned())),
+        texts(&|advice| Some(if advice.from.is_some() { "rebuild" } else { "keep" }.to_owned())),
+        texts(&|advice| advice.from.map(|from| name(from).to_owned())),
+        Arc::new(bytes.finish()),
+        numbers(&|advice| Some(advice.keeping)),
+        numbers(&|advice| Some(advice.planned)),
+        numbers(&|advice| advice.seconds),
+        texts(&|advice| advice.state.map(|state| state.name().to_owned())),
+    ];
+    Ok(RecordBatch::try_new(plan_schema(), arrays)?)
+}
 
 /// Columns of `lake_tables`.
 pub fn tables_schema() -> SchemaRef {
@@ -126,6 +175,15 @@ pub fn edges(outcome: Outcome, rows: usize) -> impl Iterator<Item = Result<Recor
     })
 }
 
+/// Columns of other names: `theirs` in the parent for `ours` in the child.
+fn mapping(lake: &Lake, edge: &Found) -> Option<String> {
+    let (child, parent) = (&lake.tables[edge.child as usize], &lake.tables[edge.parent as usize]);
+    let pairs =
+        child.columns.iter().zip(edge.mapping.as_ref()?).map(|(ours, &place)| (ours, &parent.columns[place as usize]));
+    let renamed = pairs.filter(|(ours, theirs)| ours.name != theirs.name);
+    Some(renamed.map(|(ours, theirs)| format!("{} = {}", ours.shown, theirs.shown)).collect::<Vec<_>>().join(", "))
+}
+
 fn batch(lake: &Lake, found: &[Found]) -> Result<RecordBatch> {
     let name = |table: u32| lake.tables[table as usize].name.as_str();
     let text =
@@ -163,6 +221,7 @@ fn batch(lake: &Lake, found: &[Found]) -> Result<RecordBatch> {
             Evidence::Rows => "all rows".to_owned(),
             Evidence::Through(table) => format!("through {}", name(table)),
         }),
+        Arc::new(StringArray::from_iter(found.iter().map(|edge| mapping(lake, edge)))),
     ];
     Ok(RecordBatch::try_new(edges_schema(), arrays)?)
 }

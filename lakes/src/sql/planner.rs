@@ -10,7 +10,8 @@ use datafusion::sql::sqlparser::ast::{Expr, TableFactor, TableFunctionArgs, Valu
 
 use super::args::Args;
 use super::leaf::{LakeFunction, Work};
-use super::{LAKE_TABLES, TABLE_CONTAINMENT, pair};
+use super::{LAKE_TABLES, RETENTION_PLAN, TABLE_CONTAINMENT, pair};
+use crate::options::{Names, Stage};
 
 /// Plans `FROM lake_tables(...)` and `FROM table_containment(...)`.
 #[derive(Debug)]
@@ -19,6 +20,19 @@ pub struct LakePlanner;
 const LISTING: &[&str] = &["layout", "names"];
 const COMPARING: &[&str] =
     &["stage", "rows", "types", "names", "layout", "threshold", "sample_rows", "confidence", "seed"];
+const RETAINING: &[&str] = &[
+    "storage",
+    "maintenance",
+    "read",
+    "write",
+    "accesses",
+    "throughput",
+    "latency",
+    "stage",
+    "types",
+    "names",
+    "layout",
+];
 const PAIR: &[&str] = &["rows", "names"];
 
 impl RelationPlanner for LakePlanner {
@@ -34,6 +48,7 @@ impl RelationPlanner for LakePlanner {
         let plan: fn(TableFunctionArgs, &mut dyn RelationPlannerContext) -> Result<LogicalPlan> = match name.as_str() {
             LAKE_TABLES => list,
             TABLE_CONTAINMENT => compare,
+            RETENTION_PLAN => retain,
             _ => return Ok(RelationPlanning::Original(Box::new(relation))),
         };
         match relation {
@@ -54,6 +69,25 @@ fn list(args: TableFunctionArgs, context: &mut dyn RelationPlannerContext) -> Re
     };
     let Some(url) = url else { return plan_err!("{LAKE_TABLES} takes one path: {LAKE_TABLES}('folder')") };
     leaf(LAKE_TABLES, url, Work::Tables(args.options()?))
+}
+
+fn retain(args: TableFunctionArgs, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+    let mut args = Args::parse(RETENTION_PLAN, RETAINING, args, context)?;
+    let url = match args.unnamed.as_slice() {
+        [one] => url(one),
+        _ => None,
+    };
+    let Some(url) = url else { return plan_err!("{RETENTION_PLAN} takes one path: {RETENTION_PLAN}('folder')") };
+    let (options, prices) = (args.options()?, args.prices()?);
+    if options.names == Names::Any {
+        return plan_err!(
+            "{RETENTION_PLAN}: `names` must be one of 'fold', 'exact': tables are rebuilt by the names of columns"
+        );
+    }
+    if !matches!(options.stage, Stage::Exact | Stage::Bytes) {
+        return plan_err!("{RETENTION_PLAN}: `stage` must be 'exact' or 'bytes': a plan rests on all rows");
+    }
+    leaf(RETENTION_PLAN, url, Work::Retention(options, prices))
 }
 
 fn compare(args: TableFunctionArgs, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {

@@ -28,14 +28,25 @@ fn encode(values: &[Values], row: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether every row of `child` is in `parent`, comparing canonical bytes. Reads both tables once for every part of the
+/// Whether every row of `child` is in `parent`, comparing canonical bytes, over the parent's columns of `mapping` or of the
+/// same names. Reads both tables once for every part of the
 /// child that memory holds.
 ///
 /// # Errors
 /// A table that cannot be read, or too little memory.
-pub async fn contained(lake: &Arc<Lake>, reader: &Reader, child: &Table, parent: &Table, rows: Rows) -> Result<bool> {
+pub async fn contained(
+    lake: &Arc<Lake>,
+    reader: &Reader,
+    child: &Table,
+    parent: &Table,
+    mapping: Option<&[u32]>,
+    rows: Rows,
+) -> Result<bool> {
     let place = |name: &str| parent.columns.iter().position(|column| column.name == name);
-    let places = child.columns.iter().map(|column| place(&column.name)).collect::<Option<Vec<usize>>>();
+    let places = match mapping {
+        Some(places) => Some(places.iter().map(|&place| place as usize).collect()),
+        None => child.columns.iter().map(|column| place(&column.name)).collect::<Option<Vec<usize>>>(),
+    };
     let Some(places) = places else { return Ok(false) };
     let mut passes = 1;
     'sizes: while passes <= PASSES {

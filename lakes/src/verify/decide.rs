@@ -16,6 +16,7 @@ use super::judge::Judge;
 use super::{Evidence, Found};
 use crate::graph::Edge;
 use crate::lake::{Lake, Table};
+use crate::rows::read::keys;
 use crate::rows::{Reader, TableRows};
 
 /// Pairs compared in one task.
@@ -179,7 +180,9 @@ impl Context {
                 schemas.entry(places).or_default().push(child);
             }
         }
-        let projections: Vec<Vec<usize>> = schemas.keys().cloned().collect();
+        let keys = keys(table);
+        let projections: Vec<Vec<(usize, u128)>> =
+            schemas.keys().map(|places| places.iter().map(|&place| (place, keys[place])).collect()).collect();
         let hashes = self.reader.project(&self.lake, table, rows, &projections).await?;
         let mut found = vec![];
         for (children, hashes) in schemas.values().zip(&hashes) {

@@ -72,6 +72,7 @@ impl Judge {
             similarity: Some(hits as f64 / draws as f64),
             interval: Some((low, high)),
             rows: None,
+            mapping: None,
         }))
     }
 }
@@ -85,6 +86,7 @@ fn exact((child, parent): (u32, u32), overlap: Overlap, evidence: Evidence) -> F
         similarity: Some(overlap.containment()),
         interval: None,
         rows: Some((overlap.rows, overlap.matched)),
+        mapping: None,
     }
 }
 

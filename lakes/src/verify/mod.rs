@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod decide;
 pub mod judge;
+pub mod rename;
 pub mod sketch;
 
 /// What is known of a pair.
@@ -68,11 +69,22 @@ pub struct Found {
     pub interval: Option<(f64, f64)>,
     /// Rows of the child that count, and those of them that the parent has.
     pub rows: Option<(u64, u64)>,
+    /// For each column of the child the parent's, where names do not say it.
+    pub mapping: Option<Vec<u32>>,
 }
 
 impl Found {
     /// A pair that metadata let pass.
     pub fn metadata((child, parent): (u32, u32), state: State) -> Self {
-        Self { child, parent, state, evidence: Evidence::Metadata, similarity: None, interval: None, rows: None }
+        Self {
+            child,
+            parent,
+            state,
+            evidence: Evidence::Metadata,
+            similarity: None,
+            interval: None,
+            rows: None,
+            mapping: None,
+        }
     }
 }

@@ -8,14 +8,13 @@ use crate::graph::Edge;
 use crate::graph::schema::SchemaGraph;
 use crate::lake::{Lake, Table};
 use crate::options::Options;
-use crate::rows::TableRows;
 use crate::rows::read::keys;
-use crate::rows::sketch::{Verdict, compare};
+use crate::rows::sketch::{Sample, Verdict, compare};
 
 /// Anchors of a child.
 const ANCHORS: usize = 3;
 /// Anchors of a parent of children of many schemas.
-const MOST: usize = 12;
+pub const MOST: usize = 12;
 
 /// Which columns of each table are sampled: a child's by how different their values are over the whole lake, a parent's by
 /// its children, so that the two share one.
@@ -58,15 +57,15 @@ pub fn anchors(lake: &Lake, graph: &SchemaGraph, edges: &[Edge]) -> Vec<Vec<usiz
 }
 
 /// What the samples of a pair say; `None` when they disprove it.
-pub fn judge(lake: &Lake, edge: Edge, child: &TableRows, parent: &TableRows, options: &Options) -> Option<Found> {
+pub fn judge(lake: &Lake, edge: Edge, child: &[Sample], parent: &[Sample], options: &Options) -> Option<Found> {
     let (a, b) = (&lake.tables[edge.0 as usize], &lake.tables[edge.1 as usize]);
     let place = |name: &str| b.columns.iter().position(|column| column.name == name);
     let mut found = Found::metadata(edge, State::SketchConsistent);
     let mut best = 0;
     let mut places = None;
-    for sample in &child.samples {
+    for sample in child {
         let Some(anchor) = place(&a.columns[sample.anchor].name) else { continue };
-        let Some(other) = parent.samples.iter().find(|other| other.anchor == anchor) else { continue };
+        let Some(other) = parent.iter().find(|other| other.anchor == anchor) else { continue };
         let places = places.get_or_insert_with(|| {
             a.columns.iter().map(|column| place(&column.name)).collect::<Option<Vec<usize>>>().unwrap_or_default()
         });

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use limpid_lakes::demo::{self, Made, Plan, Relation, truth};
-use limpid_lakes::options::{Options, Rows, Stage, Types};
+use limpid_lakes::options::{Names, Options, Rows, Stage, Types};
+use limpid_lakes::retention::{self, Prices};
 use tempfile::tempdir;
 
 use crate::{compare, pairs, roomy, tight};
@@ -12,7 +13,9 @@ const ROWS: [Rows; 2] = [Rows::Multiset, Rows::Set];
 const TYPES: [Types; 3] = [Types::Widen, Types::Strict, Types::Text];
 
 fn plan() -> Plan {
-    Plan { roots: 6, rows: (30, 900), seed: 11 }
+    // More of them on demand: LIMPID_DEMO_ROOTS=30 makes a lake of about 900 tables.
+    let roots = std::env::var("LIMPID_DEMO_ROOTS").ok().and_then(|roots| roots.parse().ok()).unwrap_or(6);
+    Plan { roots, rows: (30, 900), seed: 11 }
 }
 
 fn named(tables: &[Made], pairs: impl IntoIterator<Item = (usize, usize)>) -> BTreeSet<(String, String)> {
@@ -163,4 +166,88 @@ async fn intervals_of_draws_hold_the_true_share() {
     }
     println!("{held} of {all} intervals hold the true share");
     assert!(all > 300 && held as f64 / all as f64 >= 0.95, "{held} of {all}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plans_rebuild_from_kept_tables_only() {
+    let folder = tempdir().unwrap();
+    demo::write(folder.path(), &plan()).unwrap();
+    let outcome = compare(folder.path(), &Options::default(), &roomy(), 2).await;
+    let known: BTreeSet<(u32, u32)> = outcome.found.iter().map(|found| (found.child, found.parent)).collect();
+    let mut gone = vec![];
+    for accesses in [0.0, 0.5, 1e6] {
+        let prices = Prices { accesses, ..Prices::default() };
+        let plan = retention::plan(&outcome, &prices);
+        let kept: BTreeSet<u32> = plan.advice.iter().filter(|a| a.from.is_none()).map(|a| a.table).collect();
+        for advice in plan.advice.iter().filter(|advice| advice.from.is_some()) {
+            let from = advice.from.unwrap();
+            assert!(kept.contains(&from) && known.contains(&(advice.table, from)));
+            assert!(advice.planned < advice.keeping && advice.state.is_some());
+        }
+        let cost: f64 = plan.advice.iter().map(|advice| advice.planned).sum();
+        assert!(plan.cost <= plan.keeping && plan.bound <= plan.cost + 1e-12, "{plan:?}");
+        assert!((plan.cost - cost).abs() <= 1e-6 * plan.keeping, "{} {cost}", plan.cost);
+        println!(
+            "{accesses} uses: {} of {} tables go, {} to {}, bound {}",
+            plan.advice.len() - kept.len(),
+            plan.advice.len(),
+            plan.keeping,
+            plan.cost,
+            plan.bound
+        );
+        gone.push(plan.advice.len() - kept.len());
+    }
+    assert!(gone[0] > 60 && gone[0] >= gone[1] && gone[2] == 0, "{gone:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_names_hide_nothing() {
+    let folder = tempdir().unwrap();
+    let tables = demo::tables(&plan()).unwrap();
+    demo::write(folder.path(), &plan()).unwrap();
+    let by_name = pairs(&compare(folder.path(), &Options::default(), &roomy(), 2).await);
+    for stage in [Stage::Exact, Stage::Bytes] {
+        let options = Options { names: Names::Any, stage, ..Options::default() };
+        let outcome = compare(folder.path(), &options, &roomy(), 2).await;
+        let found = pairs(&outcome);
+        assert!(found.is_superset(&by_name));
+        let mut recalled = 0;
+        let renamed: Vec<&Made> = tables.iter().filter(|table| table.relation == Relation::Renamed).collect();
+        for table in &renamed {
+            let root = &tables[table.parent.unwrap()].name;
+            recalled += usize::from(found.contains(&(table.name.clone(), root.clone())));
+            recalled += usize::from(found.contains(&(root.clone(), table.name.clone())));
+        }
+        println!(
+            "{stage:?}: {} pairs by name, {} more by values; {recalled} of {} renamings",
+            by_name.len(),
+            found.len() - by_name.len(),
+            2 * renamed.len()
+        );
+        assert_eq!(recalled, 2 * renamed.len());
+        // Every one of them is true: renamed accordingly, the child is in its parent.
+        for pair in outcome.found.iter().filter(|pair| pair.mapping.is_some()).take(400) {
+            let made = |table: u32| {
+                let name = outcome.lake.tables[table as usize].name.trim_end_matches(".parquet");
+                let made = tables.iter().find(|made| made.name == name).unwrap();
+                (made.clone(), &outcome.lake.tables[table as usize].columns)
+            };
+            let ((child, ours), (parent, theirs)) = (made(pair.child), made(pair.parent));
+            if ours.iter().chain(theirs).any(|column| column.shown.contains('.')) {
+                continue;
+            }
+            let names: BTreeMap<&str, &str> = ours
+                .iter()
+                .zip(pair.mapping.as_ref().unwrap())
+                .map(|(ours, &place)| (ours.shown.as_str(), theirs[place as usize].shown.as_str()))
+                .collect();
+            let schema = child.rows.schema();
+            let columns = schema.fields().iter().zip(child.rows.columns());
+            let columns = columns.map(|(field, column)| (names[field.name().as_str()], column.clone()));
+            let rows = arrow::array::RecordBatch::try_from_iter(columns).unwrap();
+            let two = [Made { rows, ..child }, parent];
+            let truth = truth::contained(&two, Rows::Multiset, Types::Widen, 1.0).unwrap();
+            assert!(truth.contains_key(&(0, 1)), "{} in {} by {names:?}", two[0].name, two[1].name);
+        }
+    }
 }

@@ -3,6 +3,8 @@
 
 mod demo;
 mod real;
+mod retire;
+mod state;
 mod trouble;
 
 use std::collections::BTreeSet;

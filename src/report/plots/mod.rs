@@ -5,10 +5,12 @@ mod axis;
 mod bars;
 mod canvas;
 mod curves;
+mod graph;
 mod histogram;
 
 pub use bars::{funnel, reasons};
 pub use curves::{Curve, Point, curves};
+pub use graph::containments;
 pub use histogram::{cluster_sizes, lengths, scores, similarities};
 
 use plotters::style::RGBColor;

@@ -3,6 +3,7 @@
 
 pub mod binomial;
 pub mod canonical;
+pub mod facility;
 pub mod ranges;
 pub mod row_hash;
 pub mod schemas;

@@ -1,5 +1,9 @@
 //! `limpid lake`: the tables of a lake, and which are contained in which.
 
+mod plan;
+mod report;
+mod retire;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,9 +19,12 @@ use limpid_lakes::lake::discover::{discover, list_files};
 use limpid_lakes::lake::{Lake, Problem};
 use limpid_lakes::options::{Layout, Names, Options, ROWS, Stage, Types};
 use limpid_lakes::pipeline::{self, Outcome};
+use limpid_lakes::retire::pin::root;
 use limpid_lakes::sql::output;
 use serde_json::{Value, json};
 
+use self::plan::PlanArgs;
+use self::retire::{ApplyArgs, PurgeArgs, RestoreArgs};
 use super::engine::Engine;
 use super::errors::{Failure, note};
 use super::output::{OutputArgs, Printer};
@@ -34,6 +41,10 @@ pub struct LakeArgs {
 enum LakeCommand {
     Scan(ScanArgs),
     Containment(ContainmentArgs),
+    Plan(PlanArgs),
+    Apply(ApplyArgs),
+    Restore(RestoreArgs),
+    Purge(PurgeArgs),
     Demo(DemoArgs),
 }
 
@@ -79,6 +90,12 @@ struct ContainmentArgs {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
+    /// Also find tables whose columns have other names in the parent
+    #[arg(long)]
+    renamed: bool,
+    /// Keep what is learnt below the lake, in `_limpid/state`, and read only what changed since the last time
+    #[arg(long, conflicts_with = "renamed")]
+    update: bool,
     /// Write everything as one JSON document: counts of the stages, pairs, tables left out
     #[arg(long, conflicts_with_all = ["format", "output"])]
     json: bool,
@@ -131,7 +148,7 @@ impl ContainmentArgs {
             stage: chosen(Stage::WORDS, &self.stage),
             rows: chosen(ROWS, &self.rows),
             types: chosen(Types::WORDS, &self.types),
-            names: chosen(Names::WORDS, &self.place.names),
+            names: if self.renamed { Names::Any } else { chosen(Names::WORDS, &self.place.names) },
             layout: chosen(Layout::WORDS, &self.place.layout),
             threshold: self.threshold,
             sample_rows: self.sample_rows.max(1),
@@ -141,6 +158,13 @@ impl ContainmentArgs {
         if options.threshold < 1.0 && matches!(options.stage, Stage::Sketch | Stage::Bytes) {
             let says = "stages sketch and bytes know whole containments only: leave --threshold at 1";
             return Err(Failure::Usage(says.to_owned()));
+        }
+        if self.renamed && (options.threshold < 1.0 || !matches!(options.stage, Stage::Exact | Stage::Bytes)) {
+            let says = "--renamed needs --stage exact or bytes and --threshold 1: all rows decide";
+            return Err(Failure::Usage(says.to_owned()));
+        }
+        if self.renamed && self.place.names == "exact" {
+            return Err(Failure::Usage("--renamed and --names exact contradict each other".to_owned()));
         }
         Ok(options)
     }
@@ -154,6 +178,10 @@ pub fn run(args: &LakeArgs, engine: &Engine) -> Result<(), Failure> {
     match &args.command {
         LakeCommand::Scan(args) => scan(args, engine),
         LakeCommand::Containment(args) => containment(args, engine),
+        LakeCommand::Plan(args) => plan::run(args, engine),
+        LakeCommand::Apply(args) => retire::apply(args, engine),
+        LakeCommand::Restore(args) => retire::restore(args, engine),
+        LakeCommand::Purge(args) => retire::purge(args, engine),
         LakeCommand::Demo(args) => {
             let made =
                 demo::write(&args.folder, &demo::Plan { roots: args.roots, seed: args.seed, ..demo::Plan::default() })?;
@@ -177,11 +205,17 @@ fn scan(args: &ScanArgs, engine: &Engine) -> Result<(), Failure> {
 }
 
 fn containment(args: &ContainmentArgs, engine: &Engine) -> Result<(), Failure> {
-    let (ctx, url, options) = (engine.session()?, args.place.url.clone(), args.options()?);
+    let (ctx, url, options, update) = (engine.session()?, args.place.url.clone(), args.options()?, args.update);
     let outcome = engine.run(async move {
         let listed = list_files(&ctx.state(), &url).await?;
         let threads = ctx.copied_config().target_partitions();
-        Ok(pipeline::run(listed, &options, &ctx.runtime_env(), threads).await?)
+        Ok(match update {
+            true => {
+                let root = root(&listed)?;
+                pipeline::update(listed, &options, &ctx.runtime_env(), threads, &root).await?
+            }
+            false => pipeline::run(listed, &options, &ctx.runtime_env(), threads).await?,
+        })
     })?;
     if args.json {
         let json = document(&outcome)?;
@@ -194,7 +228,11 @@ fn containment(args: &ContainmentArgs, engine: &Engine) -> Result<(), Failure> {
     }
     let printer = Printer::new(&args.output)?;
     let people = printer.is_for_people();
-    let columns: Vec<usize> = if people { vec![0, 1, 2, 3, 6, 8, 9, 13] } else { (0..14).collect() };
+    let columns: Vec<usize> = match (people, args.renamed) {
+        (true, false) => vec![0, 1, 2, 3, 6, 8, 9, 13],
+        (true, true) => vec![0, 1, 2, 3, 6, 8, 9, 14],
+        (false, _) => (0..15).collect(),
+    };
     let schema = Arc::new(output::edges_schema().project(&columns)?);
     let narrow = move |batch: Result<RecordBatch, DataFusionError>| -> Result<RecordBatch, DataFusionError> {
         Ok(batch?.project(&columns)?)

@@ -1,0 +1,159 @@
+//! Which contained tables are cheaper to rebuild on demand than to keep.
+//!
+//! A plan drops nothing: it says what would be saved, what each table would be rebuilt from, and how far from the optimum it
+//! can be at most. Only kept tables serve as sources, so every rebuild is one step.
+
+use std::collections::BTreeMap;
+
+use limpid_udfs::kernels::tables::facility::{Costs, solve};
+
+use crate::lake::{Lake, Table};
+use crate::pipeline::Outcome;
+use crate::verify::State;
+
+/// Nodes of the search tree looked at in each group of tables that are connected by containment.
+const BUDGET: usize = 2000;
+const GIGABYTE: f64 = 1e9;
+
+/// What things cost a month, in any one currency.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prices {
+    /// Keeping a gigabyte.
+    pub storage: f64,
+    /// Looking after a kept gigabyte: scans for privacy requests, backups.
+    pub maintenance: f64,
+    /// Reading a gigabyte.
+    pub read: f64,
+    /// Writing a rebuilt gigabyte.
+    pub write: f64,
+    /// How often a table is used a month, unless `uses` has it.
+    pub accesses: f64,
+    /// Gigabytes read in a second when a table is rebuilt.
+    pub throughput: f64,
+    /// Seconds that a rebuild may take at most.
+    pub latency: f64,
+    /// How often a table of that name is used a month.
+    pub uses: BTreeMap<String, f64>,
+}
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self {
+            storage: 0.023,
+            maintenance: 0.0,
+            read: 0.002,
+            write: 0.005,
+            accesses: 1.0,
+            throughput: 0.1,
+            latency: 3600.0,
+            uses: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is said of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advice {
+    /// The table.
+    pub table: u32,
+    /// What it would be rebuilt from; `None` where it is kept.
+    pub from: Option<u32>,
+    /// Monthly cost of keeping it.
+    pub keeping: f64,
+    /// Monthly cost by the plan.
+    pub planned: f64,
+    /// How long a rebuild takes.
+    pub seconds: Option<f64>,
+    /// How sure the containment is that the rebuild rests on.
+    pub state: Option<State>,
+}
+
+/// A plan for all tables of a lake.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetentionPlan {
+    /// One for each table that has rows, in their order.
+    pub advice: Vec<Advice>,
+    /// Monthly cost by the plan.
+    pub cost: f64,
+    /// No plan costs less.
+    pub bound: f64,
+    /// Monthly cost of keeping everything.
+    pub keeping: f64,
+    /// Bytes of the tables that would go.
+    pub bytes: u64,
+}
+
+impl RetentionPlan {
+    /// How far the cost can be above the least possible, in percent of it.
+    pub fn gap(&self) -> f64 {
+        if self.cost > 0.0 { (self.cost - self.bound).max(0.0) / self.cost * 100.0 } else { 0.0 }
+    }
+}
+
+fn gigabytes(table: &Table) -> f64 {
+    table.bytes as f64 / GIGABYTE
+}
+
+impl Prices {
+    fn uses(&self, table: &Table) -> f64 {
+        self.uses.get(&table.name).copied().unwrap_or(self.accesses)
+    }
+
+    /// Monthly cost of keeping a table and reading it as often as it is used.
+    pub fn keeping(&self, table: &Table) -> f64 {
+        gigabytes(table) * (self.storage + self.maintenance + self.uses(table) * self.read)
+    }
+
+    /// Monthly cost of rebuilding it from `parent` each time it is used: the parent is read whole.
+    pub fn rebuilding(&self, table: &Table, parent: &Table) -> f64 {
+        self.uses(table) * (gigabytes(parent) * self.read + gigabytes(table) * self.write)
+    }
+
+    /// How long that takes.
+    pub fn seconds(&self, parent: &Table) -> f64 {
+        gigabytes(parent) / self.throughput
+    }
+}
+
+/// The cheapest plan over whole containments, or close to it: `bound` says how close.
+pub fn plan(outcome: &Outcome, prices: &Prices) -> RetentionPlan {
+    let lake: &Lake = &outcome.lake;
+    let table = |at: u32| &lake.tables[at as usize];
+    let mut costs = Costs {
+        // Tables without rows are not part of the question.
+        keep: lake.tables.iter().map(|table| if table.rows == 0 { 0.0 } else { prices.keeping(table) }).collect(),
+        rebuild: vec![vec![]; lake.tables.len()],
+    };
+    let mut states = BTreeMap::new();
+    for found in &outcome.found {
+        let proved = matches!(found.state, State::HashExact | State::ByteExact);
+        let whole = found.rows.is_some_and(|(rows, matched)| rows == matched);
+        if proved && whole && prices.seconds(table(found.parent)) <= prices.latency {
+            let price = prices.rebuilding(table(found.child), table(found.parent));
+            costs.rebuild[found.child as usize].push((found.parent, price));
+            states.insert((found.child, found.parent), found.state);
+        }
+    }
+    let solution = solve(&costs, BUDGET);
+    let (mut advice, mut bytes) = (vec![], 0);
+    for (at, &from) in solution.from.iter().enumerate() {
+        let (here, keeping) = (at as u32, costs.keep[at]);
+        if lake.tables[at].rows == 0 {
+            continue;
+        }
+        let kept = from == here;
+        if !kept {
+            bytes += lake.tables[at].bytes;
+        }
+        advice.push(Advice {
+            table: here,
+            from: (!kept).then_some(from),
+            keeping,
+            planned: if kept { keeping } else { prices.rebuilding(table(here), table(from)) },
+            seconds: (!kept).then(|| prices.seconds(table(from))),
+            state: states.get(&(here, from)).copied(),
+        });
+    }
+    let keeping = costs.keep.iter().sum();
+    RetentionPlan { advice, cost: solution.cost, bound: solution.bound, keeping, bytes }
+}

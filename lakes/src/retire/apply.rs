@@ -1,0 +1,198 @@
+//! A plan carried out.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use super::matching::{self, Parent};
+use super::pin::{Pin, PlanFile, changed, pinned};
+use super::recipe::{FileRecipe, How, Recipe, write_rows};
+use super::store::{KILLED, Store};
+use super::{Done, Hook, predicate, rebuild};
+use crate::lake::discover::{Listed, discover, plain};
+use crate::lake::{File, Lake, Source, Table};
+use crate::options::{Layout, Names};
+
+/// Sets the tables of `plan` aside, each after its rebuilding was rehearsed. `listed` is the lake as it is now.
+///
+/// # Errors
+/// Another process works on the lake, or what it is in cannot be written. What speaks against one table is in its [`Done`].
+pub async fn apply(plan: &PlanFile, listed: Listed, env: &Arc<RuntimeEnv>, hook: Hook<'_>) -> Result<Vec<Done>> {
+    let store = Store::open(&plan.lake, hook)?;
+    let (layout, names) = (of(Layout::WORDS, &plan.layout)?, of(Names::WORDS, &plan.names)?);
+    let lake = discover(listed, layout, names).await?;
+    let ctx = session(env);
+    let mut done = vec![];
+    for retire in &plan.retire {
+        let one = one(plan, &retire.table, &retire.from, &lake, &store, &ctx, hook).await;
+        done.push(match one {
+            Ok(recipe) => Done { table: retire.table.clone(), done: true, bytes: recipe.bytes(), says: recipe.says() },
+            Err(e) if e.to_string().contains(KILLED) => return Err(e),
+            Err(e) => Done { table: retire.table.clone(), done: false, bytes: 0, says: plain(&e.to_string()) },
+        });
+    }
+    Ok(done)
+}
+
+/// The value of a word.
+pub(super) fn of<T: Copy>(words: &[(&str, T)], word: &str) -> Result<T> {
+    let found = words.iter().find(|(known, _)| *known == word);
+    found.map(|(_, value)| *value).ok_or_else(|| exec_datafusion_err!("`{word}` is nothing that this program knows"))
+}
+
+/// A session for the queries of recipes.
+pub(super) fn session(env: &Arc<RuntimeEnv>) -> SessionContext {
+    SessionContext::new_with_config_rt(SessionConfig::new().with_target_partitions(1), Arc::clone(env))
+}
+
+async fn one(
+    plan: &PlanFile,
+    table: &str,
+    from: &str,
+    lake: &Lake,
+    store: &Store,
+    ctx: &SessionContext,
+    hook: Hook<'_>,
+) -> Result<Recipe> {
+    let root = store.root();
+    if table == from {
+        return exec_err!("{table} cannot be rebuilt from itself");
+    }
+    for (_, recipe) in store.entries()? {
+        if recipe.from == table {
+            return exec_err!("{table} is what {} is rebuilt from", recipe.table);
+        }
+    }
+    let (child, parent) = (pinned(lake, table, plan, root)?, pinned(lake, from, plan, root)?);
+    let pins = |name: &str| plan.tables.get(name).cloned().unwrap_or_default();
+    let prepared = store.prepare(table)?;
+    hook("a folder is there")?;
+    let source = Parent { table: parent, store: &lake.store };
+    let names = (plan.layout.clone(), plan.names.clone());
+    let recipe = write_recipe((child, pins(table)), (&source, pins(from)), names, (root, &prepared), ctx, hook).await;
+    let recipe = match recipe {
+        Ok(recipe) => recipe,
+        Err(e) if e.to_string().contains(KILLED) => return Err(e),
+        Err(e) => {
+            fs::remove_dir_all(&prepared)?;
+            return Err(e);
+        }
+    };
+    // Neither may have changed while all that was read.
+    for name in [table, from] {
+        if let Some(what) = changed(&pins(name), root)? {
+            fs::remove_dir_all(&prepared)?;
+            return exec_err!("{name}: {what} meanwhile");
+        }
+    }
+    store.set_aside(&prepared, &recipe, hook)?;
+    Ok(recipe)
+}
+
+/// For each leaf of a file, the parent's column of the name that it is compared by.
+fn columns(file: &File, child: &Table, parent: &Table) -> Result<Vec<usize>> {
+    let mut found: Vec<(u32, usize)> = vec![];
+    for (column, source) in child.columns.iter().zip(&file.sources) {
+        if let Source::Leaf(at) = source {
+            let place = parent.columns.iter().position(|theirs| theirs.name == column.name);
+            let place = place.ok_or_else(|| exec_datafusion_err!("{} has no column `{}`", parent.name, column.name))?;
+            found.push((*at, place));
+        }
+    }
+    found.sort_unstable();
+    if found.iter().enumerate().any(|(at, (leaf, _))| at != *leaf as usize) {
+        return exec_err!("two of its columns have one name");
+    }
+    Ok(found.into_iter().map(|(_, place)| place).collect())
+}
+
+async fn write_recipe(
+    (child, pins): (&Table, Vec<Pin>),
+    (parent, parent_pins): (&Parent<'_>, Vec<Pin>),
+    (layout, names): (String, String),
+    (root, folder): (&Path, &Path),
+    ctx: &SessionContext,
+    hook: Hook<'_>,
+) -> Result<Recipe> {
+    let known = predicate::know(ctx, parent.table).await.unwrap_or(false);
+    let mut files = vec![];
+    for (at, file) in child.files.iter().enumerate() {
+        let path = super::pin::local(&file.meta.location)?;
+        let below = super::pin::below(root, &file.meta)?;
+        let pin = pins.iter().find(|pin| pin.path == below).cloned();
+        let pin = pin.ok_or_else(|| exec_datafusion_err!("the plan does not pin {below}"))?;
+        let places = columns(file, child, parent.table)?;
+        rebuild::write_schema(&path, &folder.join(FileRecipe::schema_file(at)))?;
+        let matched = matching::find(&path, parent, &places, &ctx.runtime_env()).await?;
+        let rows_file = format!("{at}.rows");
+        let mut recipe = FileRecipe {
+            pin,
+            rows: matched.fingerprint.rows,
+            sum: format!("{:032x}", matched.fingerprint.sum),
+            columns: places.iter().map(|&place| parent.table.columns[place].name.clone()).collect(),
+            null_structs: matched.null_structs,
+            how: How::Rows(rows_file.clone()),
+        };
+        hook("the rows are found")?;
+        // A query that does not plan, or gives other rows, is no reason to fail: the rows' positions are known.
+        let query = match known {
+            true => predicate::infer(ctx, &path, parent.table, &places, recipe.rows).await.unwrap_or(None),
+            false => None,
+        };
+        let by_query = match query {
+            Some(sql) => {
+                let candidate = FileRecipe { how: How::Query(sql), ..recipe.clone() };
+                let fits = rehearse(&candidate, (folder, at), parent, ctx, hook).await;
+                match fits {
+                    Err(e) if e.to_string().contains(KILLED) => return Err(e),
+                    Ok(None) => Some(candidate),
+                    Ok(Some(_)) | Err(_) => None,
+                }
+            }
+            None => None,
+        };
+        match by_query {
+            Some(candidate) => recipe = candidate,
+            None => {
+                write_rows(&folder.join(&rows_file), &matched.rows)?;
+                hook("the positions are written")?;
+                if let Some(what) = rehearse(&recipe, (folder, at), parent, ctx, hook).await? {
+                    return exec_err!("it cannot be rebuilt from {}: {what}", parent.table.name);
+                }
+            }
+        }
+        files.push(recipe);
+    }
+    let (table, from) = (child.name.clone(), parent.table.name.clone());
+    let recipe = Recipe { version: 1, table, from, layout, names, parent: parent_pins, files };
+    recipe.write(folder)?;
+    hook("the recipe is written")?;
+    Ok(recipe)
+}
+
+/// Rebuilds a file beside its recipe, compares it, and removes it; says what is wrong with it, if anything.
+pub(super) async fn rehearse(
+    recipe: &FileRecipe,
+    (folder, at): (&Path, usize),
+    parent: &Parent<'_>,
+    ctx: &SessionContext,
+    hook: Hook<'_>,
+) -> Result<Option<String>> {
+    let rehearsal = folder.join("rehearsal");
+    if rehearsal.exists() {
+        fs::remove_dir_all(&rehearsal)?;
+    }
+    fs::create_dir(&rehearsal)?;
+    let to = rehearsal.join(format!("{at}.parquet"));
+    let wrong = match rebuild::write(recipe, (folder, at), parent, ctx, &to).await {
+        Ok(()) => rebuild::differs(recipe, (folder, at), &to),
+        Err(e) => Err(e),
+    };
+    hook("a rehearsal is over")?;
+    fs::remove_dir_all(&rehearsal)?;
+    wrong
+}

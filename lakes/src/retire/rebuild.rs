@@ -1,0 +1,188 @@
+//! A file written again from its parent.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StructArray, UInt32Array};
+use arrow::buffer::NullBuffer;
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use super::exact;
+use super::matching::Parent;
+use super::recipe::{FileRecipe, How, read_rows};
+use crate::rows::scan::{Column, scan_columns};
+
+/// Where Arrow keeps its schema in a Parquet file; the writer writes it itself.
+const ARROW_SCHEMA: &str = "ARROW:schema";
+
+/// Columns of `schema` from its leaves, cast to their types. A struct whose leaves are all NULL is NULL if `null_structs`.
+///
+/// # Errors
+/// A type that cannot be cast.
+pub fn assemble(schema: &Schema, leaves: &[ArrayRef], null_structs: bool, rows: usize) -> Result<Vec<ArrayRef>> {
+    let mut leaves = leaves.iter();
+    schema.fields().iter().map(|field| build(field, &mut leaves, null_structs, rows)).collect()
+}
+
+fn build<'a>(
+    field: &Field,
+    leaves: &mut impl Iterator<Item = &'a ArrayRef>,
+    null_structs: bool,
+    rows: usize,
+) -> Result<ArrayRef> {
+    match field.data_type() {
+        DataType::Struct(fields) if !fields.is_empty() => {
+            let columns =
+                fields.iter().map(|field| build(field, leaves, null_structs, rows)).collect::<Result<Vec<_>>>()?;
+            let valid =
+                |row: usize| columns.iter().any(|column| column.logical_nulls().is_none_or(|n| n.is_valid(row)));
+            let nulls = (null_structs && field.is_nullable()).then(|| NullBuffer::from_iter((0..rows).map(valid)));
+            // What may not be NULL is checked when the batch is made; rows that are not taken may break it.
+            let relaxed: Fields = fields.iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+            let relaxed =
+                relaxed.iter().zip(&columns).map(|(f, c)| f.as_ref().clone().with_data_type(c.data_type().clone()));
+            Ok(Arc::new(StructArray::try_new_with_length(relaxed.collect(), columns, nulls, rows)?))
+        }
+        data_type => match leaves.next() {
+            Some(leaf) if leaf.data_type() == data_type => Ok(ArrayRef::clone(leaf)),
+            Some(leaf) => Ok(cast(leaf, data_type)?),
+            None => exec_err!("the recipe has no column for `{}`", field.name()),
+        },
+    }
+}
+
+/// The same values under exactly the fields of `schema`.
+fn strict(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let columns = schema.fields().iter().zip(columns).map(|(field, column)| named(field.data_type(), column));
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_>>()?)?)
+}
+
+fn named(data_type: &DataType, column: ArrayRef) -> Result<ArrayRef> {
+    match (data_type, column.data_type()) {
+        (DataType::Struct(fields), DataType::Struct(_)) if !fields.is_empty() => {
+            let structs = arrow::array::AsArray::as_struct(&column);
+            let inner = fields.iter().zip(structs.columns()).map(|(f, c)| named(f.data_type(), ArrayRef::clone(c)));
+            let inner = inner.collect::<Result<Vec<_>>>()?;
+            Ok(Arc::new(StructArray::try_new_with_length(
+                fields.clone(),
+                inner,
+                structs.nulls().cloned(),
+                structs.len(),
+            )?))
+        }
+        _ => Ok(column),
+    }
+}
+
+/// Writes an empty file with the schema and the metadata of the file at `from`.
+///
+/// # Errors
+/// One cannot be read, the other not written.
+pub fn write_schema(from: &Path, to: &Path) -> Result<()> {
+    let failed = |e: &dyn std::fmt::Display| exec_datafusion_err!("cannot read {}: {e}", from.display());
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(from)?).map_err(|e| failed(&e))?;
+    let metadata = builder.metadata().file_metadata().key_value_metadata().cloned();
+    finish(writer(builder.schema(), metadata, to)?)
+}
+
+fn writer(schema: &SchemaRef, metadata: Option<Vec<KeyValue>>, to: &Path) -> Result<ArrowWriter<File>> {
+    let metadata = metadata.map(|all| all.into_iter().filter(|pair| pair.key != ARROW_SCHEMA).collect());
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_key_value_metadata(metadata)
+        .build();
+    Ok(ArrowWriter::try_new(File::create(to)?, Arc::clone(schema), Some(properties))?)
+}
+
+fn finish(writer: ArrowWriter<File>) -> Result<()> {
+    writer.into_inner()?.sync_all()?;
+    Ok(())
+}
+
+/// Writes file number `at` of the recipe in `folder` to `to`.
+///
+/// # Errors
+/// The parent lacks a column or cannot be read.
+pub async fn write(
+    recipe: &FileRecipe,
+    (folder, at): (&Path, usize),
+    parent: &Parent<'_>,
+    ctx: &SessionContext,
+    to: &Path,
+) -> Result<()> {
+    let template = ParquetRecordBatchReaderBuilder::try_new(File::open(folder.join(FileRecipe::schema_file(at)))?)?;
+    let schema = Arc::clone(template.schema());
+    let metadata = template.metadata().file_metadata().key_value_metadata().cloned();
+    let mut writer = writer(&schema, metadata, to)?;
+    match &recipe.how {
+        How::Query(sql) => {
+            let mut rows = ctx.sql(sql).await?.execute_stream().await?;
+            while let Some(batch) = rows.try_next().await? {
+                let columns = assemble(&schema, batch.columns(), recipe.null_structs, batch.num_rows())?;
+                writer.write(&strict(&schema, columns)?)?;
+            }
+        }
+        How::Rows(file) => {
+            let positions = read_rows(&folder.join(file))?;
+            let mut positions = positions.iter().peekable();
+            let places = places(recipe, parent)?;
+            let mut before = 0;
+            let mut sink = |rows: usize, columns: &[Column]| -> Result<()> {
+                let end = before + rows as u64;
+                let here = std::iter::from_fn(|| positions.next_if(|&at| at < end)).map(|at| (at - before) as u32);
+                let here = UInt32Array::from_iter_values(here);
+                before = end;
+                if here.is_empty() {
+                    return Ok(());
+                }
+                let leaves = columns
+                    .iter()
+                    .map(|column| Ok(take(&column.array(rows), &here, None)?))
+                    .collect::<Result<Vec<ArrayRef>>>()?;
+                let columns = assemble(&schema, &leaves, recipe.null_structs, here.len())?;
+                writer.write(&strict(&schema, columns)?)?;
+                Ok(())
+            };
+            scan_columns(parent.store, parent.table, &places, &Arc::new(AtomicU64::new(0)), &mut sink).await?;
+        }
+    }
+    finish(writer)
+}
+
+/// The parent's columns by their places.
+fn places(recipe: &FileRecipe, parent: &Parent<'_>) -> Result<Vec<usize>> {
+    let place = |name: &String| {
+        let found = parent.table.columns.iter().position(|column| column.name == *name);
+        found.ok_or_else(|| exec_datafusion_err!("{} has no column {name} any more", parent.table.name))
+    };
+    recipe.columns.iter().map(place).collect()
+}
+
+/// Why a rebuilt file is not what the recipe promises; `None` where it is: the same schema, the same rows bit for bit.
+///
+/// # Errors
+/// It cannot be read.
+pub fn differs(recipe: &FileRecipe, (folder, at): (&Path, usize), rebuilt: &Path) -> Result<Option<String>> {
+    let (schema, found) = exact::fingerprint(rebuilt)?;
+    let (expected, _) = exact::fingerprint(&folder.join(FileRecipe::schema_file(at)))?;
+    if schema != expected {
+        return Ok(Some("its schema came back changed".to_owned()));
+    }
+    let promised = recipe.fingerprint();
+    Ok(match found == promised {
+        true => None,
+        false if found.rows != promised.rows => Some(format!("{} rows came back, not {}", found.rows, promised.rows)),
+        false => Some("its rows came back changed".to_owned()),
+    })
+}

@@ -1,0 +1,136 @@
+//! How a table is rebuilt: a JSON document, a bitmap of rows and an empty file with the schema for each of its files.
+
+use std::fs::File;
+use std::path::Path;
+
+use datafusion::common::{Result, exec_datafusion_err};
+use limpid_udfs::kernels::tables::row_hash::Fingerprint;
+use roaring::RoaringTreemap;
+use serde::{Deserialize, Serialize};
+
+use super::pin::Pin;
+use super::store::write_synced;
+
+/// Name of the document.
+pub const RECIPE: &str = "recipe.json";
+
+/// How a table is rebuilt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Version of this form.
+    pub version: u32,
+    /// The table.
+    pub table: String,
+    /// The table that holds its rows.
+    pub from: String,
+    /// A word of `Layout::WORDS`: how both were found.
+    pub layout: String,
+    /// A word of `Names::WORDS`: how columns were matched.
+    pub names: String,
+    /// The parent's files.
+    pub parent: Vec<Pin>,
+    /// The table's files.
+    pub files: Vec<FileRecipe>,
+}
+
+/// How one file is rebuilt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileRecipe {
+    /// The file.
+    pub pin: Pin,
+    /// Its rows.
+    pub rows: u64,
+    /// The sum of the hashes of its rows, bit for bit, in hexadecimal.
+    pub sum: String,
+    /// For each column, structs taken apart, the parent's column by the name that is compared.
+    pub columns: Vec<String>,
+    /// Whether a struct whose fields are all NULL is NULL.
+    pub null_structs: bool,
+    /// Where the rows are.
+    pub how: How,
+}
+
+/// Where a file's rows are in the parent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// A query over the parent gives them; values are then cast to the schema.
+    Query(String),
+    /// At the positions of a Roaring bitmap in a file of this name, counted over the parent's files in their order.
+    Rows(String),
+}
+
+impl FileRecipe {
+    /// The fingerprint of its rows.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint { rows: self.rows, sum: u128::from_str_radix(&self.sum, 16).unwrap_or_default() }
+    }
+
+    /// Name of the empty file with the schema of file number `at`.
+    pub fn schema_file(at: usize) -> String {
+        format!("{at}.schema.parquet")
+    }
+}
+
+impl Recipe {
+    /// Bytes of the table.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.pin.size).sum()
+    }
+
+    /// In a few words.
+    pub fn says(&self) -> String {
+        let queries = self.files.iter().filter_map(|file| match &file.how {
+            How::Query(sql) => Some(sql.as_str()),
+            How::Rows(_) => None,
+        });
+        let queries: Vec<&str> = queries.collect();
+        match (queries.as_slice(), self.files.len()) {
+            ([one], 1) => (*one).to_owned(),
+            ([], files) => format!("rows of {}, {files} bitmap(s)", self.from),
+            (some, files) => {
+                format!("rows of {}, {} query(s) and {} bitmap(s)", self.from, some.len(), files - some.len())
+            }
+        }
+    }
+
+    /// Reads the recipe in `folder`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(RECIPE);
+        let failed = |e: &dyn std::fmt::Display| exec_datafusion_err!("cannot read {}: {e}", path.display());
+        let text = std::fs::read_to_string(&path).map_err(|e| failed(&e))?;
+        serde_json::from_str(&text).map_err(|e| failed(&e))
+    }
+
+    /// Writes it into `folder`.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(|e| exec_datafusion_err!("cannot write a recipe: {e}"))?;
+        write_synced(&folder.join(RECIPE), &text)
+    }
+}
+
+/// Writes positions of rows.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_rows(path: &Path, rows: &RoaringTreemap) -> Result<()> {
+    let mut bytes = Vec::with_capacity(rows.serialized_size());
+    rows.serialize_into(&mut bytes)?;
+    write_synced(path, &bytes)
+}
+
+/// Reads positions of rows.
+///
+/// # Errors
+/// The file is damaged or gone.
+pub fn read_rows(path: &Path) -> Result<RoaringTreemap> {
+    let failed = |e: std::io::Error| exec_datafusion_err!("cannot read {}: {e}", path.display());
+    let file = File::open(path).map_err(failed)?;
+    RoaringTreemap::deserialize_from(std::io::BufReader::new(file)).map_err(failed)
+}

@@ -1,0 +1,219 @@
+//! What a comparison learnt, kept in the lake for the next one.
+//!
+//! `_limpid/state/tables.parquet` holds what footers said of each table, its fingerprint and, of large tables, the samples;
+//! `edges.parquet` the containments. A table is known as long as its files have the same paths, sizes, times and tags. The
+//! next comparison reads nothing of known tables but what pairs with new and changed ones need, and takes over the
+//! containments between known ones.
+
+mod tables;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::common::{Result, exec_datafusion_err};
+use hashbrown::HashMap;
+use limpid_udfs::kernels::tables::canonical;
+use object_store::ObjectMeta;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::lake::Lake;
+use crate::options::Options;
+use crate::rows::TableRows;
+use crate::verify::{Evidence, Found, State};
+pub use tables::KnownTable;
+
+const TABLES: &str = "tables.parquet";
+const EDGES: &str = "edges.parquet";
+/// Name of the options that the edges were found by.
+const OPTIONS: &str = "limpid:options";
+/// Version of the form of both files.
+const VERSION: u32 = 1;
+
+/// What is known of a lake.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Tables by name.
+    pub tables: HashMap<String, KnownTable>,
+    /// Containments by the names of child and parent.
+    edges: Vec<KnownEdge>,
+    /// Whether the containments were found by the same options.
+    pub comparable: bool,
+}
+
+#[derive(Debug, Clone)]
+struct KnownEdge {
+    child: String,
+    parent: String,
+    bytes: bool,
+    rows: u64,
+    through: Option<String>,
+}
+
+/// What tells a table's files from others: their paths, sizes, times and tags.
+pub fn identity<'a>(files: impl Iterator<Item = &'a ObjectMeta>) -> String {
+    let mut hash = Xxh3::new();
+    for file in files {
+        hash.update(file.location.as_ref().as_bytes());
+        hash.update(&[0]);
+        hash.update(&file.size.to_le_bytes());
+        hash.update(&file.last_modified.timestamp_nanos_opt().unwrap_or_default().to_le_bytes());
+        hash.update(file.e_tag.as_deref().unwrap_or_default().as_bytes());
+        hash.update(&[0]);
+    }
+    format!("{:032x}", hash.digest128())
+}
+
+/// Where the state of the lake in `root` lies.
+pub fn folder(root: &Path) -> PathBuf {
+    root.join("_limpid").join("state")
+}
+
+/// The options that decide which pairs are found.
+fn key(options: &Options) -> String {
+    let Options { stage, rows, types, names, layout, threshold, .. } = options;
+    format!("{VERSION} {} {stage:?} {rows:?} {types:?} {names:?} {layout:?} {threshold}", canonical::VERSION)
+}
+
+/// The part of them that decides what a table looks like.
+fn reading(options: &Options) -> String {
+    format!("{VERSION} {} {:?} {:?} {:?}", canonical::VERSION, options.types.form(), options.names, options.layout)
+}
+
+impl Known {
+    /// Reads the state; nothing is known where there is none, or it is damaged or of other options.
+    pub fn read(root: &Path, options: &Options) -> Self {
+        let folder = folder(root);
+        let tables = batches(&folder.join(TABLES), &reading(options)).and_then(|batches| tables::read(&batches));
+        let Some(tables) = tables else { return Self::default() };
+        let edges = batches(&folder.join(EDGES), &key(options)).map(|batches| read_edges(&batches));
+        let comparable = edges.is_some();
+        Self { tables, edges: edges.unwrap_or_default(), comparable }
+    }
+
+    /// The containments between tables of `lake` that did not change.
+    pub fn between(&self, lake: &Lake, changed: &[bool]) -> Vec<Found> {
+        let places: HashMap<&str, u32> =
+            lake.tables.iter().enumerate().map(|(at, table)| (table.name.as_str(), at as u32)).collect();
+        let place = |name: &str| places.get(name).copied().filter(|&at| !changed[at as usize]);
+        let found = self.edges.iter().filter_map(|edge| {
+            let (child, parent) = (place(&edge.child)?, place(&edge.parent)?);
+            let through = edge.through.as_deref().and_then(|name| places.get(name).copied());
+            Some(Found {
+                child,
+                parent,
+                state: if edge.bytes { State::ByteExact } else { State::HashExact },
+                evidence: through.map_or(Evidence::Rows, Evidence::Through),
+                similarity: Some(1.0),
+                interval: None,
+                rows: Some((edge.rows, edge.rows)),
+                mapping: None,
+            })
+        });
+        found.collect()
+    }
+
+    /// Writes what a comparison found out; each file appears whole or not at all.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write(
+        &self,
+        root: &Path,
+        lake: &Lake,
+        rows: &[Option<TableRows>],
+        found: &[Found],
+        options: &Options,
+    ) -> Result<()> {
+        let folder = folder(root);
+        fs::create_dir_all(&folder).map_err(|e| exec_datafusion_err!("cannot write {}: {e}", folder.display()))?;
+        // The edges speak of the tables: a state without edges is one that knows none.
+        fs::remove_file(folder.join(EDGES)).or_else(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(e),
+        })?;
+        write(&folder.join(TABLES), &tables::write(lake, rows, &self.tables)?, &reading(options))?;
+        write(&folder.join(EDGES), &write_edges(lake, found)?, &key(options))
+    }
+}
+
+/// The batches of a file, if it is of these options.
+fn batches(path: &Path, options: &str) -> Option<Vec<RecordBatch>> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).ok()?).ok()?;
+    let pairs = builder.metadata().file_metadata().key_value_metadata()?;
+    let same = pairs.iter().any(|pair| pair.key == OPTIONS && pair.value.as_deref() == Some(options));
+    if !same {
+        return None;
+    }
+    builder.build().ok()?.collect::<std::result::Result<_, _>>().ok()
+}
+
+fn write(path: &Path, batch: &RecordBatch, options: &str) -> Result<()> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_key_value_metadata(Some(vec![KeyValue::new(OPTIONS.to_owned(), options.to_owned())]))
+        .build();
+    let mut writer = ArrowWriter::try_new(vec![], batch.schema(), Some(properties))?;
+    writer.write(batch)?;
+    crate::retire::store::write_synced(path, &writer.into_inner()?)
+}
+
+fn edges_schema() -> SchemaRef {
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    let rows = Field::new("rows", DataType::Int64, false);
+    Arc::new(Schema::new(vec![
+        text("child", false),
+        text("parent", false),
+        text("state", false),
+        rows,
+        text("through", true),
+    ]))
+}
+
+fn write_edges(lake: &Lake, found: &[Found]) -> Result<RecordBatch> {
+    let name = |table: u32| lake.tables[table as usize].name.as_str();
+    let texts =
+        |of: &dyn Fn(&Found) -> Option<String>| Arc::new(StringArray::from_iter(found.iter().map(of))) as ArrayRef;
+    let rows = found.iter().map(|edge| edge.rows.map_or(0, |(rows, _)| rows as i64));
+    let through = |edge: &Found| match edge.evidence {
+        Evidence::Through(table) => Some(name(table).to_owned()),
+        _ => None,
+    };
+    let arrays: Vec<ArrayRef> = vec![
+        texts(&|edge| Some(name(edge.child).to_owned())),
+        texts(&|edge| Some(name(edge.parent).to_owned())),
+        texts(&|edge| Some(edge.state.name().to_owned())),
+        Arc::new(Int64Array::from_iter_values(rows)),
+        texts(&through),
+    ];
+    Ok(RecordBatch::try_new(edges_schema(), arrays)?)
+}
+
+fn read_edges(batches: &[RecordBatch]) -> Vec<KnownEdge> {
+    let mut edges = vec![];
+    for batch in batches {
+        if batch.schema() != edges_schema() {
+            continue;
+        }
+        let text = |at: usize| batch.column(at).as_string::<i32>();
+        let rows = batch.column(3).as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let through = text(4);
+            edges.push(KnownEdge {
+                child: text(0).value(row).to_owned(),
+                parent: text(1).value(row).to_owned(),
+                bytes: text(2).value(row) == State::ByteExact.name(),
+                rows: rows.value(row) as u64,
+                through: through.iter().nth(row).flatten().map(str::to_owned),
+            });
+        }
+    }
+    edges
+}

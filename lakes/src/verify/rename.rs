@@ -1,0 +1,186 @@
+//! Containments that other names of columns hide.
+//!
+//! Sketches of columns say which of the parent's columns can hold a child's; where every column of a child has one, whole
+//! assignments are tried, those of like names first, and all rows decide.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use hashbrown::{HashMap, HashSet};
+
+use super::judge::Judge;
+use super::{Evidence, Found};
+use crate::graph::Edge;
+use crate::lake::{Class, Lake};
+use crate::options::{Options, Rows, Types};
+use crate::rows::read::{ReadPlan, keys};
+use crate::rows::{Reader, TableRows};
+
+/// Columns that a child must have: of one column, ranges of numbers would be in each other everywhere.
+const LEAST: usize = 2;
+/// Assignments tried for a pair whose columns look alike.
+const TRIED: usize = 24;
+/// Steps of the search for assignments.
+const STEPS: usize = 4096;
+
+/// What must be read: every table with enough columns, whole.
+pub fn plan(lake: &Lake, plans: &mut [Option<ReadPlan>]) {
+    for (table, plan) in lake.tables.iter().zip(plans) {
+        if table.rows > 0 && table.columns.len() >= LEAST {
+            let plan = plan.get_or_insert_default();
+            (plan.hashes, plan.project, plan.columns) = (true, true, true);
+        }
+    }
+}
+
+/// Pairs that are contained under other names and not under their own, in `known`.
+///
+/// # Errors
+/// Those of reading, memory and temporary files.
+pub async fn find(
+    lake: &Arc<Lake>,
+    rows: &[Option<TableRows>],
+    reader: &Reader,
+    known: &[Found],
+    options: &Options,
+) -> Result<Vec<Found>> {
+    let known: HashSet<Edge> = known.iter().map(|found| (found.child, found.parent)).collect();
+    let mut by_parent: BTreeMap<u32, Vec<(u32, Vec<Vec<u32>>)>> = BTreeMap::new();
+    for (child, parent) in candidates(lake, rows, options) {
+        if !known.contains(&(child, parent)) {
+            let mappings = assignments(lake, rows, (child, parent), options);
+            if !mappings.is_empty() {
+                by_parent.entry(parent).or_default().push((child, mappings));
+            }
+        }
+    }
+    let judge = Judge::new(options);
+    let mut found = vec![];
+    for (parent, children) in by_parent {
+        let (table, Some(theirs)) = (&lake.tables[parent as usize], &rows[parent as usize]) else { continue };
+        for (child, mappings) in children {
+            let (child_table, Some(ours)) = (&lake.tables[child as usize], &rows[child as usize]) else { continue };
+            let keys = keys(child_table);
+            let projections: Vec<Vec<(usize, u128)>> = mappings
+                .iter()
+                .map(|places| places.iter().zip(&keys).map(|(&place, &key)| (place as usize, key)).collect())
+                .collect();
+            let hashes = reader.project(lake, table, theirs, &projections).await?;
+            for (mapping, hashes) in mappings.into_iter().zip(&hashes) {
+                if ours.hashes.contained_in(hashes, options.rows)? {
+                    let whole = judge.whole((child, parent), ours, Evidence::Rows)?;
+                    found.push(Found { mapping: Some(mapping), ..whole });
+                    break;
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the kinds of two columns can be equal.
+fn fits(child: Class, parent: Class, options: &Options) -> bool {
+    child == parent || child == Class::Null || options.types == Types::Text
+}
+
+/// Pairs of which the child's most varied column may be in one of the parent's.
+fn candidates(lake: &Lake, rows: &[Option<TableRows>], options: &Options) -> Vec<Edge> {
+    // Which columns know a value, and which do not reach as far.
+    let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
+    let mut short: Vec<(u64, u32)> = vec![];
+    for (at, table) in rows.iter().enumerate() {
+        let Some(table) = table else { continue };
+        for column in &table.columns {
+            for value in column.values() {
+                let holders = holders.entry(value).or_default();
+                if holders.last() != Some(&(at as u32)) {
+                    holders.push(at as u32);
+                }
+            }
+            if let Some(reaches) = column.reaches() {
+                short.push((reaches, at as u32));
+            }
+        }
+    }
+    short.sort_unstable();
+    let mut found = vec![];
+    for (at, table) in rows.iter().enumerate() {
+        let Some(table) = table else { continue };
+        // The column with the most different values has the smallest least hash.
+        let Some(pivot) = table.columns.iter().filter_map(|column| column.least()).min() else { continue };
+        let beyond = short.partition_point(|(reaches, _)| *reaches < pivot);
+        let mut parents: Vec<u32> = holders.get(&pivot).into_iter().flatten().copied().collect();
+        parents.extend(short[..beyond].iter().map(|(_, table)| *table));
+        parents.sort_unstable();
+        parents.dedup();
+        let child = &lake.tables[at];
+        let fits = |&parent: &u32| {
+            let parent_table = &lake.tables[parent as usize];
+            let enough = options.rows == Rows::Set || child.rows <= parent_table.rows;
+            parent as usize != at && child.columns.len() <= parent_table.columns.len() && enough
+        };
+        found.extend(parents.into_iter().filter(fits).map(|parent| (at as u32, parent)));
+    }
+    found
+}
+
+/// Assignments of the child's columns to different columns of the parent that may hold them and that rename at least one,
+/// the likeliest first.
+fn assignments(lake: &Lake, rows: &[Option<TableRows>], (child, parent): Edge, options: &Options) -> Vec<Vec<u32>> {
+    let (ours, theirs) = (&lake.tables[child as usize].columns, &lake.tables[parent as usize].columns);
+    let (Some(child), Some(parent)) = (&rows[child as usize], &rows[parent as usize]) else { return vec![] };
+    let mut choices: Vec<(usize, Vec<u32>)> = vec![];
+    for (at, (column, sketch)) in ours.iter().zip(&child.columns).enumerate() {
+        let mut fitting: Vec<(u32, (bool, bool, usize))> = vec![];
+        for (place, (other, candidate)) in theirs.iter().zip(&parent.columns).enumerate() {
+            if fits(column.class, other.class, options) && sketch.may_be_in(candidate) {
+                let rank = (column.name != other.name, sketch.sum != candidate.sum, place.abs_diff(at));
+                fitting.push((place as u32, rank));
+            }
+        }
+        if fitting.is_empty() {
+            return vec![];
+        }
+        fitting.sort_by_key(|(_, rank)| *rank);
+        choices.push((at, fitting.into_iter().map(|(place, _)| place).collect()));
+    }
+    // Columns with the fewest choices first.
+    choices.sort_by_key(|(_, places)| places.len());
+    let mut search =
+        Search { choices, taken: vec![false; theirs.len()], chosen: vec![0; ours.len()], found: vec![], steps: 0 };
+    search.descend(0);
+    let renames = |mapping: &Vec<u32>| {
+        ours.iter().zip(mapping).any(|(column, &place)| column.name != theirs[place as usize].name)
+    };
+    search.found.into_iter().filter(renames).collect()
+}
+
+struct Search {
+    choices: Vec<(usize, Vec<u32>)>,
+    taken: Vec<bool>,
+    chosen: Vec<u32>,
+    found: Vec<Vec<u32>>,
+    steps: usize,
+}
+
+impl Search {
+    fn descend(&mut self, depth: usize) {
+        if self.found.len() >= TRIED || self.steps >= STEPS {
+            return;
+        }
+        self.steps += 1;
+        let Some((column, places)) = self.choices.get(depth).cloned() else {
+            self.found.push(self.chosen.clone());
+            return;
+        };
+        for place in places {
+            if !self.taken[place as usize] {
+                self.taken[place as usize] = true;
+                self.chosen[column] = place;
+                self.descend(depth + 1);
+                self.taken[place as usize] = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Tables set aside and brought back, whatever happens in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{Result, exec_err};
+use datafusion::prelude::SessionContext;
+use limpid_lakes::demo;
+use limpid_lakes::lake::discover::{Listed, list_files};
+use limpid_lakes::options::{Layout, Names, Options, Stage};
+use limpid_lakes::pipeline;
+use limpid_lakes::retention::{self, Prices};
+use limpid_lakes::retire::store::KILLED;
+use limpid_lakes::retire::{self, Done, PlanFile, exact, go_on, pin};
+use limpid_udfs::kernels::random::SplitMix64;
+use limpid_udfs::kernels::tables::row_hash::Fingerprint;
+use parquet::arrow::ArrowWriter;
+use tempfile::tempdir;
+
+use crate::roomy;
+
+type Files = BTreeMap<String, (SchemaRef, Fingerprint)>;
+
+fn walk(folder: &Path, root: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().unwrap() != "_limpid" {
+            walk(&path, root, found);
+        } else if path.extension().is_some_and(|extension| extension == "parquet") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every table file of a lake: schema and rows, bit for bit.
+fn files(root: &Path) -> Files {
+    let mut paths = vec![];
+    walk(root, root, &mut paths);
+    let name = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    paths.iter().map(|path| (name(path), exact::fingerprint(path).unwrap())).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy(&path, &target) } else { assert!(fs::copy(&path, &target).is_ok()) }
+    }
+}
+
+async fn listed(root: &Path) -> Listed {
+    list_files(&SessionContext::new().state(), root.to_str().unwrap()).await.unwrap()
+}
+
+/// A plan in which everything goes that can.
+async fn plan(root: &Path) -> PlanFile {
+    let options = Options::default();
+    let outcome = pipeline::run(listed(root).await, &options, &roomy(), 2).await.unwrap();
+    let prices = Prices { accesses: 0.0, ..Prices::default() };
+    let plan = retention::plan(&outcome, &prices);
+    let root = pin::root(&listed(root).await).unwrap();
+    PlanFile::new(&outcome, &plan, root, Layout::Auto, Names::Fold).unwrap()
+}
+
+async fn apply(root: &Path, plan: &PlanFile, hook: retire::Hook<'_>) -> Result<Vec<Done>> {
+    retire::apply(plan, listed(root).await, &roomy(), hook).await
+}
+
+async fn restore(root: &Path, rebuild: bool, hook: retire::Hook<'_>) -> Result<Vec<Done>> {
+    let listed = listed(root).await;
+    retire::restore(root, &[], rebuild, Some(listed), &roomy(), hook).await
+}
+
+/// Stops at step number `at`.
+fn killer(at: usize) -> impl FnMut(&str) -> Result<()> + Send {
+    let mut step = 0;
+    move |name: &str| {
+        step += 1;
+        if step > at { exec_err!("{KILLED}, at {name}") } else { Ok(()) }
+    }
+}
+
+fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn columns(ids: &[i64]) -> Vec<(&'static str, ArrayRef)> {
+    let names: StringArray = ids.iter().map(|id| (id % 7 != 0).then(|| format!("it's {}", id % 5))).collect();
+    let shares: Float64Array =
+        ids.iter().map(|id| Some(if id % 9 == 0 { f64::NAN } else { *id as f64 / 8.0 })).collect();
+    vec![
+        ("id", Arc::new(Int64Array::from(ids.to_vec())) as ArrayRef),
+        ("name", Arc::new(names) as ArrayRef),
+        ("share", Arc::new(shares) as ArrayRef),
+    ]
+}
+
+/// A lake of one parent, a range and a sample of it, and a folder of two files.
+fn small(root: &Path) {
+    let all: Vec<i64> = (0..400).collect();
+    let some = |keep: fn(&i64) -> bool| columns(&all.iter().copied().filter(keep).collect::<Vec<_>>());
+    write(&root.join("all.parquet"), columns(&all));
+    write(&root.join("range.parquet"), some(|id| (50..120).contains(id)));
+    write(&root.join("deep/sample.parquet"), some(|id| (id * 7919) % 13 < 4)[..2].to_vec());
+    write(&root.join("parts/part-0.parquet"), some(|id| *id < 20));
+    write(&root.join("parts/part-1.parquet"), some(|id| id % 11 == 5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_demo_lake_goes_and_comes_back() {
+    let folder = tempdir().unwrap();
+    let root = folder.path().join("lake");
+    demo::write(&root, &demo::Plan { roots: 3, rows: (30, 500), seed: 7 }).unwrap();
+    let before = files(&root);
+    let plan = plan(&root).await;
+    assert!(plan.retire.len() > 30);
+    plan.write(&folder.path().join("plan.json")).unwrap();
+    assert_eq!(PlanFile::read(&folder.path().join("plan.json")).unwrap(), plan);
+    for rebuild in [false, true] {
+        let done = apply(&root, &plan, &mut go_on).await.unwrap();
+        let kept: Vec<_> = done.iter().filter(|done| !done.done).collect();
+        let queries = done.iter().filter(|done| done.says.starts_with("SELECT")).count();
+        println!("{} set aside, {queries} by a query, {kept:?}", done.len() - kept.len());
+        assert!(kept.len() * 10 < done.len() && queries > 5, "{done:?}");
+        let here = files(&root);
+        assert_eq!(here.len(), before.len() - gone(&plan, &done));
+        // Nothing that is left points at something that went.
+        let again = apply(&root, &plan, &mut go_on).await.unwrap();
+        assert!(again.iter().all(|done| !done.done), "{again:?}");
+        if rebuild {
+            let freed = retire::purge(&root, &[], Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+            assert!(freed.len() == done.len() - kept.len() && freed.iter().all(|done| done.done), "{freed:?}");
+        }
+        let back = restore(&root, false, &mut go_on).await.unwrap();
+        assert!(back.iter().all(|done| done.done), "{back:?}");
+        assert!(back.iter().all(|done| done.says.starts_with("rebuilt") == rebuild), "{back:?}");
+        assert_eq!(files(&root), before);
+        if rebuild {
+            break;
+        }
+    }
+    // What was rebuilt has the same rows, so the lake looks the same to a comparison too.
+    let options = Options { stage: Stage::Exact, ..Options::default() };
+    let outcome = pipeline::run(listed(&root).await, &options, &roomy(), 2).await.unwrap();
+    assert!(outcome.problems.is_empty() && outcome.found.len() > 100);
+}
+
+/// Files of the tables that were set aside.
+fn gone(plan: &PlanFile, done: &[Done]) -> usize {
+    done.iter().filter(|done| done.done).map(|done| plan.tables[&done.table].len()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_step_nothing_is_lost() {
+    let folder = tempdir().unwrap();
+    let origin = folder.path().join("origin");
+    small(&origin);
+    let before = files(&origin);
+    let mut steps = [0; 3];
+    for (phase, steps) in steps.iter_mut().enumerate() {
+        for at in 0.. {
+            let root = folder.path().join(format!("lake-{phase}-{at}"));
+            copy(&origin, &root);
+            let plan = plan(&root).await;
+            assert_eq!(plan.retire.len(), 3);
+            let mut kill = killer(at);
+            let ended = match phase {
+                0 => apply(&root, &plan, &mut kill).await.is_ok(),
+                1 => {
+                    let done = apply(&root, &plan, &mut go_on).await.unwrap();
+                    assert!(done.iter().all(|done| done.done), "{done:?}");
+                    restore(&root, at % 2 == 0, &mut kill).await.is_ok()
+                }
+                _ => {
+                    apply(&root, &plan, &mut go_on).await.unwrap();
+                    let listed = listed(&root).await;
+                    retire::purge(&root, &[], Some(listed), &roomy(), &mut kill).await.is_ok()
+                }
+            };
+            // A second death, while the first is being cleaned up.
+            restore(&root, false, &mut killer(at % 5)).await.ok();
+            let back = restore(&root, false, &mut go_on).await.unwrap();
+            assert!(back.iter().all(|done| done.done), "phase {phase}, step {at}: {back:?}");
+            assert_eq!(files(&root), before, "phase {phase}, step {at}");
+            assert_eq!(fs::read_dir(root.join("_limpid/retired")).unwrap().count(), 0);
+            fs::remove_dir_all(&root).unwrap();
+            if ended {
+                *steps = at;
+                break;
+            }
+        }
+    }
+    println!("killed at {steps:?} steps");
+    assert!(steps[0] > 20 && steps[1] > 8 && steps[2] > 6, "{steps:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_rounds_lose_nothing() {
+    let mut random = SplitMix64::new(99);
+    let folder = tempdir().unwrap();
+    let mut killed = 0;
+    for round in 0..12 {
+        let root = folder.path().join(format!("lake-{round}"));
+        demo::write(&root, &demo::Plan { roots: 1, rows: (20, 60), seed: random.next_u64() }).unwrap();
+        let before = files(&root);
+        let mut plan = plan(&root).await;
+        plan.retire.truncate(8);
+        let at = (random.next_u64() % 70) as usize;
+        killed += usize::from(apply(&root, &plan, &mut killer(at)).await.is_err());
+        let back = restore(&root, round % 2 == 0, &mut go_on).await.unwrap();
+        assert!(back.iter().all(|done| done.done), "{back:?}");
+        assert_eq!(files(&root), before, "round {round}, step {at}");
+    }
+    println!("{killed} of 12 rounds were cut short");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changed_since_the_plan_stays() {
+    let all: Vec<i64> = (0..401).collect();
+    let check = |change: fn(&Path), says: &'static [&'static str]| async move {
+        let folder = tempdir().unwrap();
+        let root = folder.path().join("lake");
+        small(&root);
+        let plan = plan(&root).await;
+        change(&root);
+        let paths = |root: &Path| {
+            let mut found = vec![];
+            walk(root, root, &mut found);
+            found.into_iter().collect::<BTreeSet<_>>()
+        };
+        let before = paths(&root);
+        let done = apply(&root, &plan, &mut go_on).await.unwrap();
+        let refused: Vec<&Done> = done.iter().filter(|done| !done.done).collect();
+        for word in says {
+            assert!(refused.iter().any(|done| done.says.contains(word)), "{word}: {done:?}");
+        }
+        let went: usize = gone(&plan, &done);
+        assert_eq!(paths(&root).len() + went, before.len());
+        refused.len()
+    };
+    // The parent of all: nothing goes.
+    let changed = check(
+        |root| write(&root.join("all.parquet"), columns(&(0..401).collect::<Vec<_>>())),
+        &["all.parquet: all.parquet was changed since the plan"],
+    )
+    .await;
+    assert_eq!(changed, 3);
+    let cut = |root: &Path| {
+        let bytes = fs::read(root.join("all.parquet")).unwrap();
+        fs::write(root.join("all.parquet"), &bytes[..bytes.len() / 2]).unwrap();
+    };
+    assert_eq!(check(cut, &["all.parquet cannot be read"]).await, 3);
+    assert_eq!(check(|root| fs::remove_file(root.join("all.parquet")).unwrap(), &["gone since the plan"]).await, 3);
+    // A child: it stays, the others go.
+    let more = |root: &Path| write(&root.join("range.parquet"), columns(&[1, 2, 3]));
+    assert_eq!(check(more, &["range.parquet was changed since the plan"]).await, 1);
+    let extra = |root: &Path| write(&root.join("parts/part-2.parquet"), columns(&[1]));
+    assert_eq!(check(extra, &["its files changed since the plan"]).await, 1);
+    // Damage that leaves size and footer: only the time of change tells, or the data themselves.
+    let torn = |root: &Path| {
+        let path = root.join("all.parquet");
+        let mut bytes = fs::read(&path).unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        bytes[4..60].fill(0xAA);
+        fs::write(&path, bytes).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    };
+    assert_eq!(check(torn, &[]).await, 3);
+    assert_eq!(all.len(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_by_value_is_not_enough() {
+    let folder = tempdir().unwrap();
+    let root = folder.path().join("lake");
+    let zeros = |zero: f64, rows: usize| vec![("x", Arc::new(Float64Array::from(vec![zero; rows])) as ArrayRef)];
+    write(&root.join("all.parquet"), zeros(0.0, 5));
+    write(&root.join("some.parquet"), zeros(-0.0, 3));
+    write(&root.join("same.parquet"), zeros(0.0, 2));
+    let before = files(&root);
+    let plan = plan(&root).await;
+    assert_eq!(plan.retire.len(), 2);
+    let done = apply(&root, &plan, &mut go_on).await.unwrap();
+    let some = done.iter().find(|done| done.table == "some.parquet").unwrap();
+    assert!(!some.done && some.says.contains("has not 3 of its 3 rows bit for bit"), "{some:?}");
+    assert!(done.iter().any(|done| done.done));
+    restore(&root, true, &mut go_on).await.unwrap();
+    assert_eq!(files(&root), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_written_over() {
+    let folder = tempdir().unwrap();
+    let root = folder.path().join("lake");
+    small(&root);
+    let plan = plan(&root).await;
+    apply(&root, &plan, &mut go_on).await.unwrap();
+    write(&root.join("range.parquet"), columns(&[7]));
+    let back = restore(&root, false, &mut go_on).await.unwrap();
+    let range = back.iter().find(|done| done.table == "range.parquet").unwrap();
+    assert!(!range.done && range.says.contains("something else is at range.parquet"), "{range:?}");
+    fs::remove_file(root.join("range.parquet")).unwrap();
+    // A source that changed after the originals were deleted: named, and what is there stays.
+    retire::purge(&root, &[], Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+    write(&root.join("all.parquet"), columns(&[1, 2]));
+    let back = restore(&root, false, &mut go_on).await.unwrap();
+    assert!(!back[0].done && back[0].says.contains("its source all.parquet is not what it was"), "{back:?}");
+}
