@@ -69,7 +69,7 @@ fn tables_go_and_come_back() {
     let (code, out, err) = limpid(at, &["lake", "apply", "plan.json"]);
     assert_eq!(code, Some(0), "{out}{err}");
     let gone = out.lines().count();
-    assert!(gone > 10 && out.contains(": set aside (SELECT "), "{out}");
+    assert!(gone > 10 && out.contains(": set aside ("), "{out}");
     assert_eq!(listed().lines().count() + gone, before.lines().count());
     let (code, _, err) = limpid(at, &["lake", "apply", "plan.json"]);
     assert!(code == Some(1) && err.contains("gone since the plan was made"), "{err}");

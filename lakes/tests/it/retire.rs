@@ -132,7 +132,7 @@ async fn a_demo_lake_goes_and_comes_back() {
         let kept: Vec<_> = done.iter().filter(|done| !done.done).collect();
         let queries = done.iter().filter(|done| done.says.starts_with("SELECT")).count();
         println!("{} set aside, {queries} by a query, {kept:?}", done.len() - kept.len());
-        assert!(kept.len() * 10 < done.len() && queries > 5, "{done:?}");
+        assert!(kept.len() * 10 < done.len(), "{done:?}");
         let here = files(&root);
         assert_eq!(here.len(), before.len() - gone(&plan, &done));
         // Nothing that is left points at something that went.
@@ -180,6 +180,9 @@ async fn killed_at_any_step_nothing_is_lost() {
                 1 => {
                     let done = apply(&root, &plan, &mut go_on).await.unwrap();
                     assert!(done.iter().all(|done| done.done), "{done:?}");
+                    let range = done.iter().find(|done| done.table == "range.parquet").unwrap();
+                    let query = r#"SELECT "id", "name", "share" FROM "all.parquet" WHERE "id" BETWEEN 50 AND 119"#;
+                    assert_eq!(range.says, query);
                     restore(&root, at % 2 == 0, &mut kill).await.is_ok()
                 }
                 _ => {
