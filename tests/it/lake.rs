@@ -54,15 +54,58 @@ fn a_lake_is_made_listed_and_compared() {
 }
 
 #[test]
+fn tables_go_and_come_back() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    limpid(at, &["lake", "demo", "made", "--roots", "1"]);
+    let listed = || limpid(at, &["lake", "scan", "made", "--format", "csv"]).1;
+    let before = listed();
+    std::fs::write(at.join("prices.yaml"), "accesses: 0\n").unwrap();
+    let plan = ["lake", "plan", "made", "--prices", "prices.yaml", "--save", "plan.json", "--report", "page.html"];
+    let (code, _, err) = limpid(at, &plan);
+    assert_eq!(code, Some(0), "{err}");
+    let page = std::fs::read_to_string(at.join("page.html")).unwrap();
+    assert!(page.contains("<svg ") && page.contains("r000/01_copy.parquet"), "{page}");
+    let (code, out, err) = limpid(at, &["lake", "apply", "plan.json"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let gone = out.lines().count();
+    assert!(gone > 10 && out.contains(": set aside ("), "{out}");
+    assert_eq!(listed().lines().count() + gone, before.lines().count());
+    let (code, _, err) = limpid(at, &["lake", "apply", "plan.json"]);
+    assert!(code == Some(1) && err.contains("gone since the plan was made"), "{err}");
+    let (code, out, err) = limpid(at, &["lake", "restore", "made", "r000/01_copy.parquet"]);
+    assert!(code == Some(0) && out == "r000/01_copy.parquet: brought back (the original)\n", "{out}{err}");
+    let (code, out, err) = limpid(at, &["lake", "purge", "made"]);
+    assert!(code == Some(0) && out.lines().count() == gone - 1, "{out}{err}");
+    let (code, out, err) = limpid(at, &["lake", "restore", "made"]);
+    assert!(code == Some(0) && out.lines().all(|line| line.contains("brought back (rebuilt: ")), "{out}{err}");
+    assert_eq!(listed().lines().count(), before.lines().count());
+
+    let kept = ["-q", "lake", "containment", "made", "--update", "--json"];
+    let (first, second) = (limpid(at, &kept).1, limpid(at, &kept).1);
+    let [first, second] = [first, second].map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
+    assert_eq!(first["edges"].as_array().unwrap().len(), second["edges"].as_array().unwrap().len());
+    assert!(first["bytes_read"].as_u64().unwrap() > 0 && second["bytes_read"] == 0);
+    let (code, out, err) = limpid(at, &["lake", "containment", "made", "--renamed", "--format", "csv"]);
+    assert!(code == Some(0) && out.contains("_rename.parquet,r000/root.parquet,hash-exact,"), "{out}{err}");
+}
+
+#[test]
 fn mistakes_are_named() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
+    let (code, _, err) = limpid(at, &["lake", "restore", "nowhere"]);
+    assert!(code == Some(1) && err.contains("there is no folder"), "{err}");
+    std::fs::write(at.join("plan.json"), "{}").unwrap();
+    let (code, _, err) = limpid(at, &["lake", "apply", "plan.json"]);
+    assert!(code == Some(1) && err.contains("plan.json is no plan of a lake"), "{err}");
     let (code, _, err) = limpid(at, &["lake", "scan", "nowhere"]);
     assert!(code == Some(1) && err.contains("no file matches"), "{err}");
     for (args, says) in [
         (&["lake", "containment", "x", "--stage", "guess"][..], "possible values"),
         (&["lake", "containment", "x", "--threshold", "0"], "from 0.01 to 1"),
         (&["lake", "containment", "x", "--stage", "bytes", "--threshold", "0.9"], "--threshold at 1"),
+        (&["lake", "containment", "x", "--renamed", "--threshold", "0.9"], "--renamed needs"),
         (&["lake"], "Usage"),
     ] {
         let (code, _, err) = limpid(at, args);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_lakes::lake::discover::list_files;
 use limpid_lakes::options::{Layout, Names, Options, Stage};
 use limpid_lakes::pipeline;
@@ -85,7 +86,10 @@ pub(super) fn run(args: &PlanArgs, engine: &Engine) -> Result<(), Failure> {
     let batch = output::plan(&outcome, &plan)?;
     if let Some(path) = &args.report {
         let (ctx, name) = (engine.session()?, args.place.url.clone());
-        let report = engine.run(async move { Ok(gather(&name, &outcome, &plan, &ctx).await) })?;
+        // A session in which names are only names: the engine's takes those of tables for paths.
+        let plain = SessionConfig::new().with_target_partitions(1);
+        let plain = SessionContext::new_with_config_rt(plain, ctx.runtime_env());
+        let report = engine.run(async move { Ok(gather(&name, &outcome, &plan, &plain).await) })?;
         write_html(&report, path).map_err(|e| Failure::error(e.to_string()))?;
     }
     show(engine, Printer::new(&args.output)?, batch.schema(), vec![Ok(batch)])
