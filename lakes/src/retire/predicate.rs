@@ -41,6 +41,8 @@ pub async fn know(ctx: &SessionContext, table: &Table) -> Result<bool> {
         }
     }
     let rows = ctx.read_parquet(paths, ParquetReadOptions::default()).await?;
+    // Another table with the same parent may have made it known.
+    ctx.deregister_table(TableReference::bare(table.name.as_str()))?;
     ctx.register_table(TableReference::bare(table.name.as_str()), rows.into_view())?;
     Ok(true)
 }
