@@ -13,6 +13,7 @@ pub mod init;
 pub mod lake;
 mod logging;
 pub mod memory;
+pub mod models;
 pub mod output;
 pub mod run;
 mod runner;
@@ -50,6 +51,7 @@ enum Command {
     Init(init::InitArgs),
     Lake(lake::LakeArgs),
     Functions(functions::FunctionsArgs),
+    Models(models::ModelsArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -61,6 +63,7 @@ fn dispatch(command: &Command, engine: &Engine) -> Result<(), Failure> {
         Command::Init(args) => init::run(args, engine),
         Command::Lake(args) => lake::run(args, engine),
         Command::Functions(args) => functions::run(args, engine),
+        Command::Models(args) => models::run(args, engine),
         Command::Doctor(args) => doctor::run(args, engine),
     }
 }
