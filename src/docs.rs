@@ -26,7 +26,8 @@ pub fn entries() -> Vec<Entry> {
     let windows = limpid_udfs::register::window_functions().into_iter();
     let windows = windows.map(|udwf| entry(udwf.name(), udwf.documentation()));
     let lakes = limpid_lakes::sql::docs::functions();
-    let operators = limpid_udfs::register::operators().into_iter().chain(lakes);
+    let recipes = crate::recipes::docs::functions();
+    let operators = limpid_udfs::register::operators().into_iter().chain(recipes).chain(lakes);
     let operators =
         operators.map(|operator| Entry { name: operator.name.to_owned(), documentation: Some(operator.documentation) });
     operators.chain(scalars).chain(aggregates).chain(windows).collect()

@@ -10,7 +10,8 @@
 -- param fraction number 0.5: share of the rows to keep
 -- param seed number 42: seed of the probe and of ties
 WITH scores AS (
-  SELECT id AS row_id, avg(el2n(probs, label)) AS score
+  -- The mean in decimals is exact: the same whatever the order of the rows.
+  SELECT id AS row_id, CAST(avg(CAST(el2n(probs, label) AS DECIMAL(38, 18))) AS DOUBLE) AS score
   FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
   GROUP BY id
 )

@@ -9,7 +9,8 @@
 -- param fraction number 0.5: share of the rows to keep
 -- param seed number 42: seed of the probe and of ties
 WITH scores AS (
-  SELECT id AS row_id, avg(grand(probs, label, h_sq)) AS score
+  -- The mean in decimals is exact: the same whatever the order of the rows.
+  SELECT id AS row_id, CAST(avg(CAST(grand(probs, label, h_sq) AS DECIMAL(38, 18))) AS DOUBLE) AS score
   FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
   GROUP BY id
 )

@@ -12,7 +12,8 @@
 -- param don text +: whether more (+) or less (-) of the fall of the norm is better
 -- param nod text -: the same for the size of the change
 WITH deltas AS (
-  SELECT id, avg(delta['don']) AS don, avg(delta['nod']) AS nod
+  -- The mean in decimals is exact: the same whatever the order of the rows.
+  SELECT id, CAST(avg(CAST(delta['don'] AS DECIMAL(38, 18))) AS DOUBLE) AS don, CAST(avg(CAST(delta['nod'] AS DECIMAL(38, 18))) AS DOUBLE) AS nod
   FROM (
     SELECT id, weight_delta(logits, probs, label, h_sq, w_norm, $learning_rate) AS delta
     FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')

@@ -11,7 +11,8 @@
 WITH prior AS (
   SELECT $label AS class, CAST(count(*) AS DOUBLE) / sum(count(*)) OVER () AS share FROM input GROUP BY $label
 ), scores AS (
-  SELECT id AS row_id, avg(pvi(probs[label + 1], share)) AS score
+  -- What 32 bits show as 0 counts as the least number they can hold. The mean in decimals is exact, whatever the order of the rows.
+  SELECT id AS row_id, CAST(avg(CAST(pvi(greatest(CAST(probs[label + 1] AS DOUBLE), 1.4e-45), share) AS DECIMAL(38, 18))) AS DOUBLE) AS score
   FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
   JOIN prior ON label = class
   GROUP BY id

@@ -104,7 +104,7 @@ pub fn entries(state: &SessionState) -> Vec<Entry> {
     for (key, f) in state.table_functions() {
         add(key, f.name(), Kind::Table, theirs.contains(f.name()), None);
     }
-    for operator in limpid_udfs::register::operators() {
+    for operator in limpid_udfs::register::operators().into_iter().chain(crate::recipes::docs::functions()) {
         add(operator.name, operator.name, Kind::Relation, false, Some(&operator.documentation));
     }
     found.into_values().collect()

@@ -7,6 +7,7 @@ mod catalogue;
 pub mod doctor;
 pub mod engine;
 pub mod errors;
+pub mod evaluate;
 pub mod explain;
 pub mod functions;
 pub mod init;
@@ -15,8 +16,11 @@ mod logging;
 pub mod memory;
 pub mod models;
 pub mod output;
+pub mod recipes;
+mod rows;
 pub mod run;
 mod runner;
+pub mod select;
 mod shell;
 pub mod sql;
 mod statements;
@@ -49,6 +53,9 @@ enum Command {
     Run(run::RunArgs),
     Explain(explain::ExplainArgs),
     Init(init::InitArgs),
+    Recipes(recipes::RecipesArgs),
+    Select(select::SelectArgs),
+    Evaluate(evaluate::EvaluateArgs),
     Lake(lake::LakeArgs),
     Functions(functions::FunctionsArgs),
     Models(models::ModelsArgs),
@@ -61,6 +68,9 @@ fn dispatch(command: &Command, engine: &Engine) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, engine),
         Command::Explain(args) => explain::run(args, engine),
         Command::Init(args) => init::run(args, engine),
+        Command::Recipes(args) => recipes::run(args, engine),
+        Command::Select(args) => select::run(args, engine),
+        Command::Evaluate(args) => evaluate::run(args, engine),
         Command::Lake(args) => lake::run(args, engine),
         Command::Functions(args) => functions::run(args, engine),
         Command::Models(args) => models::run(args, engine),

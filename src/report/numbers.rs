@@ -106,6 +106,19 @@ pub fn tick(v: f64) -> String {
     trimmed(v, 3)
 }
 
+/// Five significant digits; powers of ten where the number is very large or small.
+pub fn significant(v: f64) -> String {
+    let size = v.abs();
+    if v == 0.0 || !v.is_finite() {
+        return v.to_string();
+    }
+    if !(1e-4..1e7).contains(&size) {
+        return format!("{v:.4e}");
+    }
+    let whole = size.log10().floor() as i32 + 1;
+    trimmed(v, usize::try_from(5 - whole).unwrap_or(0))
+}
+
 fn trimmed(v: f64, decimals: usize) -> String {
     let text = format!("{v:.decimals$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
@@ -209,6 +222,21 @@ mod tests {
             [(1.0, "1"), (0.999_99, "0.9999"), (0.7, "0.7000"), (0.87456, "0.8745"), (0.0, "0.0000"), (f64::NAN, NONE)]
         {
             assert_eq!(similarity(s), text);
+        }
+    }
+
+    #[test]
+    fn five_digits_say_enough() {
+        for (v, text) in [
+            (0.0, "0"),
+            (0.374_165_738, "0.37417"),
+            (-0.5, "-0.5"),
+            (1234.5678, "1234.6"),
+            (123_456.7, "123457"),
+            (1e-9, "1.0000e-9"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(significant(v), text);
         }
     }
 

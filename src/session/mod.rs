@@ -4,6 +4,7 @@
 mod copy;
 pub mod errors;
 pub mod metrics;
+pub mod recipe;
 pub mod statement;
 
 use std::path::PathBuf;

@@ -14,6 +14,8 @@ use limpid_udfs::operators::args::{is_relation_argument, table_argument};
 use limpid_udfs::operators::planner::is_operator;
 use limpid_udfs::register::operators;
 
+use super::recipe;
+
 /// Plans and starts one statement. Use this and not [`SessionContext::sql`]: it knows `op(table, ...)`.
 pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame> {
     let state = ctx.state();
@@ -58,6 +60,9 @@ impl VisitorMut for Relations<'_> {
             return ControlFlow::Continue(());
         };
         let lower = name.to_string().to_lowercase();
+        if lower == recipe::NAME {
+            return recipe::inline(self.state, factor);
+        }
         let Some(relations) = relations(&lower) else {
             let known = self.state.table_functions();
             return match name.0.first().map(ToString::to_string) {
@@ -99,7 +104,8 @@ fn relation(is_leading: bool, arg: &mut FunctionArg) -> Option<&mut Expr> {
 const ALIKE: f64 = 0.7;
 
 fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusionError {
-    let ours = operators().into_iter().chain(limpid_lakes::sql::docs::functions());
+    let ours =
+        operators().into_iter().chain(limpid_lakes::sql::docs::functions()).chain(crate::recipes::docs::functions());
     let operators: Vec<&str> = ours.map(|operator| operator.name).collect();
     let mut functions: Vec<&str> = functions.collect();
     functions.sort_unstable();

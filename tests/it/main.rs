@@ -11,6 +11,7 @@ mod lake;
 mod operators;
 mod properties;
 mod recipes;
+mod recipes_curation;
 mod recipes_scores;
 mod scores;
 mod slt;

@@ -72,13 +72,7 @@ async fn scores_of_difficulty_find_the_wrong_labels() {
         assert_eq!(found.values().filter(|v| v.keep).count(), if hardest { 20 } else { 380 }, "{name}");
         let right = found.iter().filter(|(id, v)| v.keep == (wrong(**id) == hardest)).count();
         assert!(right >= 396, "{name}: {right}");
-        let again = verdicts(&ctx, name, &args).await;
-        for (id, verdict) in &found {
-            // The last bits of a mean depend on the order in which rows arrive; the choice does not.
-            let (a, b) = (verdict.score.unwrap(), again[id].score.unwrap());
-            assert!(a == b || (a - b).abs() < 1e-12, "{name} twice: {id} {a} {b}");
-            assert_eq!(verdict.keep, again[id].keep, "{name} twice: {id}");
-        }
+        assert_eq!(verdicts(&ctx, name, &args).await, found, "{name} twice");
     }
 }
 

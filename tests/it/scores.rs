@@ -390,3 +390,69 @@ async fn graph_filter_equals_its_twin_everywhere() {
         assert_eq!(found, twin, "{name}");
     }
 }
+
+/// Two rings around each other and a bar beside them: shapes that no centroid describes.
+fn shapes() -> (RecordBatch, BTreeMap<i64, usize>) {
+    let points: Vec<([f32; 2], usize)> = (0_i32..180)
+        .map(|at| {
+            let turn = f64::from(at) * 2.399_963;
+            let point = match at % 3 {
+                0 => [turn.sin(), turn.cos()],
+                1 => [3.0 * turn.sin(), 3.0 * turn.cos()],
+                _ => [6.0, f64::from(at) / 40.0 - 3.0],
+            };
+            (point.map(|x| x as f32), (at % 3) as usize)
+        })
+        .collect();
+    let ids: Vec<i64> = (0..180).map(|at| (at * 77 + 5) % 180).collect();
+    let vectors = points.iter().map(|(point, _)| Some(point.map(Some).to_vec()));
+    let vectors = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(vectors.collect::<Vec<_>>(), 2);
+    let truth = ids.iter().copied().zip(points.iter().map(|(_, shape)| *shape)).collect();
+    let columns: [(&str, ArrayRef); 2] = [("id", Arc::new(Int64Array::from(ids))), ("vector", Arc::new(vectors))];
+    (RecordBatch::try_from_iter(columns).unwrap(), truth)
+}
+
+/// The twin: what hangs together by steps shorter than one, which is less than the gaps between the shapes.
+#[tokio::test(flavor = "multi_thread")]
+async fn spectral_clusters_equal_connected_shapes_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rows, truth) = shapes();
+    let mut first = None;
+    for (name, ctx) in sessions(&rows, dir.path()).await {
+        for landmarks in [90, 1000] {
+            let sql = format!(
+                "SELECT id, cluster_id FROM spectral_clusters(t, k => 3, sigma => 0.4, landmarks => {landmarks})"
+            );
+            let mut found = BTreeMap::new();
+            for batch in run(&ctx, &sql).await {
+                let ids = batch.column(0).as_primitive::<Int64Type>();
+                let clusters = batch.column(1).as_primitive::<Int32Type>();
+                found.extend(ids.values().iter().copied().zip(clusters.values().iter().copied()));
+            }
+            // Numbers follow the ids, so equal partitions have equal numbers.
+            let mut order = vec![];
+            for (id, shape) in &truth {
+                let number = order.iter().position(|known| known == shape).unwrap_or_else(|| {
+                    order.push(*shape);
+                    order.len() - 1
+                });
+                assert_eq!(found[id] as usize, number, "{name}, {landmarks} landmarks: {id}");
+            }
+            assert_eq!(&found, first.get_or_insert_with(|| found.clone()), "{name}");
+        }
+    }
+    let (_, ctx) = sessions(&rows, dir.path()).await.swap_remove(0);
+    for (sql, said) in [
+        ("SELECT * FROM spectral_clusters(t)", "needs"),
+        ("SELECT * FROM spectral_clusters(t, k => 0)", "`k` must be a whole number from 1 to 1000, not 0"),
+        ("SELECT * FROM spectral_clusters(t, k => 2, vector => id)", "vector must be a list"),
+        (
+            "SELECT * FROM spectral_clusters((SELECT id, NULLIF(vector, vector) AS vector FROM t), k => 2)",
+            "NULL vector",
+        ),
+        ("SELECT * FROM spectral_clusters((SELECT 1 AS id, vector FROM t), k => 2)", "comes twice"),
+    ] {
+        let found = error(&ctx, sql).await;
+        assert!(found.contains(said), "{sql}\n{found}");
+    }
+}

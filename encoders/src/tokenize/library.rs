@@ -46,8 +46,20 @@ mod tests {
         let own = WordPiece::from_json(&json).unwrap().unwrap();
         assert_eq!((&own.before, &own.after, own.size), (&library.before, &library.after, library.size));
         for text in [
-            "", " ", "hello worlds", "HELLO, Worldss.", "hello\u{301} w\u{f6}rld", "a[SEP]b [CLS]c[", "a\u{0}b\u{7f}c\u{200b}a",
-            "a\u{a0}b\u{3000}c", "中a文", "İstanbul ß ﬁ", "a\u{b}b\u{c}c", "\u{fffd}a", "don't—stop…", "a\r\nb\tc",
+            "",
+            " ",
+            "hello worlds",
+            "HELLO, Worldss.",
+            "hello\u{301} w\u{f6}rld",
+            "a[SEP]b [CLS]c[",
+            "a\u{0}b\u{7f}c\u{200b}a",
+            "a\u{a0}b\u{3000}c",
+            "中a文",
+            "İstanbul ß ﬁ",
+            "a\u{b}b\u{c}c",
+            "\u{fffd}a",
+            "don't—stop…",
+            "a\r\nb\tc",
         ] {
             let (mut ours, mut theirs) = (vec![], vec![]);
             own.tokens(text, usize::MAX, &mut ours).unwrap();

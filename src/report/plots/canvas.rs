@@ -59,6 +59,11 @@ impl Canvas<'_> {
         self.area.draw(&PathElement::new(points, colour.stroke_width(1))).map_err(|e| self.error(&e))
     }
 
+    /// A line of that width in pixels.
+    pub fn stroke(&self, points: Vec<(i32, i32)>, colour: RGBColor, width: u32) -> Result<(), ReportError> {
+        self.area.draw(&PathElement::new(points, colour.stroke_width(width))).map_err(|e| self.error(&e))
+    }
+
     /// A grid line.
     pub fn grid(&self, from: (i32, i32), to: (i32, i32)) -> Result<(), ReportError> {
         self.line(vec![from, to], GRID)

@@ -74,6 +74,20 @@ pub fn lengths(report: &JobReport) -> Result<Option<String>, ReportError> {
     frame.draw("documents", &Axis::linear(0.0, most * 1.05, 1.0), &[(BEFORE, &before), (KEPT, &after)], &keys).map(Some)
 }
 
+/// Scores of all rows and of the kept ones over each other; `None` where there are none.
+pub fn scores(all: &Histogram, kept: &Histogram) -> Result<Option<String>, ReportError> {
+    let (Some(all), kept) = (checked(all), checked(kept).unwrap_or_default()) else {
+        return Ok(None);
+    };
+    let (Some(first), Some(last)) = (all.first(), all.last()) else {
+        return Ok(None);
+    };
+    let x = Axis::linear(first.low, last.high, 0.0);
+    let keys = [(BEFORE, "all rows"), (KEPT, "kept")];
+    let frame = Frame { title: "Scores", size: (1070, 300), x, x_name: "score" };
+    frame.draw("rows", &heights(&all), &[(BEFORE, &all), (KEPT, &kept)], &keys).map(Some)
+}
+
 /// A bar: `count` values from `low` to `high`.
 #[derive(Debug, Clone, Copy)]
 struct Bin {

@@ -4,10 +4,12 @@
 mod axis;
 mod bars;
 mod canvas;
+mod curves;
 mod histogram;
 
 pub use bars::{funnel, reasons};
-pub use histogram::{cluster_sizes, lengths, similarities};
+pub use curves::{Curve, Point, curves};
+pub use histogram::{cluster_sizes, lengths, scores, similarities};
 
 use plotters::style::RGBColor;
 use serde::Serialize;

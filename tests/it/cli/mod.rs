@@ -2,6 +2,7 @@
 
 mod copy;
 mod models;
+mod selection;
 mod shell;
 mod sources;
 

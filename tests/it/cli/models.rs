@@ -54,14 +54,17 @@ fn models_are_added_used_and_verified() {
     assert_eq!(verify.out, "tiny: good, an encoder of texts, 4 dimensions\n");
 
     let sql = |sql: &str| run(&["sql", "--format", "csv", "-c", sql]);
-    let vector = sql("SELECT embed_text('hello', model => 'tiny') = embed_text('hello', model => 'tiny', device => 'cpu') AS same");
+    let vector = sql(
+        "SELECT embed_text('hello', model => 'tiny') = embed_text('hello', model => 'tiny', device => 'cpu') AS same",
+    );
     assert_eq!((vector.out.as_str(), vector.code), ("same\ntrue\n", Some(0)), "{}", vector.err);
     let many = "SELECT count(DISTINCT embed_text(CASE WHEN value % 2 = 0 THEN 'hello' ELSE 'world' END, 'tiny')) AS n FROM range(10000)";
     let many = sql(many);
     assert_eq!(many.out, "n\n2\n", "{}", many.err);
     let losses = sql(&format!("SELECT cardinality(token_nll('hello world', '{}')) AS n", fixture("causal")));
     assert_eq!(losses.out, "n\n3\n", "{}", losses.err);
-    let png: String = fs::read(format!("{}/pixels.png", fixture("image"))).unwrap().iter().map(|b| format!("{b:02x}")).collect();
+    let png: String =
+        fs::read(format!("{}/pixels.png", fixture("image"))).unwrap().iter().map(|b| format!("{b:02x}")).collect();
     let image = sql(&format!("SELECT cardinality(embed_image(x'{png}', '{}')) AS n", fixture("image")));
     assert_eq!(image.out, "n\n3\n", "{}", image.err);
     let wrong = sql(&format!("SELECT embed_image(x'00', '{}') AS n", fixture("image")));

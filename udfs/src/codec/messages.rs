@@ -100,7 +100,7 @@ pub struct ComponentsExecMessage {
 pub struct AnalysisNodeMessage {
     #[prost(message, repeated, tag = "1")]
     pub columns: Vec<ColumnMessage>,
-    #[prost(oneof = "Analysis", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "Analysis", tags = "2, 3, 4, 5, 6")]
     pub analysis: Option<Analysis>,
 }
 
@@ -108,7 +108,7 @@ pub struct AnalysisNodeMessage {
 pub struct AnalysisExecMessage {
     #[prost(uint64, repeated, tag = "1")]
     pub columns: Vec<u64>,
-    #[prost(oneof = "Analysis", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "Analysis", tags = "2, 3, 4, 5, 6")]
     pub analysis: Option<Analysis>,
 }
 

@@ -23,7 +23,8 @@ use super::{OURS, OperatorLogicalCodec, OperatorPhysicalCodec};
 use crate::operators::planner::{OperatorQueryPlanner, register};
 
 const INPUT: &str = "(SELECT column1 AS id, column2 AS quality, column3 AS text, column4 AS \"odd.\"\"Name\", \
-                     column5 AS embedding FROM (VALUES (1, 2, 'a b c', 3, [1.0, 2.0]), (2, 1, 'a b d', 4, [2.0, 1.0])))";
+                     column5 AS embedding, column6 AS valid, column7 AS words FROM (VALUES (1, 2, 'a b c', 3, [1.0, 2.0], true, ['x']), \
+                     (2, 1, 'a b d', 4, [2.0, 1.0], false, ['y', 'z'])))";
 
 /// Calls that between them set every argument of every operator.
 fn calls(operator: &str) -> Vec<String> {
@@ -61,6 +62,26 @@ fn calls(operator: &str) -> Vec<String> {
         "allocate_budget" => &[
             "budget => 1, \"group\" => text, size => quality, method => 'equal', floor => 1, floor_ratio => 0.5",
             "budget => 1, \"group\" => text, size => quality, weight => id, method => 'projection', rounding => 'floor'",
+        ],
+        "fit_softmax" => &[
+            "vector => embedding, label => quality",
+            "id => \"odd.\"\"Name\", vector => embedding, label => quality, train => valid, hidden => 3, epochs => 4, runs => 5, \
+             batch => 6, learning_rate => 0.07, momentum => 0.8, l2 => 0.01, seed => 9, log => 'last'",
+        ],
+        "influence" | "inverse_hvp" => &[
+            "vector => embedding, label => quality, target => valid",
+            "id => \"odd.\"\"Name\", vector => embedding, label => quality, target => valid, l2 => 0.3, solver => 'lissa', \
+             depth => 7, damp => 0.02, scale => 30, seed => 9",
+        ],
+        "multilinear_importance" => &[
+            "query => id, rank => quality, source => text, utility => quality",
+            "query => id, rank => quality, source => text, utility => quality, \"group\" => \"odd.\"\"Name\", k => 3, \
+             learning_rate => 2.5, steps => 4",
+        ],
+        "graph_filter" => &["score => quality, concepts => words", "id => text, score => id, concepts => words"],
+        "spectral_clusters" => &[
+            "vector => embedding, k => 1",
+            "id => text, vector => embedding, k => 2, landmarks => 9, sigma => 0.5, seed => 9",
         ],
         other => panic!("write calls of {other} here: its nodes must survive the way"),
     };

@@ -4,7 +4,7 @@ use datafusion::logical_expr::{DocSection, Documentation};
 
 use super::{
     connected_components, exact_dedup, fit_softmax, graph_filter, influence, minhash_dedup, multilinear_importance,
-    vector_docs,
+    spectral_clusters, vector_docs,
 };
 
 /// An operator as the reference shows it.
@@ -284,6 +284,42 @@ pub fn operators() -> Vec<OperatorDoc> {
             .with_argument("id", "Column of the row key; `id` by default.")
             .with_argument("score", "Number column; `score` by default.")
             .with_argument("concepts", "Column of lists of texts; `concepts` by default.")
+            .build(),
+        },
+        OperatorDoc {
+            name: spectral_clusters::NAME,
+            documentation: Documentation::builder(
+                SECTION,
+                "Clusters of rows that hang together, of any shape: k-means on the leading eigenvectors of the normalised Gaussian \
+                 affinity between vectors (Ng, Jordan and Weiss 2001), which the Nystrom method approximates from the affinities to \
+                 `landmarks` rows (Fowlkes et al. 2004); with as many landmarks as rows it is exact. Answers with `id` and \
+                 `cluster_id`, numbered from 0 in the order of ids; there may be fewer than `k`. Instruction clusters of PASER (2025), \
+                 which factorises the same eigenvectors instead. O(rows * landmarks * (dimensions + landmarks) + landmarks^3); \
+                 `k` numbers a row are held in memory, vectors spill. The result does not depend on partitions or threads. NULL \
+                 vectors, values that are not finite and ids that come twice are errors.",
+                "spectral_clusters(relation, id => column, vector => column, k => 10, landmarks => 200, sigma => 0)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT * FROM spectral_clusters((SELECT * FROM (VALUES (1, [0.0, 0.1]), (2, [9.0, 9.1]), (3, [0.1, 0.0]),
+    (4, [9.1, 9.0])) AS t(id, vector)), k => 2, sigma => 1) ORDER BY id;
++----+------------+
+| id | cluster_id |
++----+------------+
+| 1  | 0          |
+| 2  | 1          |
+| 3  | 0          |
+| 4  | 1          |
++----+------------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("id", ID)
+            .with_argument("vector", "Column of vectors: lists of floats of one length; `vector` by default.")
+            .with_argument("k", "Clusters, 1 to 1000.")
+            .with_argument("landmarks", "Rows to which affinities are computed, 1 to 5000, drawn by the hash of their ids; 200 by default.")
+            .with_argument("sigma", "Width of the affinity exp(-d^2 / (2 sigma^2)); 0, the default, takes the median distance between landmarks.")
+            .with_argument("seed", "Seed of the draw; 42 by default (`limpid.seed`).")
             .build(),
         },
         OperatorDoc {

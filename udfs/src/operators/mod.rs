@@ -19,4 +19,5 @@ pub mod minhash_dedup;
 pub mod multilinear_importance;
 pub mod planner;
 pub mod semantic_dedup;
+pub mod spectral_clusters;
 mod vector_docs;

@@ -30,6 +30,7 @@ use super::graph_filter::plan as graph_filter;
 use super::influence::plan as influence;
 use super::minhash_dedup::exec::SketchExec;
 use super::multilinear_importance::plan as multilinear_importance;
+use super::spectral_clusters::plan as spectral_clusters;
 use super::{
     allocate_budget::plan as allocate_budget, assign_nearest::plan as assign_nearest, exact_dedup::plan as exact_dedup,
     farthest_first::plan as farthest_first, kmeans::plan as kmeans, max_prior_similarity::plan as max_prior_similarity,
@@ -57,6 +58,7 @@ fn operator(name: &str) -> Option<(&'static str, &'static [&'static str], Plan)>
         multilinear_importance::NAME => {
             (multilinear_importance::NAME, multilinear_importance::ARGUMENTS, multilinear_importance::plan)
         }
+        spectral_clusters::NAME => (spectral_clusters::NAME, spectral_clusters::ARGUMENTS, spectral_clusters::plan),
         allocate_budget::NAME => (allocate_budget::NAME, allocate_budget::ARGUMENTS, allocate_budget::plan),
         assign_nearest::NAME => (assign_nearest::NAME, assign_nearest::ARGUMENTS, assign_nearest::plan),
         farthest_first::NAME => (farthest_first::NAME, farthest_first::ARGUMENTS, farthest_first::plan),

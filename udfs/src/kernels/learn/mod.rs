@@ -5,3 +5,4 @@ pub mod dense;
 pub mod multilinear;
 pub mod network;
 pub mod regression;
+pub mod spectral;

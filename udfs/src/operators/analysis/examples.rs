@@ -1,4 +1,4 @@
-//! Labelled vectors in the order of their ids: in memory while the pool allows, in a file beyond.
+//! Vectors, labelled or not, in the order of their ids: in memory while the pool allows, in a file beyond.
 
 use std::ops::Range;
 
@@ -26,6 +26,20 @@ const ENTRY: usize = 24;
 /// The roles of the columns: id, vector, label and, where there is a fourth, a flag.
 pub fn check_columns(operator: &str, columns: &[FieldRef]) -> Result<()> {
     let [id, vector, label, flag @ ..] = columns else { return plan_err!("{operator} takes id, vector and label") };
+    check_vectors(operator, id, vector)?;
+    if !label.data_type().is_integer() {
+        return plan_err!("{operator}: label must be an integer, `{}` is {}", label.name(), label.data_type());
+    }
+    match flag.first() {
+        Some(flag) if *flag.data_type() != DataType::Boolean => {
+            plan_err!("{operator}: `{}` must be Boolean, not {}", flag.name(), flag.data_type())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The roles of id and vector.
+pub fn check_vectors(operator: &str, id: &FieldRef, vector: &FieldRef) -> Result<()> {
     if id.data_type().is_nested() {
         return plan_err!("{operator}: id must be a plain value, `{}` is {}", id.name(), id.data_type());
     }
@@ -42,15 +56,7 @@ pub fn check_columns(operator: &str, columns: &[FieldRef]) -> Result<()> {
             vector.data_type()
         );
     }
-    if !label.data_type().is_integer() {
-        return plan_err!("{operator}: label must be an integer, `{}` is {}", label.name(), label.data_type());
-    }
-    match flag.first() {
-        Some(flag) if *flag.data_type() != DataType::Boolean => {
-            plan_err!("{operator}: `{}` must be Boolean, not {}", flag.name(), flag.data_type())
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 enum Vectors {
@@ -83,7 +89,7 @@ impl Examples {
         let mut gathered = Gathered {
             operator,
             vector_name: work.name(1),
-            label_name: work.name(2),
+            label_name: if work.columns.len() > 2 { work.name(2) } else { String::new() },
             ids: converter.empty_rows(0, 0),
             labels: vec![],
             flags: vec![],
@@ -193,8 +199,8 @@ impl Gathered {
     fn add(&mut self, batch: &RecordBatch, columns: &[usize]) -> Result<()> {
         let operator = self.operator;
         let vectors = Lists::try_new(operator, "vector", batch.column(columns[1]))?;
-        let labels = cast(batch.column(columns[2]), &DataType::Int64)?;
-        let labels = labels.as_primitive::<Int64Type>();
+        let labels = columns.get(2).map(|at| cast(batch.column(*at), &DataType::Int64)).transpose()?;
+        let labels = labels.as_ref().map(|labels| labels.as_primitive::<Int64Type>());
         let flags = columns.get(3).map(|at| batch.column(*at).as_boolean());
         let (mut numbers, mut bytes) = (vec![], vec![]);
         for row in 0..batch.num_rows() {
@@ -218,7 +224,7 @@ impl Gathered {
                 bytes.extend_from_slice(&value.to_le_bytes());
             }
             self.writer.append(&bytes)?;
-            self.labels.push(match labels.is_valid(row).then(|| labels.value(row)) {
+            self.labels.push(match labels.and_then(|labels| labels.is_valid(row).then(|| labels.value(row))) {
                 None => None,
                 Some(label) if (0..CLASSES).contains(&label) => Some(label as u32),
                 Some(label) => {

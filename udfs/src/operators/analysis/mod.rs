@@ -14,7 +14,7 @@ use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
 
 use self::exec::Work;
-use super::{fit_softmax, graph_filter, influence, multilinear_importance};
+use super::{fit_softmax, graph_filter, influence, multilinear_importance, spectral_clusters};
 
 /// What is computed. The parameters are messages, so that they travel over a cluster as they are.
 #[derive(Clone, PartialEq, Eq, Hash, prost::Oneof)]
@@ -31,6 +31,9 @@ pub enum Analysis {
     /// `graph_filter`
     #[prost(message, tag = "5")]
     GraphFilter(graph_filter::Parameters),
+    /// `spectral_clusters`
+    #[prost(message, tag = "6")]
+    Spectral(spectral_clusters::Parameters),
 }
 
 impl Analysis {
@@ -41,6 +44,7 @@ impl Analysis {
             Self::Fit(_) => fit_softmax::NAME,
             Self::Influence(parameters) => parameters.name(),
             Self::GraphFilter(_) => graph_filter::NAME,
+            Self::Spectral(_) => spectral_clusters::NAME,
         }
     }
 
@@ -51,6 +55,7 @@ impl Analysis {
             Self::Fit(_) => fit_softmax::output(columns),
             Self::Influence(parameters) => influence::output(parameters, columns),
             Self::GraphFilter(_) => graph_filter::output(columns),
+            Self::Spectral(_) => spectral_clusters::output(columns),
         }
     }
 
@@ -61,6 +66,7 @@ impl Analysis {
             Self::Fit(parameters) => fit_softmax::run::run(parameters, work).await,
             Self::Influence(parameters) => influence::run::run(parameters, work).await,
             Self::GraphFilter(parameters) => graph_filter::run::run(parameters, work).await,
+            Self::Spectral(parameters) => spectral_clusters::run::run(parameters, work).await,
         }
     }
 

@@ -1,0 +1,9 @@
+-- Keywords that will prime a model (Outlandish, 2025): where the keyword of a text was less likely than about 1e-3 before training, what
+-- is learned spills over into other contexts. Flags such rows, to be rewritten with steps that lead up to the keyword, or left out.
+-- Where the keyword's probability after training is known too, `memorised` is the logarithm of the ratio.
+-- param before column before: probability of the keyword in its text before training
+-- param after column after: the same after training, or NULL
+-- param threshold number 0.001: probabilities below it are a risk
+SELECT *, $before < $threshold AS risk, CASE WHEN $after IS NOT NULL THEN ln(greatest($after, 1e-10)) - ln(greatest($before, 1e-10)) END AS memorised,
+  NOT $before < $threshold AS keep
+FROM input

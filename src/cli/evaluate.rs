@@ -1,0 +1,294 @@
+//! `limpid evaluate`: does a method beat random rows on these data, before the expensive training?
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use datafusion::prelude::SessionContext;
+
+use super::engine::Engine;
+use super::errors::{Failure, note};
+use super::rows::{self, check, columns, count, numbers};
+use super::run::assignment;
+use super::select::{share, shares};
+use crate::recipes::{self, quote};
+use crate::report::evaluation::{self, Evaluation, Measured, Method};
+use crate::session::spill_folder;
+
+/// A small selection is trained on for more epochs, so that it takes as many steps; this many at most.
+const MOST_EPOCHS: f64 = 300.0;
+
+/// See whether methods of selection beat random rows on your data
+///
+/// Trains a small probe (`fit_softmax`) on frozen vectors: on random rows, on what each method keeps and on everything, over budgets and
+/// seeds, and draws the test accuracy with error bars. Methods that draw at random draw anew for every seed; the others decide once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  limpid evaluate train.parquet --vector emb --methods data_diet_el2n,ccs --report pays.html
+  limpid evaluate train.parquet --methods ccs --arg beta=0.2 --fractions 0.1,0.5 --seeds 10 --json")]
+pub struct EvaluateArgs {
+    /// The rows: a path, a glob, a URL, or a query
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
+    /// Recipes with the parameter `fraction`; random is always there
+    #[arg(long, value_name = "RECIPES", value_delimiter = ',', default_value = "data_diet_el2n,aum,ccs")]
+    pub methods: Vec<String>,
+    /// Shares of the rows to keep
+    #[arg(long, value_name = "SHARES", default_value = "0.05,0.1,0.2,0.5")]
+    pub fractions: String,
+    /// Probes for each budget of a method
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub seeds: u32,
+    /// Column of the row key
+    #[arg(long, value_name = "COLUMN", default_value = "id")]
+    pub id: String,
+    /// Column of the vectors
+    #[arg(long, value_name = "COLUMN", default_value = "vector")]
+    pub vector: String,
+    /// Column of the labels, integers from 0
+    #[arg(long, value_name = "COLUMN", default_value = "label")]
+    pub label: String,
+    /// Share of the rows to test on, drawn by their keys
+    #[arg(long, value_name = "SHARE", default_value = "0.25", value_parser = share)]
+    pub test_share: f64,
+    /// Boolean column that is true for the rows to test on, instead of a draw
+    #[arg(long, value_name = "COLUMN", conflicts_with = "test_share")]
+    pub test: Option<String>,
+    /// A parameter of the recipes that have it; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub arg: Vec<(String, String)>,
+    /// Hidden units of the probe, 0 for none
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub hidden: u32,
+    /// Epochs of the probe on everything; smaller selections take as many steps
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub epochs: u32,
+    /// Seed of the draws and of the probes
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    /// Write the report here
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Write what was measured to standard output as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A recipe and the arguments it takes of those given.
+#[derive(Debug, Clone)]
+struct Recipe {
+    name: String,
+    args: Vec<(String, String)>,
+    /// Whether another seed keeps other rows for no other cost.
+    draws: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A recipe, its arguments or a column is wrong; the report cannot be written.
+pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
+    let mut fractions = shares(&args.fractions)?;
+    fractions.sort_by(f64::total_cmp);
+    let mut names = vec!["random".to_owned()];
+    names.extend(args.methods.iter().filter(|name| *name != "random").cloned());
+    let methods = names.iter().map(|name| recipe(name, args)).collect::<Result<Vec<_>, _>>()?;
+    let ctx = engine.session()?;
+    let folder = tempfile::tempdir_in(spill_folder(&ctx.runtime_env()))?;
+    let probe = Probe::new(args);
+    let (source, test, test_share, seed) = (args.source.clone(), args.test.clone(), args.test_share, args.seed);
+    let (seeds, quiet) = (args.seeds, engine.quiet);
+    let evaluation = engine.run(async move {
+        rows::register(&ctx, "everything", &source).await?;
+        let known = columns(&ctx, "everything").await?;
+        let used = [(&probe.id, "--id"), (&probe.vector, "--vector"), (&probe.label, "--label")];
+        for (column, flag) in used.into_iter().chain(test.iter().map(|test| (test, "--test"))) {
+            check(&known, column, flag)?;
+        }
+        let tested = match &test {
+            Some(column) => format!("coalesce({}, false)", quote(column)),
+            None => format!("hash_uniform({seed}, {}) < {test_share}", quote(&probe.id)),
+        };
+        for (view, condition) in [("test_rows", tested.clone()), ("input", format!("NOT ({tested})"))] {
+            rows::run(&ctx, &format!("CREATE VIEW {view} AS SELECT * FROM everything WHERE {condition}")).await?;
+        }
+        let sizes =
+            [count(&ctx, "SELECT count(*) FROM input").await?, count(&ctx, "SELECT count(*) FROM test_rows").await?];
+        if sizes.contains(&0) {
+            return Err(Failure::error(format!(
+                "{} rows to choose from and {} to test on: both are needed",
+                sizes[0], sizes[1]
+            )));
+        }
+        let say = |text: &str| {
+            if !quiet {
+                note(text);
+            }
+        };
+        let everything = probe.measure(&ctx, "SELECT * FROM input", 1.0, (seed, seeds)).await?;
+        say(&format!("everything: {:.2}", mean(&everything)));
+        let mut evaluation = Evaluation {
+            source,
+            rows: sizes[0],
+            test_rows: sizes[1],
+            probe: probe.describe(),
+            everything: Measured::new(1.0, sizes[0], everything),
+            methods: vec![],
+        };
+        for method in methods {
+            let mut budgets: Vec<Measured> = vec![];
+            for (at, fraction) in fractions.iter().enumerate() {
+                let measured = probe.method(&ctx, folder.path(), &method, *fraction, (seed, seeds)).await?;
+                let (kept, accuracies) = measured;
+                say(&format!("{} at {fraction}: {:.2}", method.name, mean(&accuracies)));
+                let mut measured = Measured::new(*fraction, kept, accuracies);
+                if let Some(random) = evaluation.methods.first().and_then(|random: &Method| random.budgets.get(at)) {
+                    measured.against(random);
+                }
+                budgets.push(measured);
+            }
+            evaluation.methods.push(Method { name: method.name, budgets });
+        }
+        drop(folder);
+        Ok(evaluation)
+    })?;
+    if let Some(path) = &args.report {
+        evaluation::write(&evaluation, path).map_err(|error| Failure::error(error.to_string()))?;
+    }
+    show(&evaluation, args.json)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+fn recipe(name: &str, args: &EvaluateArgs) -> Result<Recipe, Failure> {
+    let parameters = recipes::parameters(&recipes::load(name).map_err(Failure::error)?).map_err(Failure::error)?;
+    let has = |wanted: &str| parameters.iter().any(|parameter| parameter.name == wanted);
+    if !has("fraction") {
+        return Err(Failure::error(format!(
+            "the recipe `{name}` has no parameter `fraction`, so it has no budgets to compare"
+        )));
+    }
+    let columns = [("vector", &args.vector), ("vec", &args.vector), ("label", &args.label)];
+    let columns = columns.into_iter().map(|(name, value)| (name.to_owned(), value.clone()));
+    let values = columns.chain(args.arg.iter().cloned()).filter(|(name, _)| has(name)).collect();
+    Ok(Recipe { name: name.to_owned(), args: values, draws: has("seed") && !has("vector") && !has("vec") })
+}
+
+/// The probe and the columns it learns from.
+struct Probe {
+    id: String,
+    vector: String,
+    label: String,
+    hidden: u32,
+    epochs: u32,
+}
+
+impl Probe {
+    fn new(args: &EvaluateArgs) -> Self {
+        let EvaluateArgs { id, vector, label, hidden, epochs, .. } = args;
+        Self { id: id.clone(), vector: vector.clone(), label: label.clone(), hidden: *hidden, epochs: *epochs }
+    }
+
+    fn describe(&self) -> String {
+        let layer = if self.hidden == 0 { "linear".to_owned() } else { format!("{} hidden units", self.hidden) };
+        format!("probe: {layer}, {} epochs on everything, on `{}`", self.epochs, self.vector)
+    }
+
+    /// Rows kept, and the accuracy of each seed.
+    async fn method(
+        &self,
+        ctx: &SessionContext,
+        folder: &Path,
+        method: &Recipe,
+        fraction: f64,
+        (seed, seeds): (u64, u32),
+    ) -> Result<(u64, Vec<f64>), Failure> {
+        let (mut kept, mut found) = (0, vec![]);
+        let draws = if method.draws { seeds } else { 1 };
+        for draw in 0..draws {
+            let seed = seed + u64::from(draw);
+            let (share, drawn) = (fraction.to_string(), seed.to_string());
+            let own = method.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let mut args: Vec<_> = own.chain([("fraction", share.as_str())]).collect();
+            if method.draws {
+                args.push(("seed", drawn.as_str()));
+            }
+            let sql = recipes::expand(&method.name, &args, &self.id, Some("text")).map_err(Failure::error)?;
+            let file = folder.join(format!("{}-{fraction}-{draw}.parquet", method.name.replace(['/', '\\'], "-")));
+            let file = rows::path(&file.to_string_lossy());
+            let id = quote(&self.id);
+            rows::run(
+                ctx,
+                &format!("COPY (SELECT {id} AS kept_id FROM ({sql}) WHERE keep) TO {file} STORED AS PARQUET"),
+            )
+            .await?;
+            rows::run(ctx, &format!("CREATE OR REPLACE VIEW kept AS SELECT * FROM {file}")).await?;
+            kept = count(ctx, "SELECT count(*) FROM kept").await?;
+            if kept == 0 {
+                return Err(Failure::error(format!("{} keeps no row at {fraction}", method.name)));
+            }
+            let chosen = format!("SELECT * FROM input WHERE {id} IN (SELECT kept_id FROM kept)");
+            found.extend(self.measure(ctx, &chosen, fraction, (seed, seeds / draws)).await?);
+        }
+        Ok((kept, found))
+    }
+
+    /// Test accuracies in percent of `runs` probes that learn from `chosen`.
+    async fn measure(
+        &self,
+        ctx: &SessionContext,
+        chosen: &str,
+        fraction: f64,
+        (seed, runs): (u64, u32),
+    ) -> Result<Vec<f64>, Failure> {
+        let [id, vector, label] = [&self.id, &self.vector, &self.label].map(|name| quote(name));
+        let epochs = (f64::from(self.epochs) / fraction).round().min(MOST_EPOCHS.max(f64::from(self.epochs))) as u32;
+        let hidden = self.hidden;
+        let sql = format!(
+            "SELECT run, 100 * avg(CASE WHEN margin(probs, label) > 0 THEN 1.0 ELSE 0.0 END) FROM fit_softmax((SELECT {id} AS id, {vector} \
+             AS vector, {label} AS label, true AS train FROM ({chosen}) UNION ALL SELECT {id}, {vector}, {label}, false FROM test_rows), \
+             train => train, hidden => {hidden}, epochs => {epochs}, runs => {runs}, batch => 16, learning_rate => 0.05, seed => {seed}, \
+             log => 'last') AS probe WHERE probe.id IN (SELECT {id} AS tested FROM test_rows) GROUP BY run ORDER BY run"
+        );
+        Ok(numbers(&rows::run(ctx, &sql).await?, 1))
+    }
+}
+
+fn show(evaluation: &Evaluation, json: bool) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        let text = serde_json::to_string_pretty(evaluation).map_err(|error| Failure::error(error.to_string()))?;
+        writeln!(out, "{text}")?;
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header([
+        "method",
+        "kept",
+        "share",
+        "accuracy",
+        "±",
+        "against random",
+        "",
+    ]);
+    let whole = &evaluation.everything;
+    let everything = [("everything", whole)].into_iter();
+    let lines = evaluation.methods.iter().flat_map(|method| method.budgets.iter().map(|m| (method.name.as_str(), m)));
+    for (name, m) in everything.chain(lines) {
+        table.add_row([
+            name.to_owned(),
+            m.kept.to_string(),
+            m.fraction.to_string(),
+            format!("{:.2}", m.mean),
+            format!("{:.2}", m.deviation),
+            m.gain.map_or_else(String::new, |gain| format!("{gain:+.2}")),
+            m.verdict.unwrap_or_default().to_owned(),
+        ]);
+    }
+    writeln!(out, "{table}")?;
+    Ok(())
+}

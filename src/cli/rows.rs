@@ -1,0 +1,82 @@
+//! What commands over one relation share: where rows come from, running a statement, reading small answers.
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use datafusion::prelude::SessionContext;
+
+use super::errors::Failure;
+use crate::recipes::quote;
+use crate::session::statement;
+
+/// Runs a statement and gives its rows.
+pub async fn run(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, Failure> {
+    Ok(statement::sql(ctx, sql).await?.collect().await?)
+}
+
+/// Makes `source` the relation `name`: a query, or a path, glob or URL of files.
+pub async fn register(ctx: &SessionContext, name: &str, source: &str) -> Result<(), Failure> {
+    let start = source.trim_start().to_ascii_lowercase();
+    let query = if ["select ", "with ", "(", "select\n"].iter().any(|word| start.starts_with(word)) {
+        source.trim().trim_end_matches(';').to_owned()
+    } else {
+        format!("SELECT * FROM {}", path(source))
+    };
+    run(ctx, &format!("CREATE VIEW {} AS {query}", quote(name))).await?;
+    Ok(())
+}
+
+/// A path as SQL writes it.
+pub fn path(path: &str) -> String {
+    format!("'{}'", path.replace('\'', "''"))
+}
+
+/// The one number of an answer of one row.
+pub async fn count(ctx: &SessionContext, sql: &str) -> Result<u64, Failure> {
+    let batches = run(ctx, sql).await?;
+    let first = batches.iter().find(|batch| batch.num_rows() > 0);
+    let found = first.and_then(|batch| batch.column(0).as_primitive_opt::<Int64Type>()?.values().first().copied());
+    found.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| Failure::error(format!("`{sql}` gives no number")))
+}
+
+/// A column of numbers; NULL is NaN.
+pub fn numbers(batches: &[RecordBatch], column: usize) -> Vec<f64> {
+    let mut found = vec![];
+    for batch in batches {
+        match batch.column(column).as_primitive_opt::<Float64Type>() {
+            Some(values) => found.extend(values.iter().map(|value| value.unwrap_or(f64::NAN))),
+            None => match batch.column(column).as_primitive_opt::<Int64Type>() {
+                Some(values) => found.extend(values.iter().map(|value| value.map_or(f64::NAN, |value| value as f64))),
+                None => found.resize(found.len() + batch.num_rows(), f64::NAN),
+            },
+        }
+    }
+    found
+}
+
+/// A column as text.
+pub fn texts(batches: &[RecordBatch], column: usize) -> Result<Vec<String>, Failure> {
+    let mut found = vec![];
+    for batch in batches {
+        let values = batch.column(column);
+        for row in 0..batch.num_rows() {
+            found.push(if values.is_null(row) { "NULL".to_owned() } else { array_value_to_string(values, row)? });
+        }
+    }
+    Ok(found)
+}
+
+/// The columns of a relation.
+pub async fn columns(ctx: &SessionContext, name: &str) -> Result<Vec<String>, Failure> {
+    let frame = statement::sql(ctx, &format!("SELECT * FROM {}", quote(name))).await?;
+    Ok(frame.schema().fields().iter().map(|field| field.name().clone()).collect())
+}
+
+/// An error that names the columns there are, where `wanted` is none of them.
+pub fn check(known: &[String], wanted: &str, flag: &str) -> Result<(), Failure> {
+    if known.iter().any(|column| column == wanted) {
+        return Ok(());
+    }
+    Err(Failure::error(format!("{flag}: there is no column `{wanted}`; there are {}", known.join(", "))))
+}

@@ -1,0 +1,244 @@
+//! Recipes: queries with typed parameters, by name (they come with limpid) or by the path of a `.sql` file. They read the relation
+//! `input`.
+//!
+//! A recipe declares its parameters in comment lines, `-- param NAME KIND [DEFAULT]: what it is`, and writes them as `$NAME`.
+//! Kinds: `column` (becomes a quoted identifier), `number` and `text` (become literals), so an argument can never change
+//! the shape of the query.
+
+pub mod docs;
+
+use std::fs;
+use std::path::Path;
+
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+/// The texts of recipes by name.
+macro_rules! texts {
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../../queries/recipes/", $name, ".sql")))),*] };
+}
+
+/// The recipes that come with limpid.
+const BUILT_IN: &[(&str, &str)] = texts![
+    "adapt_infinity",
+    "adapt_infinity_pool",
+    "answer_check",
+    "aum",
+    "automate_cot_estimator",
+    "automate_cot_pool",
+    "ccs",
+    "concise_reasoning",
+    "d4",
+    "data_diet_el2n",
+    "data_diet_grand",
+    "data_mixture",
+    "dealrec",
+    "density_pruning",
+    "distilled_pruning",
+    "divprune",
+    "donod",
+    "dualvla_frames",
+    "exact_dedup",
+    "farthest_points",
+    "feature_mapping",
+    "forgetting",
+    "k_center",
+    "label_mapping",
+    "leaf_spans",
+    "minhash_dedup",
+    "nirvana_calibration",
+    "outlandish_keywords",
+    "paser",
+    "pvi",
+    "q_tuning",
+    "rag_importance",
+    "random",
+    "rs2",
+    "score_strata",
+    "score_top",
+    "search_and_pruning",
+    "self_distillation",
+    "semdedup",
+    "ssl_prototypes",
+    "tracin_self",
+    "vog",
+];
+
+/// What an argument turns into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Column,
+    Number,
+    Text,
+}
+
+/// A parameter of a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// As the recipe writes it, without the `$`.
+    pub name: String,
+    kind: Kind,
+    /// Its value where none is given.
+    pub default: Option<String>,
+    /// What it is.
+    pub about: String,
+}
+
+/// The query of recipe `name` with `args`; the parameters `id` and `text` default to the job's columns.
+/// An error says what the recipe accepts.
+pub fn expand(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -> Result<String, String> {
+    let recipe = load(name)?;
+    let parameters = parameters(&recipe).map_err(|error| format!("recipe `{name}`: {error}"))?;
+    for (argument, _) in args {
+        if !parameters.iter().any(|parameter| parameter.name == *argument) {
+            let known = parameters.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(format!("recipe `{name}` has no argument `{argument}`; it has {known}"));
+        }
+    }
+    let value = |wanted: &str| {
+        let parameter = parameters.iter().find(|parameter| parameter.name == wanted);
+        let parameter = parameter.ok_or_else(|| format!("recipe `{name}` uses ${wanted} without a `-- param` line"))?;
+        let own = match wanted {
+            "id" => Some(id.to_owned()),
+            "text" => text.map(str::to_owned),
+            _ => None,
+        };
+        let given = args.iter().rfind(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+        let value = given.or_else(|| parameter.default.clone()).or(own);
+        let value = value.ok_or_else(|| format!("recipe `{name}` needs the argument `{wanted}`"))?;
+        parameter.render(&value).map_err(|error| format!("recipe `{name}`: {error}"))
+    };
+    substitute(&recipe, value)
+}
+
+/// Names of the recipes that come with limpid, in the order of the alphabet.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name)
+}
+
+/// The text of a recipe.
+pub fn load(name: &str) -> Result<String, String> {
+    if Path::new(name).extension().is_some_and(|extension| extension == "sql") {
+        return fs::read_to_string(name).map_err(|error| format!("cannot read the recipe {name}: {error}"));
+    }
+    let found = BUILT_IN.iter().find(|(known, _)| *known == name);
+    found.map(|(_, sql)| (*sql).to_owned()).ok_or_else(|| {
+        let known = names().collect::<Vec<_>>().join(", ");
+        format!("there is no recipe `{name}`; there are {known}, and any file that ends in .sql")
+    })
+}
+
+/// What a recipe is, from the comment at its head.
+pub fn description(recipe: &str) -> String {
+    let head = recipe.lines().map_while(|line| line.trim().strip_prefix("--").map(str::trim));
+    head.take_while(|line| !line.starts_with("param ")).collect::<Vec<_>>().join(" ")
+}
+
+/// The `-- param` lines.
+pub fn parameters(recipe: &str) -> Result<Vec<Parameter>, String> {
+    let lines = recipe.lines().filter_map(|line| line.trim().strip_prefix("--")?.trim().strip_prefix("param "));
+    lines
+        .map(|line| {
+            let (declaration, about) = line.split_once(':').unwrap_or((line, ""));
+            let mut words = declaration.split_whitespace();
+            let name = words.next().unwrap_or_default().to_owned();
+            let kind = match words.next() {
+                Some("column") => Kind::Column,
+                Some("number") => Kind::Number,
+                Some("text") => Kind::Text,
+                other => {
+                    return Err(format!(
+                        "parameter `{name}` must be column, number or text, not `{}`",
+                        other.unwrap_or("")
+                    ));
+                }
+            };
+            let default = words.collect::<Vec<_>>().join(" ");
+            Ok(Parameter {
+                name,
+                kind,
+                default: (!default.is_empty()).then_some(default),
+                about: about.trim().to_owned(),
+            })
+        })
+        .collect()
+}
+
+impl Parameter {
+    /// The word for what it takes.
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Column => "column",
+            Kind::Number => "number",
+            Kind::Text => "text",
+        }
+    }
+
+    fn render(&self, value: &str) -> Result<String, String> {
+        match self.kind {
+            Kind::Column => Ok(quote(value)),
+            Kind::Text => Ok(format!("'{}'", value.replace('\'', "''"))),
+            Kind::Number if value.trim().parse::<f64>().is_ok_and(f64::is_finite) => Ok(value.trim().to_owned()),
+            Kind::Number => Err(format!("argument `{}` must be a number, not `{value}`", self.name)),
+        }
+    }
+}
+
+/// `name` as a quoted SQL identifier.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The query without its comments, each `$name` replaced.
+fn substitute(recipe: &str, value: impl Fn(&str) -> Result<String, String>) -> Result<String, String> {
+    let dialect = GenericDialect {};
+    let code = recipe.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
+    let tokens = Tokenizer::new(&dialect, &code).tokenize().map_err(|error| error.to_string())?;
+    let mut sql = String::with_capacity(code.len());
+    for token in tokens {
+        match &token {
+            Token::Placeholder(name) if name.starts_with('$') => sql.push_str(&value(&name[1..])?),
+            other => sql.push_str(&other.to_string()),
+        }
+    }
+    Ok(sql.trim().trim_end_matches(';').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_become_literals_of_their_kind() {
+        let sql = expand("minhash_dedup", &[("threshold", "0.8"), ("unit", "o'r")], "path", Some("body")).unwrap();
+        assert!(
+            sql.contains(
+                "text => \"body\", id => \"path\", threshold => 0.8, recall => 0.99, ngram => 5, unit => 'o''r'"
+            ),
+            "{sql}"
+        );
+        assert!(!sql.contains('$') && !sql.contains("--"), "{sql}");
+    }
+
+    #[test]
+    fn mistakes_say_what_there_is() {
+        let error = |name: &str, pairs: &[(&str, &str)]| expand(name, pairs, "id", None).unwrap_err();
+        assert!(error("minhash", &[]).contains("minhash_dedup, "));
+        assert!(error("exact_dedup", &[("treshold", "1")]).contains("no argument `treshold`; it has text, id"));
+        assert!(error("exact_dedup", &[]).contains("needs the argument `text`"));
+        assert!(error("minhash_dedup", &[("text", "t"), ("threshold", "0.7 OR 1")]).contains("must be a number"));
+    }
+
+    #[test]
+    fn every_recipe_declares_what_it_uses() {
+        for (name, recipe) in BUILT_IN {
+            expand(name, &[], "id", Some("text")).unwrap();
+            assert!(!description(recipe).is_empty(), "{name} says what it is");
+            for parameter in parameters(recipe).unwrap() {
+                assert!(!parameter.about.is_empty(), "{name} says what {} is", parameter.name);
+                assert!(recipe.contains(&format!("${}", parameter.name)), "{name} uses {}", parameter.name);
+            }
+        }
+        assert!(names().is_sorted());
+    }
+}
