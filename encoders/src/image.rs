@@ -159,7 +159,6 @@ fn weights(from: usize, size: usize, wanted: Range<usize>, filter: Filter) -> Ve
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

@@ -30,7 +30,7 @@ pub struct Info {
 
 #[derive(Debug)]
 enum Kind {
-    Static(StaticModel),
+    Static(Box<StaticModel>),
     Onnx(Box<Onnx>),
 }
 
@@ -49,7 +49,7 @@ impl Model {
     pub(crate) fn from_static(model: StaticModel) -> Self {
         let (name, dimension) = (crate::static_model::NAME.to_owned(), model.dimension());
         let info = Info { name, modality: Modality::Text, dimension, device: Device::Cpu };
-        Self { info, kind: Kind::Static(model) }
+        Self { info, kind: Kind::Static(Box::new(model)) }
     }
 
     pub(crate) fn from_onnx(name: &str, model: Onnx, device: Device) -> Self {

@@ -28,12 +28,15 @@ pub struct Pool {
     queue: SyncSender<Job>,
 }
 
+/// A vector, or the losses of its tokens, for each row.
+type Numbers = Vec<Vec<f32>>;
+
 /// Runs one after the other, and where their results go.
 #[derive(Debug)]
 struct Job {
     number: usize,
     runs: Vec<Rows>,
-    reply: Sender<(usize, Result<Vec<Vec<f32>>, String>)>,
+    reply: Sender<(usize, Result<Numbers, String>)>,
 }
 
 impl Pool {
@@ -50,9 +53,9 @@ impl Pool {
     }
 
     /// The results of `jobs`, each several runs, in their order. The calling thread waits.
-    pub fn run(&self, jobs: impl Iterator<Item = Vec<Rows>>) -> Result<Vec<Vec<Vec<f32>>>, String> {
+    pub fn run(&self, jobs: impl Iterator<Item = Vec<Rows>>) -> Result<Vec<Numbers>, String> {
         let (reply, results) = channel();
-        let mut finished: Vec<Option<Vec<Vec<f32>>>> = vec![];
+        let mut finished: Vec<Option<Numbers>> = vec![];
         let ended = || "its threads have ended".to_owned();
         for (number, runs) in jobs.enumerate() {
             finished.push(None);

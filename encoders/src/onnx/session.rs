@@ -302,7 +302,6 @@ fn losses(rows: &[Vec<u32>], dims: &[usize], values: &[f32]) -> Option<Vec<Vec<f
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

@@ -31,7 +31,6 @@ pub(super) fn tokens(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use serde_json::Value;
 
