@@ -5,12 +5,14 @@ use std::path::Path;
 
 use clap::Args;
 use datafusion::execution::memory_pool::MemoryLimit;
+use limpid_encoders::onnx::runtime::Runtime;
+use limpid_encoders::registry;
 
 use super::engine::Engine;
 use super::errors::Failure;
 use super::memory::{human, total};
 
-/// Say which version this is and what memory, threads and disk it works with
+/// Say which version this is and what memory, threads, disk, devices and models it works with
 #[derive(Debug, Args)]
 pub struct DoctorArgs {}
 
@@ -37,6 +39,9 @@ pub fn run(_: &DoctorArgs, engine: &Engine) -> Result<(), Failure> {
         ("memory", human(total())),
         ("memory pool", pool),
         ("spill folder", format!("{}, {}", spill.display(), free_space(&spill))),
+        ("ONNX models", Runtime::get().map_or_else(|error| error.to_string(), ToString::to_string)),
+        ("devices", devices()),
+        ("models", models()),
     ];
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut out = std::io::stdout().lock();
@@ -44,6 +49,21 @@ pub fn run(_: &DoctorArgs, engine: &Engine) -> Result<(), Failure> {
         writeln!(out, "{name:width$}  {value}")?;
     }
     Ok(out.flush()?)
+}
+
+fn devices() -> String {
+    let devices = Runtime::get().map(Runtime::devices).unwrap_or_default();
+    if devices.is_empty() { "none for ONNX models".to_owned() } else { devices.join(", ") }
+}
+
+fn models() -> String {
+    match registry::list() {
+        Ok(entries) => {
+            let names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
+            format!("{} (in {})", names.join(", "), registry::folder().display())
+        }
+        Err(error) => error.to_string(),
+    }
 }
 
 fn free_space(folder: &Path) -> String {

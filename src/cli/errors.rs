@@ -59,6 +59,12 @@ impl From<ArrowError> for Failure {
     }
 }
 
+impl From<limpid_encoders::Error> for Failure {
+    fn from(error: limpid_encoders::Error) -> Self {
+        Self::error(error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe { Self::ClosedOutput } else { Self::error(error.to_string()) }

@@ -14,6 +14,7 @@ pub mod init;
 pub mod lake;
 mod logging;
 pub mod memory;
+pub mod models;
 pub mod output;
 pub mod recipes;
 mod rows;
@@ -57,6 +58,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Lake(lake::LakeArgs),
     Functions(functions::FunctionsArgs),
+    Models(models::ModelsArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -71,6 +73,7 @@ fn dispatch(command: &Command, engine: &Engine) -> Result<(), Failure> {
         Command::Evaluate(args) => evaluate::run(args, engine),
         Command::Lake(args) => lake::run(args, engine),
         Command::Functions(args) => functions::run(args, engine),
+        Command::Models(args) => models::run(args, engine),
         Command::Doctor(args) => doctor::run(args, engine),
     }
 }

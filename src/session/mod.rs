@@ -47,6 +47,9 @@ pub fn context(options: &EngineOptions) -> Result<SessionContext> {
 /// The session state behind [`context`], without what works on this machine's files only; a cluster's scheduler builds its
 /// own from the same function.
 pub fn state(options: &EngineOptions) -> Result<SessionState> {
+    if let Some(threads) = options.threads {
+        limpid_encoders::onnx::pool::set_threads(threads);
+    }
     let mut state = SessionStateBuilder::new()
         .with_config(config(options))
         .with_runtime_env(runtime(options)?)

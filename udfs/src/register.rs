@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl, WindowUDF, WindowUDFImpl};
 
+use crate::functions::embedding::embed_image::EmbedImage;
+use crate::functions::embedding::embed_text::EmbedText;
+use crate::functions::embedding::token_nll::TokenNll;
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
 use crate::functions::lake::row_hash::RowHash;
@@ -88,6 +91,9 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<L2Normalize>(),
         udf::<RandomProjection>(),
         udf::<FrechetDistance>(),
+        udf::<EmbedText>(),
+        udf::<EmbedImage>(),
+        udf::<TokenNll>(),
         udf::<Softmax>(),
         udf::<Entropy>(),
         udf::<KlDivergence>(),

@@ -1,6 +1,7 @@
 //! The built program: formats, exit codes, messages, signals.
 
 mod copy;
+mod models;
 mod selection;
 mod shell;
 mod sources;

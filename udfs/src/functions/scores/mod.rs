@@ -14,7 +14,7 @@ pub(crate) mod lists;
 pub mod margin;
 pub mod minmax_scale;
 pub mod neighbor_score;
-mod parameters;
+pub(in crate::functions) mod parameters;
 pub mod perplexity;
 pub mod pvi;
 mod rescale;

@@ -6,7 +6,7 @@ use datafusion::logical_expr::{Signature, Volatility};
 
 /// The kind of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::functions) enum Kind {
     /// A list of numbers, which stays in its precision.
     Numbers,
     /// A list of Booleans.
@@ -25,24 +25,24 @@ pub(super) enum Kind {
 
 /// An argument of a function.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Parameter {
+pub(in crate::functions) struct Parameter {
     name: &'static str,
     kind: Kind,
     optional: bool,
 }
 
 /// An argument that must be given.
-pub(super) const fn required(name: &'static str, kind: Kind) -> Parameter {
+pub(in crate::functions) const fn required(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, optional: false }
 }
 
 /// An argument that may be left out.
-pub(super) const fn optional(name: &'static str, kind: Kind) -> Parameter {
+pub(in crate::functions) const fn optional(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, optional: true }
 }
 
 /// The signature of a function with `parameters`, which SQL may name.
-pub(super) fn signature(parameters: &[Parameter]) -> Signature {
+pub(in crate::functions) fn signature(parameters: &[Parameter]) -> Signature {
     let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
     let plain = || Signature::user_defined(Volatility::Immutable);
     // Refused only where two names are the same.
@@ -50,7 +50,11 @@ pub(super) fn signature(parameters: &[Parameter]) -> Signature {
 }
 
 /// The types that arguments of types `given` are cast to.
-pub(super) fn coerce(function: &str, parameters: &[Parameter], given: &[DataType]) -> Result<Vec<DataType>> {
+pub(in crate::functions) fn coerce(
+    function: &str,
+    parameters: &[Parameter],
+    given: &[DataType],
+) -> Result<Vec<DataType>> {
     let least = parameters.iter().filter(|parameter| !parameter.optional).count();
     if !(least..=parameters.len()).contains(&given.len()) {
         let names: Vec<String> = parameters
@@ -96,7 +100,7 @@ fn cast(function: &str, parameter: &Parameter, given: &DataType) -> Result<DataT
 }
 
 /// `List` of nullable values.
-pub(super) fn list_of(value: DataType) -> DataType {
+pub(in crate::functions) fn list_of(value: DataType) -> DataType {
     DataType::List(Field::new_list_field(value, true).into())
 }
 

@@ -1,0 +1,21 @@
+//! Encoders: texts and images to vectors.
+//!
+//! Two kinds stand behind one type, [`Model`]: the [`static encoder`](static_model) that is part of the program, and
+//! ONNX models in folders ([`folder`]) that [`onnx`] runs with libonnxruntime, or with tract where that is not found and
+//! the feature `tract` is built in. [`registry`] opens each model once a process; [`onnx::pool`] is where the threads of a
+//! query meet those of the model.
+//!
+//! There is neither Arrow nor SQL here: slices in, numbers out.
+
+pub mod device;
+mod error;
+pub mod folder;
+pub mod image;
+mod model;
+pub mod onnx;
+pub mod registry;
+pub mod static_model;
+pub mod tokenize;
+
+pub use error::{Error, Result};
+pub use model::{Info, Model, Vectors};

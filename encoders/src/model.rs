@@ -1,0 +1,144 @@
+//! A model, of whichever kind.
+
+use hashbrown::HashMap;
+
+use crate::device::Device;
+use crate::folder::{Modality, hexadecimal};
+use crate::onnx::Onnx;
+use crate::static_model::StaticModel;
+use crate::{Error, Result};
+
+/// A model, of whichever kind.
+#[derive(Debug)]
+pub struct Model {
+    info: Info,
+    kind: Kind,
+}
+
+/// What is known of a model.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// The name it was opened by.
+    pub name: String,
+    /// What it is for.
+    pub modality: Modality,
+    /// Numbers of a vector; 0 for a causal model, which gives one a token.
+    pub dimension: usize,
+    /// Where it runs.
+    pub device: Device,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Static(Box<StaticModel>),
+    Onnx(Box<Onnx>),
+}
+
+/// Vectors, one after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vectors {
+    /// Numbers of each.
+    pub dimension: usize,
+    /// All numbers.
+    pub values: Vec<f32>,
+    /// Which inputs have a vector: not those of which the model knows nothing, whose numbers are zeros.
+    pub present: Vec<bool>,
+}
+
+impl Model {
+    pub(crate) fn from_static(model: StaticModel) -> Self {
+        let (name, dimension) = (crate::static_model::NAME.to_owned(), model.dimension());
+        let info = Info { name, modality: Modality::Text, dimension, device: Device::Cpu };
+        Self { info, kind: Kind::Static(Box::new(model)) }
+    }
+
+    pub(crate) fn from_onnx(name: &str, model: Onnx, device: Device) -> Self {
+        let (modality, dimension) = (model.settings.modality, model.dimension);
+        let info = Info { name: name.to_owned(), modality, dimension, device };
+        Self { info, kind: Kind::Onnx(Box::new(model)) }
+    }
+
+    /// What is known of it.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// SHA-256 of its weights: models with the same give the same vectors.
+    pub fn hash(&self) -> Result<String> {
+        match &self.kind {
+            Kind::Static(model) => {
+                use sha2::{Digest, Sha256};
+                Ok(hexadecimal(&Sha256::digest(model.bytes())))
+            }
+            Kind::Onnx(model) => model.hash(),
+        }
+    }
+
+    /// A vector a text. The calling thread waits; the work is done on the threads of the model. Equal texts are embedded once.
+    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vectors> {
+        self.needs(Modality::Text)?;
+        let dimension = self.info.dimension;
+        let mut values = Vec::with_capacity(texts.len() * dimension);
+        let present = match &self.kind {
+            Kind::Static(model) => {
+                let mut tokens = vec![];
+                texts.iter().map(|text| model.encode(text, &mut tokens, &mut values)).collect()
+            }
+            Kind::Onnx(model) => {
+                let mut places: HashMap<&str, usize> = HashMap::new();
+                let mut distinct = vec![];
+                for text in texts {
+                    places.entry(text).or_insert_with(|| {
+                        distinct.push(*text);
+                        distinct.len() - 1
+                    });
+                }
+                let mut vectors = Vec::with_capacity(distinct.len() * dimension);
+                model.embed_texts(&distinct, &mut vectors)?;
+                for text in texts {
+                    let place = places.get(text).copied().unwrap_or(0);
+                    values.extend_from_slice(&vectors[place * dimension..(place + 1) * dimension]);
+                }
+                vec![true; texts.len()]
+            }
+        };
+        Ok(Vectors { dimension, values, present })
+    }
+
+    /// A vector an image, given as the bytes of a PNG or JPEG file.
+    pub fn embed_images(&self, images: &[&[u8]]) -> Result<Vectors> {
+        self.needs(Modality::Image)?;
+        let mut values = vec![];
+        if let Kind::Onnx(model) = &self.kind {
+            model.embed_images(images, &mut values)?;
+        }
+        Ok(Vectors { dimension: self.info.dimension, values, present: vec![true; images.len()] })
+    }
+
+    /// For each text the negative log-likelihood (natural logarithm) of each of its tokens but the first, given those before.
+    pub fn token_nll(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        self.needs(Modality::Causal)?;
+        match &self.kind {
+            Kind::Onnx(model) => model.token_nll(texts),
+            Kind::Static(_) => Ok(vec![]),
+        }
+    }
+
+    /// An error unless the model is for `needed`.
+    pub fn needs(&self, needed: Modality) -> Result<()> {
+        if self.info.modality == needed {
+            return Ok(());
+        }
+        let (model, is) = (self.info.name.clone(), self.info.modality.what());
+        Err(Error::Modality { model, is, needed: needed.what() })
+    }
+}
+
+/// Scales a vector to length 1; `false` where it is zero.
+pub(crate) fn normalize(vector: &mut [f32]) -> bool {
+    let length = vector.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+    }
+    length > 0.0
+}

@@ -1,0 +1,119 @@
+//! The encoder that is part of the program: a vector a token, their mean scaled to length 1.
+//!
+//! Its table is distilled from all-MiniLM-L6-v2 by `models/distill.py`, which describes the method and the file.
+
+use crate::tokenize::wordpiece::{UNCASED, WordPiece};
+use crate::{Error, Result};
+
+/// The name by which it is asked for.
+pub const NAME: &str = "static";
+
+/// The table: magic, dimension, tokens, bytes of the vocabulary; vocabulary; scales; rows.
+static TABLE: &[u8] = include_bytes!("../assets/static.lse");
+
+/// A table of vectors of tokens.
+#[derive(Debug)]
+pub struct StaticModel {
+    words: WordPiece,
+    dimension: usize,
+    scales: Vec<f32>,
+    rows: &'static [u8],
+}
+
+impl StaticModel {
+    /// The one that is part of the program.
+    pub fn embedded() -> Result<Self> {
+        Self::read(TABLE)
+            .map_err(|message| Error::File { path: "the embedded model".into(), message: message.to_owned() })
+    }
+
+    fn read(bytes: &'static [u8]) -> Result<Self, &'static str> {
+        let number = |at: usize| {
+            let bytes = bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+            bytes.map(u32::from_le_bytes).ok_or("it ends early").map(|number| number as usize)
+        };
+        if bytes.get(..4) != Some(b"LSE1") {
+            return Err("it is no table of vectors");
+        }
+        let (dimension, tokens, names) = (number(4)?, number(8)?, number(12)?);
+        let rest = &bytes[16..];
+        if dimension == 0 || rest.len() != names + tokens * (4 + dimension) {
+            return Err("its size is not what it says");
+        }
+        let (names, rest) = rest.split_at(names);
+        let (scales, rows) = rest.split_at(4 * tokens);
+        let names = std::str::from_utf8(names).map_err(|_| "its vocabulary is no text")?;
+        let words = WordPiece::new(names.split('\n').zip(0..), "[UNK]", UNCASED).map_err(|_| "it has no [UNK]")?;
+        let scales = scales.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        Ok(Self { words, dimension, scales, rows })
+    }
+
+    /// Numbers of a vector.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The bytes of the table, whose hash names the model.
+    pub fn bytes(&self) -> &'static [u8] {
+        TABLE
+    }
+
+    /// Appends the vector of `text`; `false`, and zeros, where it has no token.
+    pub fn encode(&self, text: &str, tokens: &mut Vec<u32>, vectors: &mut Vec<f32>) -> bool {
+        tokens.clear();
+        self.words.tokens(text, usize::MAX, tokens);
+        let start = vectors.len();
+        vectors.resize(start + self.dimension, 0.0);
+        let sum = &mut vectors[start..];
+        for &token in tokens.iter() {
+            let row = token as usize * self.dimension;
+            let Some(row) = self.rows.get(row..row + self.dimension) else { continue };
+            let scale = self.scales[token as usize];
+            for (sum, value) in sum.iter_mut().zip(row) {
+                *sum += scale * f32::from(value.cast_signed());
+            }
+        }
+        crate::model::normalize(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cosine(a: &str, b: &str) -> f32 {
+        let model = StaticModel::embedded().unwrap();
+        let (mut tokens, mut vectors) = (vec![], vec![]);
+        assert!(model.encode(a, &mut tokens, &mut vectors) && model.encode(b, &mut tokens, &mut vectors));
+        let (a, b) = vectors.split_at(model.dimension());
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
+
+    #[test]
+    fn what_means_the_same_is_near() {
+        let near = cosine("A man is playing a guitar.", "Somebody plays an instrument with strings.");
+        let far = cosine("A man is playing a guitar.", "The central bank raised interest rates again.");
+        assert!(near > far + 0.1, "{near} {far}");
+        assert!((cosine("the same words", "words same the") - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_text_without_tokens_has_no_vector() {
+        let model = StaticModel::embedded().unwrap();
+        let (mut tokens, mut vectors) = (vec![], vec![]);
+        assert!(!model.encode(" \n", &mut tokens, &mut vectors));
+        assert_eq!(vectors, vec![0.0; model.dimension()]);
+    }
+
+    #[test]
+    fn the_table_is_small() {
+        assert!(TABLE.len() <= 8_000_000, "{}", TABLE.len());
+    }
+
+    #[test]
+    fn a_broken_table_is_an_error() {
+        for wrong in [&b""[..], b"LSE1", b"LSE1\0\0\0\0\0\0\0\0\0\0\0\0", b"LSE2aaaabbbbcccc", &TABLE[..1000]] {
+            assert!(StaticModel::read(wrong).is_err());
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Small models in folders, run by libonnxruntime or tract; without either the tests say so and pass.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+
+use limpid_encoders::device::Device;
+use limpid_encoders::onnx::runtime::{Backend, Runtime};
+use limpid_encoders::{Error, registry};
+
+/// The number in row `t`, column `j` of the tables of `models/fixtures.py`.
+fn number(t: usize, j: usize) -> f32 {
+    ((7 * t + 3 * j) % 11) as f32 / 10.0 - 0.5
+}
+
+const CLS: usize = 2;
+const SEP: usize = 3;
+const HELLO: usize = 4;
+const WORLD: usize = 5;
+const S: usize = 6;
+
+fn there_is_a_runtime() -> bool {
+    match Runtime::get() {
+        Ok(_) => true,
+        Err(error) => {
+            println!("skipped: {error}");
+            false
+        }
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models").join(name)
+}
+
+fn path(folder: &Path) -> &str {
+    folder.to_str().unwrap()
+}
+
+/// A copy of a fixture with another file.
+fn changed(name: &str, file: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture(name)).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let file = folder.path().join(file);
+    let bytes = change(&std::fs::read(&file).unwrap());
+    std::fs::write(&file, bytes).unwrap();
+    folder
+}
+
+fn replaced(name: &str, file: &str, from: &str, to: &str) -> tempfile::TempDir {
+    changed(name, file, |bytes| {
+        let text = std::str::from_utf8(bytes).unwrap();
+        assert!(text.contains(from));
+        text.replace(from, to).into_bytes()
+    })
+}
+
+fn mean(tokens: &[usize]) -> Vec<f32> {
+    (0..4).map(|j| tokens.iter().map(|&t| number(t, j)).sum::<f32>() / tokens.len() as f32).collect()
+}
+
+fn assert_near(found: &[f32], expected: &[f32]) {
+    let near = found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
+    assert!(near, "{found:?} but {expected:?}");
+}
+
+#[test]
+fn texts_become_the_means_of_their_tokens() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let model = registry::open(path(&fixture("text")), Device::Cpu).unwrap();
+    assert_eq!(model.info().dimension, 4);
+    let found =
+        model.embed_texts(&["Hello worlds", "", "hello worlds", "hello hello hello hello hello hello hello"]).unwrap();
+    assert_eq!(found.present, [true; 4]);
+    let rows: Vec<&[f32]> = found.values.chunks(4).collect();
+    assert_near(rows[0], &mean(&[CLS, HELLO, WORLD, S, SEP]));
+    assert_near(rows[1], &mean(&[CLS, SEP]));
+    assert_eq!(rows[0], rows[2]);
+    // Eight tokens, with those of the frame.
+    assert_near(rows[3], &mean(&[CLS, HELLO, HELLO, HELLO, HELLO, HELLO, HELLO, SEP]));
+    assert!(model.embed_texts(&[]).unwrap().values.is_empty());
+}
+
+#[test]
+fn pooling_prefix_length_and_pieces_follow_the_settings() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let vector = |from: &str, to: &str, text: &str| {
+        let folder = replaced("text", "model.toml", from, to);
+        registry::open(path(folder.path()), Device::Cpu).unwrap().embed_texts(&[text]).unwrap().values
+    };
+    assert_near(&vector("mean", "cls", "hello"), &mean(&[CLS]));
+    assert_near(&vector("mean", "last", "hello"), &mean(&[SEP]));
+    let prefixed = vector("max_length", "prefix = \"world \"\nmax_length", "hello");
+    assert_near(&prefixed, &mean(&[CLS, WORLD, HELLO, SEP]));
+    let unit = vector("normalize = false", "normalize = true", "hello");
+    assert!((unit.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
+    // Pieces of four tokens and two: their means with weights 4 and 2.
+    let pieces = vector("max_length = 8", "max_length = 6\nlong = \"average\"", "hello world hello world hello hello");
+    let (first, second) = (mean(&[CLS, HELLO, WORLD, HELLO, WORLD, SEP]), mean(&[CLS, HELLO, HELLO, SEP]));
+    let expected: Vec<f32> = first.iter().zip(&second).map(|(a, b)| (4.0 * a + 2.0 * b) / 6.0).collect();
+    assert_near(&pieces, &expected);
+}
+
+#[test]
+fn many_threads_get_the_same_vectors() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let model = registry::open(path(&fixture("text")), Device::Cpu).unwrap();
+    let texts: Vec<String> =
+        (0..500).map(|i| "hello world a b c . ,".split(' ').cycle().skip(i % 7).take(i % 9).collect()).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let expected = model.embed_texts(&texts).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert_eq!(model.embed_texts(&texts).unwrap(), expected));
+        }
+    });
+}
+
+#[test]
+fn losses_are_those_of_the_logits() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let model = registry::open(path(&fixture("causal")), Device::Cpu).unwrap();
+    let found = model.token_nll(&["hello world", ""]).unwrap();
+    let loss = |from: usize, to: usize| {
+        let logits: Vec<f64> =
+            (0..12).map(|v| (0..4).map(|j| f64::from(number(from, j) * number(j, v))).sum()).collect();
+        (logits.iter().map(|logit| logit.exp()).sum::<f64>().ln() - logits[to]) as f32
+    };
+    assert_near(&found[0], &[loss(CLS, HELLO), loss(HELLO, WORLD), loss(WORLD, SEP)]);
+    assert_near(&found[1], &[loss(CLS, SEP)]);
+}
+
+#[test]
+fn images_become_vectors() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let model = registry::open(path(&fixture("image")), Device::Cpu).unwrap();
+    // 2 x 2 pixels: red, blue; blue, red.
+    let png: &[u8] = include_bytes!("models/image/pixels.png");
+    let found = model.embed_images(&[png, png]).unwrap();
+    let pixels = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0];
+    let expected: Vec<f32> = (0..3).map(|j| pixels.iter().enumerate().map(|(t, p)| p * number(t, j)).sum()).collect();
+    assert_near(&found.values, &[expected.clone(), expected].concat());
+    let error = model.embed_images(&[png, b"no image"]).unwrap_err();
+    assert!(matches!(error, Error::Image { row: 1, .. }), "{error}");
+}
+
+#[test]
+fn what_is_wrong_with_a_model_is_said() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let open = |folder: &tempfile::TempDir| registry::open(path(folder.path()), Device::Cpu).unwrap_err();
+    let garbage = open(&changed("text", "model.onnx", |_| b"this is no model".to_vec()));
+    assert!(matches!(garbage, Error::Onnx { .. }), "{garbage}");
+    let cut = open(&changed("text", "model.onnx", |bytes| bytes[..bytes.len() / 2].to_vec()));
+    assert!(matches!(cut, Error::Onnx { .. }), "{cut}");
+    // One token more than the table has rows.
+    let unfit = open(&replaced("text", "tokenizer.json", "\",\": 11", "\",\": 12"));
+    assert!(matches!(unfit, Error::Misfit { token: 12, tokens: 13, .. }), "{unfit}");
+    let output = open(&replaced("text", "model.toml", "modality", "output = \"embedding\"\nmodality"));
+    assert!(output.to_string().contains("no output 'embedding', but last_hidden_state"), "{output}");
+    let pooling = open(&replaced("text", "model.toml", "mean", "none"));
+    assert!(matches!(pooling, Error::Shape { .. }), "{pooling}");
+    let text = "modality = \"text\"\npooling = \"none\"\n";
+    let modality = open(&changed("image", "model.toml", |_| text.as_bytes().to_vec()));
+    assert!(modality.to_string().contains("pixel_values"), "{modality}");
+    let room = open(&replaced("text", "model.toml", "max_length = 8", "max_length = 2"));
+    assert!(room.to_string().contains("max_length"), "{room}");
+    for file in ["model.onnx", "tokenizer.json", "model.toml"] {
+        let folder = changed("text", file, <[u8]>::to_vec);
+        std::fs::remove_file(folder.path().join(file)).unwrap();
+        assert!(open(&folder).to_string().contains(file));
+    }
+}
+
+#[test]
+fn a_device_that_is_missing_is_an_error() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let runtime = Runtime::get().unwrap();
+    println!("{runtime}: {:?}", runtime.devices());
+    let cards = runtime.devices().iter().any(|device| !device.starts_with("CPU"));
+    if runtime.backend != Backend::Tract && cards {
+        println!("skipped: there are cards");
+        return;
+    }
+    for device in [Device::Cuda(0), Device::TensorRt(0), Device::CoreMl, Device::DirectMl(0)] {
+        let error = registry::open(path(&fixture("text")), device).unwrap_err();
+        assert!(matches!(error, Error::NoDevice { .. }), "{error}");
+        assert!(error.to_string().contains(&device.to_string()), "{error}");
+    }
+}

@@ -1,0 +1,71 @@
+//! What the encoders in SQL share: their arguments, and how they wait.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
+use limpid_encoders::device::Device;
+use limpid_encoders::folder::Modality;
+use limpid_encoders::{Model, Vectors, registry};
+
+use crate::functions::literals::Literals;
+use crate::functions::vector::embeddings::float_item;
+
+/// The model that a call names at `at`, `default` where it names none, on the device named after it.
+pub(super) fn model(
+    function: &str,
+    literals: &Literals<'_>,
+    default: Option<&str>,
+    needed: Modality,
+) -> Result<Arc<Model>> {
+    let name = literals.text(1, "model")?.or(default);
+    let Some(name) = name else { return plan_err!("{function}: name a model, as in model => 'NAME'") };
+    let failed = |error: limpid_encoders::Error| DataFusionError::Plan(format!("{function}: {error}"));
+    let device: Device = literals.text(2, "device")?.unwrap_or("cpu").parse().map_err(failed)?;
+    let model = waiting(|| registry::open(name, device)).map_err(failed)?;
+    model.needs(needed).map_err(failed)?;
+    Ok(model)
+}
+
+/// The type of the vectors of `model`.
+pub(super) fn vector_type(model: &Model) -> Result<DataType> {
+    match i32::try_from(model.info().dimension) {
+        Ok(width) if width > 0 => Ok(DataType::FixedSizeList(float_item(DataType::Float32), width)),
+        _ => plan_err!("the vectors of model '{}' have {} numbers", model.info().name, model.info().dimension),
+    }
+}
+
+/// A column of vectors from those of the rows that are not NULL, whose numbers are `rows`.
+pub(super) fn column(vectors: Vectors, rows: &[usize], count: usize) -> Result<ArrayRef> {
+    let Vectors { dimension, values, present } = vectors;
+    let (values, valid) = if rows.len() == count {
+        (values, present)
+    } else {
+        let (mut all, mut valid) = (vec![0.0; count * dimension], vec![false; count]);
+        for ((vector, present), &row) in values.chunks_exact(dimension.max(1)).zip(present).zip(rows) {
+            all[row * dimension..(row + 1) * dimension].copy_from_slice(vector);
+            valid[row] = present;
+        }
+        (all, valid)
+    };
+    let width = i32::try_from(dimension).unwrap_or(0);
+    let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+    let nulls = valid.contains(&false).then(|| NullBuffer::from(valid));
+    Ok(Arc::new(FixedSizeListArray::try_new(item, width, Arc::new(Float32Array::from(values)), nulls)?))
+}
+
+/// The error of a running call.
+pub(super) fn failed<T>(function: &str, error: &limpid_encoders::Error) -> Result<T> {
+    exec_err!("{function}: {error}")
+}
+
+/// Runs `work`, which waits for other threads: where there are several workers, another one takes over their tasks.
+pub(super) fn waiting<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current() {
+        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}

@@ -1,0 +1,10 @@
+//! Encoders in SQL.
+//!
+//! These are plain functions and not asynchronous ones: DataFusion runs the latter only in projections, filters and the
+//! arguments of aggregates. A thread of the query waits while the model's own threads work, and tells the runtime that it
+//! waits; so they work in joins, sorts and groups too, and within one another.
+
+mod arguments;
+pub mod embed_image;
+pub mod embed_text;
+pub mod token_nll;
