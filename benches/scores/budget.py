@@ -20,7 +20,7 @@ ALLOCATE = """COPY (WITH strata AS (SELECT id, score, width_bucket(score, 0.0, 1
 budgets AS (SELECT stratum AS of, allocated FROM allocate_budget((SELECT stratum, count(*) AS size FROM strata GROUP BY stratum), budget => {budget},
 "group" => stratum, size => size, method => 'equal')),
 placed AS (SELECT *, row_number() OVER (PARTITION BY stratum ORDER BY hash_uniform(42, id), id) AS place FROM strata)
-SELECT id, score, stratum FROM placed JOIN budgets ON stratum = of WHERE place <= allocated) TO '{out}'"""
+SELECT id, score, stratum FROM budgets JOIN placed ON stratum = of WHERE place <= allocated) TO '{out}'"""
 
 
 def main():

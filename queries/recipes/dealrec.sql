@@ -37,7 +37,7 @@ WITH gains AS (
   FROM queue CROSS JOIN cut
 ), chosen AS (
   SELECT row_id, row_number() OVER (PARTITION BY strata.stratum ORDER BY hash_uniform($seed, row_id), row_id) <= budget AS keep
-  FROM strata JOIN shares ON strata.stratum = shares.stratum
+  FROM shares JOIN strata ON shares.stratum = strata.stratum
 )
 SELECT input.*, score, coalesce(keep, false) AS keep
 FROM input JOIN scores ON $id = scores.row_id LEFT JOIN chosen ON $id = chosen.row_id

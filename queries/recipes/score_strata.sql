@@ -29,6 +29,6 @@ WITH scores AS (
   FROM queue CROSS JOIN cut
 ), chosen AS (
   SELECT row_id, row_number() OVER (PARTITION BY strata.stratum ORDER BY hash_uniform($seed, row_id), row_id) <= budget AS keep
-  FROM strata JOIN shares ON strata.stratum = shares.stratum
+  FROM shares JOIN strata ON shares.stratum = strata.stratum
 )
 SELECT input.*, coalesce(keep, false) AS keep FROM input LEFT JOIN chosen ON $id = chosen.row_id

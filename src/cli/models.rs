@@ -23,7 +23,7 @@ pub struct ModelsArgs {
 #[derive(Debug, Subcommand)]
 enum ModelsCommand {
     List(ListArgs),
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     Verify(VerifyArgs),
 }
 

@@ -118,13 +118,13 @@ fn importance_twin(rows: &RecordBatch, k: usize, rate: f64, steps: usize, groupe
             for subset in 0_u32..1 << results.len() {
                 let there = |at: usize| subset >> at & 1 == 1;
                 let first: f64 = (0..p.len()).filter(|at| there(*at)).take(k).map(|at| results[at].2).sum();
-                for out in 0..p.len() {
+                for (out, result) in results.iter().enumerate() {
                     let others: f64 = (0..p.len())
                         .filter(|at| *at != out)
                         .map(|at| if there(at) { p[at] } else { 1.0 - p[at] })
                         .product();
                     let sign = if there(out) { 1.0 } else { -1.0 };
-                    *slope.entry(results[out].1).or_default() += sign * others * first / k as f64;
+                    *slope.entry(result.1).or_default() += sign * others * first / k as f64;
                 }
             }
         }

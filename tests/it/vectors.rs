@@ -138,7 +138,7 @@ fn cell(column: &ArrayRef, at: usize) -> String {
 }
 
 fn show<T: std::fmt::Debug>(value: Option<T>) -> String {
-    value.map_or("NULL".into(), |value| format!("{value:?}"))
+    value.map_or_else(|| "NULL".into(), |value| format!("{value:?}"))
 }
 
 use limpid_udfs::kernels::vector::arithmetic::{cosine, squared_distance, squared_norm};

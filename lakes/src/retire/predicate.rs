@@ -104,7 +104,7 @@ pub async fn infer(
     let counts = count(ctx, &from, &conditions).await?;
     let mut ranked: Vec<(u64, String)> =
         counts.into_iter().zip(conditions).filter(|(count, _)| *count >= rows).collect();
-    ranked.sort_by(|a, b| (a.0, a.1.len()).cmp(&(b.0, b.1.len())));
+    ranked.sort_by_key(|(count, condition)| (*count, condition.len()));
     let together: Vec<String> = (1..=ranked.len().min(12))
         .map(|n| ranked[..n].iter().map(|(_, condition)| format!("({condition})")).collect::<Vec<_>>().join(" AND "))
         .collect();

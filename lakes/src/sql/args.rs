@@ -162,13 +162,13 @@ impl Args {
                 self.op
             );
         }
-        if options.names == Names::Any {
-            if options.threshold < 1.0 || !matches!(options.stage, Stage::Exact | Stage::Bytes) {
-                return plan_err!(
-                    "{}: names => 'any' needs `stage` 'exact' or 'bytes' and `threshold` 1: all rows decide",
-                    self.op
-                );
-            }
+        if options.names == Names::Any
+            && (options.threshold < 1.0 || !matches!(options.stage, Stage::Exact | Stage::Bytes))
+        {
+            return plan_err!(
+                "{}: names => 'any' needs `stage` 'exact' or 'bytes' and `threshold` 1: all rows decide",
+                self.op
+            );
         }
         Ok(options)
     }

@@ -114,10 +114,12 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
         let identity = identity(table.files.iter().map(|file| &file.meta));
         let old = before.get(&table.name).filter(|old| old.identity == identity);
         let read = rows.get(at).and_then(Option::as_ref);
-        let fingerprint =
-            read.map(|rows| rows.fingerprint).filter(|f| f.rows == table.rows).or(old.and_then(|old| old.fingerprint));
+        let fingerprint = read
+            .map(|rows| rows.fingerprint)
+            .filter(|f| f.rows == table.rows)
+            .or_else(|| old.and_then(|old| old.fingerprint));
         let taken = read.map(|rows| &rows.samples).filter(|samples| !samples.is_empty());
-        for sample in taken.or(old.map(|old| &old.samples)).into_iter().flatten() {
+        for sample in taken.or_else(|| old.map(|old| &old.samples)).into_iter().flatten() {
             if table.rows >= LARGE {
                 samples.values().append_value(sample.to_bytes());
             }

@@ -46,7 +46,9 @@ pub async fn find(
     options: &Options,
 ) -> Result<Vec<Found>> {
     let known: HashSet<Edge> = known.iter().map(|found| (found.child, found.parent)).collect();
-    let mut by_parent: BTreeMap<u32, Vec<(u32, Vec<Vec<u32>>)>> = BTreeMap::new();
+    // The children of each parent, with the parent's columns in the order of theirs, in each way there is.
+    type Mappings = Vec<Vec<u32>>;
+    let mut by_parent: BTreeMap<u32, Vec<(u32, Mappings)>> = BTreeMap::new();
     for (child, parent) in candidates(lake, rows, options) {
         if !known.contains(&(child, parent)) {
             let mappings = assignments(lake, rows, (child, parent), options);

@@ -25,11 +25,11 @@ use crate::roomy;
 
 type Files = BTreeMap<String, (SchemaRef, Fingerprint)>;
 
-fn walk(folder: &Path, root: &Path, found: &mut Vec<PathBuf>) {
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && path.file_name().unwrap() != "_limpid" {
-            walk(&path, root, found);
+            walk(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "parquet") {
             found.push(path);
         }
@@ -39,7 +39,7 @@ fn walk(folder: &Path, root: &Path, found: &mut Vec<PathBuf>) {
 /// Every table file of a lake: schema and rows, bit for bit.
 fn files(root: &Path) -> Files {
     let mut paths = vec![];
-    walk(root, root, &mut paths);
+    walk(root, &mut paths);
     let name = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
     paths.iter().map(|path| (name(path), exact::fingerprint(path).unwrap())).collect()
 }
@@ -239,7 +239,7 @@ async fn what_changed_since_the_plan_stays() {
         change(&root);
         let paths = |root: &Path| {
             let mut found = vec![];
-            walk(root, root, &mut found);
+            walk(root, &mut found);
             found.into_iter().collect::<BTreeSet<_>>()
         };
         let before = paths(&root);

@@ -1,7 +1,7 @@
 //! `limpid lake apply`, `restore` and `purge`: contained tables set aside and brought back.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use datafusion::prelude::SessionContext;
@@ -61,7 +61,7 @@ async fn listing(ctx: &SessionContext, folder: &str) -> Option<Listed> {
     list_files(&ctx.state(), folder).await.ok()
 }
 
-fn text(path: &std::path::Path) -> Result<String, Failure> {
+fn text(path: &Path) -> Result<String, Failure> {
     let absolute = std::path::absolute(path)?;
     absolute.to_str().map(str::to_owned).ok_or_else(|| Failure::Usage(format!("{} is no text", path.display())))
 }
@@ -82,7 +82,7 @@ pub(super) fn apply(args: &ApplyArgs, engine: &Engine) -> Result<(), Failure> {
 /// Runs `restore`.
 pub(super) fn restore(args: &RestoreArgs, engine: &Engine) -> Result<(), Failure> {
     let (ctx, folder) = (engine.session()?, text(&args.folder)?);
-    let (root, tables, rebuild) = (folder.clone().into(), args.tables.clone(), args.rebuild);
+    let (root, tables, rebuild) = (PathBuf::from(&folder), args.tables.clone(), args.rebuild);
     existing(&root)?;
     let done = engine.run(async move {
         let listed = listing(&ctx, &folder).await;
@@ -94,7 +94,7 @@ pub(super) fn restore(args: &RestoreArgs, engine: &Engine) -> Result<(), Failure
 /// Runs `purge`.
 pub(super) fn purge(args: &PurgeArgs, engine: &Engine) -> Result<(), Failure> {
     let (ctx, folder) = (engine.session()?, text(&args.folder)?);
-    let (root, tables) = (folder.clone().into(), args.tables.clone());
+    let (root, tables) = (PathBuf::from(&folder), args.tables.clone());
     existing(&root)?;
     let done = engine.run(async move {
         let listed = listing(&ctx, &folder).await;
@@ -103,7 +103,7 @@ pub(super) fn purge(args: &PurgeArgs, engine: &Engine) -> Result<(), Failure> {
     tell(engine, &done, "freed")
 }
 
-fn existing(root: &PathBuf) -> Result<(), Failure> {
+fn existing(root: &Path) -> Result<(), Failure> {
     match root.is_dir() {
         true => Ok(()),
         false => Err(Failure::error(format!("there is no folder {}", root.display()))),

@@ -99,7 +99,7 @@ impl Accumulator for Sums {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.0.to_scalar()
+        self.0.scalar()
     }
 
     fn size(&self) -> usize {

@@ -148,7 +148,7 @@ impl Moments {
     }
 
     /// As [`moments_type`].
-    pub(super) fn to_scalar(&mut self) -> Result<ScalarValue> {
+    pub(super) fn scalar(&mut self) -> Result<ScalarValue> {
         self.sums.carry();
         self.products.carry();
         let all = |sums: &ExactSums| list((0..sums.columns()).map(|column| sums.sum(column)).collect());

@@ -12,6 +12,9 @@ const DEGREE: f64 = 1e-12;
 /// Passes of k-means at most.
 const PASSES: usize = 100;
 
+/// Shows every row to what it is given.
+pub type Visit<'a, E> = dyn Fn(&mut dyn FnMut(&[f32])) -> Result<(), E> + 'a;
+
 /// Landmarks with what turns affinities to them into features whose inner products approximate affinities.
 #[derive(Debug, Clone)]
 pub struct Nystrom {
@@ -54,11 +57,7 @@ impl Nystrom {
 
     /// The leading `k` eigenvectors of the normalised affinity, a unit row of numbers for every row that `visit` shows; the
     /// second answer is how many there are, fewer than `k` where the landmarks carry no more. Rows are shown three times.
-    pub fn embed<E>(
-        &self,
-        k: usize,
-        visit: &dyn Fn(&mut dyn FnMut(&[f32])) -> Result<(), E>,
-    ) -> Result<(Vec<f64>, usize), E> {
+    pub fn embed<E>(&self, k: usize, visit: &Visit<'_, E>) -> Result<(Vec<f64>, usize), E> {
         if self.project.nrows() == 0 {
             return Ok((vec![], 0));
         }

@@ -71,7 +71,7 @@ pub async fn run(
     }
     let met: BooleanArray = std::iter::repeat_n(Some(met), in_order.len()).collect();
     let added: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(in_order)), Arc::new(met)];
-    append(rows.finish()?, added, schema, Some(reservation))
+    append(&rows.finish()?, added, schema, Some(reservation))
 }
 
 /// The shares of groups in ascending order, and whether there are as many rows as the budget.

@@ -148,13 +148,13 @@ impl Table {
 
     /// The rows as they came, each with its row of `added`.
     pub fn stream(self, added: Vec<ArrayRef>, schema: SchemaRef) -> Result<SendableRecordBatchStream> {
-        append(self.rows, added, schema, Some(self.reservation))
+        append(&self.rows, added, schema, Some(self.reservation))
     }
 }
 
 /// Rows as they were kept, each with its row of `added`.
 pub fn append(
-    rows: StoredBatches,
+    rows: &StoredBatches,
     added: Vec<ArrayRef>,
     schema: SchemaRef,
     held: Option<MemoryReservation>,
@@ -211,7 +211,7 @@ impl Id<'_> {
         let Ok(id) = arrow::util::display::array_value_to_string(self.ids, self.row) else { return error };
         let message = error.message();
         let message =
-            message.strip_prefix(self.op).map_or(message.as_ref(), |rest| rest.trim_start_matches([':', ' ']));
+            message.strip_prefix(self.op).map_or_else(|| message.as_ref(), |rest| rest.trim_start_matches([':', ' ']));
         exec_datafusion_err!("{}: {message} (in the row with id `{id}`)", self.op)
     }
 }

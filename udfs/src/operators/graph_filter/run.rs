@@ -42,7 +42,7 @@ pub async fn run(_: Parameters, mut work: Work) -> Result<SendableRecordBatchStr
         let scores = cast(column(1), &DataType::Float64)?;
         let (scores, lists) = (scores.as_primitive::<Float64Type>(), cast(column(2), &texts)?);
         let lists = lists.as_list::<i32>();
-        for row in 0..batch.num_rows() {
+        for (row, &id) in id.iter().enumerate() {
             let score = scores.is_valid(row).then(|| scores.value(row));
             if score.is_some_and(f64::is_nan) {
                 return exec_err!("{NAME}: column `{}` has NaN", work.name(1));
@@ -51,7 +51,7 @@ pub async fn run(_: Parameters, mut work: Work) -> Result<SendableRecordBatchStr
             numbers.sort_unstable();
             numbers.dedup();
             memory.try_grow(size_of::<Row>() + numbers.len() * size_of::<u32>())?;
-            rows.push(Row { id: id[row], score, concepts: numbers });
+            rows.push(Row { id, score, concepts: numbers });
         }
     }
     let (ids, concepts) = (ids.finish(), concepts.finish());

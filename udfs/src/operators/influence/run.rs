@@ -126,7 +126,7 @@ fn recurse(
     let mut scratch = vec![];
     for _ in 0..lissa.depth {
         // A multiple of a 64-bit number's upper half: uniform but for a part in 2^32.
-        let row = ((random.next_u64() >> 32) * rows.len() as u64 >> 32) as usize;
+        let row = (((random.next_u64() >> 32) * rows.len() as u64) >> 32) as usize;
         let mut bent: Vec<f64> = estimate.iter().map(|value| model.l2 * value).collect();
         rows.visit(row..row + 1, &mut |input, _| {
             model.add_curvature(weights, input, &estimate, &mut scratch, &mut bent);
