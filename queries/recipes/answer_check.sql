@@ -1,6 +1,5 @@
 -- Keep generated answers that arrive at the known one: pruning of reasoning chains (Automate-CoT 2023), of rewritten reasoning
 -- (concise reasoning 2025) and of self-distilled answers (2024).
--- param id column: the row key; the job's id column by default
 -- param generated column generated: the generated text
 -- param gold column gold: the known answer
 SELECT *, answer_match($generated, $gold) AS keep FROM input

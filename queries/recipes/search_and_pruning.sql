@@ -3,7 +3,6 @@
 -- their rows to the target; of all beginnings of that order the one nearest to the target is kept. Exact moments take the
 -- place of the paper's random subsamples, and clusters are of free size.
 -- param vec column embedding: the vectors; project them to at most a few hundred dimensions before
--- param id column: the row key; the job's id column by default
 -- param group column group: the group of a source row
 -- param target column target: true for the rows of the target
 -- param k number 50: clusters

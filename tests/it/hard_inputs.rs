@@ -39,6 +39,7 @@ const CALLS: &[&str] = &[
     "gopher_repetition(text)",
     "language(text)",
     "pii_redact(text)",
+    "embed_text(text)",
 ];
 
 /// Seconds that one function may take for 100 MB: what is linear takes less, what is quadratic never ends.
@@ -117,13 +118,15 @@ fn hard_texts() -> Vec<Option<String>> {
     texts
 }
 
-/// But for the one that only `minhash_dedup` calls, with arguments of its own.
+/// But for the one that only `minhash_dedup` calls, with arguments of its own, and the one that needs a model in a folder.
+const ELSEWHERE: [&str; 2] = ["minhash_sketch", "token_nll"];
+
 #[test]
 fn every_text_function_is_called_here() {
     for function in scalar_functions() {
         let name = function.name();
         let called = CALLS.iter().any(|call| call.contains(&format!("{name}(")));
-        assert!(called || name == "minhash_sketch" || !takes_text(name), "{name} has no call in this file");
+        assert!(called || ELSEWHERE.contains(&name) || !takes_text(name), "{name} has no call in this file");
     }
 }
 
