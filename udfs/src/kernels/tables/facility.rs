@@ -56,7 +56,12 @@ pub fn solve(costs: &Costs, budget: usize) -> Solution {
                 .map(|&v| {
                     let others = useful(v as usize).filter(|(u, _)| *u != v).map(|&(u, price)| (price, place(u)));
                     let mut all: Vec<(f64, u32)> = others.chain([(0.0, place(v))]).collect();
-                    all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                    // Itself before all others of the same price: what is kept is never rebuilt.
+                    let rank = |&(price, u): &(f64, u32)| (price, u != place(v), u);
+                    all.sort_by(|a, b| {
+                        let (a, b) = (rank(a), rank(b));
+                        a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2)))
+                    });
                     all
                 })
                 .collect(),
