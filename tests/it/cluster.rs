@@ -8,10 +8,11 @@ use limpid::docs::entries;
 use limpid::session::{EngineOptions, context, statement};
 
 use super::docs::{run, statements};
-use super::operators::{corpus, write};
+use super::everywhere::write;
+use super::operators::{batch, corpus};
 
 async fn here_and_there(dir: &Path) -> [SessionContext; 2] {
-    write(&corpus(7, 200), 3, dir);
+    write(&batch(&corpus(7, 200)), 3, dir);
     let options = EngineOptions { threads: Some(2), ..Default::default() };
     let sessions = [context(&options).unwrap(), limpid::cluster::standalone(&options).await.unwrap()];
     for ctx in &sessions {

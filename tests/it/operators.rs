@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
-use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use limpid::session::{EngineOptions, context, statement};
+use datafusion::prelude::SessionContext;
+use limpid::session::statement;
 use limpid_udfs::kernels::presets::{Preset, PresetSketcher, band_hashes};
+
+use super::everywhere::{self, Random};
 
 /// A text with its key and quality.
 #[derive(Clone)]
@@ -25,15 +27,6 @@ pub(super) struct Row {
     pub(super) duplicate_of: Option<i64>,
     pub(super) similarity: Option<f64>,
     pub(super) cluster: i64,
-}
-
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
 }
 
 /// Documents with copies, near copies, chains of near copies, short, empty and missing texts.
@@ -119,18 +112,6 @@ pub(super) fn batch(docs: &[Doc]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap()
 }
 
-/// Writes the documents as `files` Parquet files.
-pub(super) fn write(docs: &[Doc], files: usize, dir: &Path) {
-    std::fs::create_dir_all(dir).unwrap();
-    for (number, docs) in docs.chunks(docs.len().div_ceil(files)).enumerate() {
-        let batch = batch(docs);
-        let file = std::fs::File::create(dir.join(format!("{number}.parquet"))).unwrap();
-        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-        writer.write(&batch).unwrap();
-        writer.close().unwrap();
-    }
-}
-
 pub(super) async fn run(ctx: &SessionContext, call: &str) -> BTreeMap<i64, Row> {
     let sql = format!("SELECT id, keep, duplicate_of, similarity, cluster_id FROM {call}");
     let batches = statement::sql(ctx, &sql).await.unwrap().collect().await.unwrap();
@@ -151,29 +132,9 @@ pub(super) async fn run(ctx: &SessionContext, call: &str) -> BTreeMap<i64, Row> 
     rows
 }
 
-/// The same documents in sessions of every kind.
+/// The documents in sessions of every kind.
 async fn sessions(docs: &[Doc], dir: &Path) -> Vec<(String, SessionContext)> {
-    let mut found = vec![];
-    for files in [1, 7] {
-        write(docs, files, &dir.join(files.to_string()));
-        for (name, memory_limit) in [("", None), (" in little memory", Some(3_000_000))] {
-            let options =
-                EngineOptions { threads: Some(files), batch_size: Some(64), memory_limit, ..Default::default() };
-            found.push((format!("{files} partitions{name}"), context(&options).unwrap(), files));
-        }
-    }
-    #[cfg(feature = "cluster")]
-    {
-        let options = EngineOptions { threads: Some(3), ..Default::default() };
-        found.push(("a cluster".into(), limpid::cluster::standalone(&options).await.unwrap(), 7));
-    }
-    let mut sessions = vec![];
-    for (name, ctx, files) in found {
-        let path = dir.join(files.to_string());
-        ctx.register_parquet("docs", path.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
-        sessions.push((name, ctx));
-    }
-    sessions
+    everywhere::sessions("docs", &batch(docs), dir).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,8 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use limpid::session::{EngineOptions, context};
 
-use super::operators::{Doc, Random, Row, batch, corpus, run};
+use super::everywhere::Random;
+use super::operators::{Doc, Row, batch, corpus, run};
 
 /// A session whose table `docs` holds the documents, shuffled, in random partitions and batches.
 fn shuffled(docs: &[Doc], random: &mut Random) -> (String, SessionContext) {

@@ -9,55 +9,14 @@ use arrow::array::{
     StringBuilder,
 };
 use arrow::datatypes::{Float32Type, Float64Type, Int32Type, Int64Type};
-use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use limpid::session::{EngineOptions, context, statement};
+use datafusion::prelude::SessionContext;
+use limpid::session::statement;
 
-struct Random(u64);
+use super::everywhere::{self, Random};
 
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn unit(&mut self) -> f64 {
-        self.below(1 << 30) as f64 / f64::from(1 << 30)
-    }
-}
-
-/// The same rows in sessions of every kind.
+/// The rows in sessions of every kind.
 async fn sessions(rows: &RecordBatch, dir: &Path) -> Vec<(String, SessionContext)> {
-    let mut found = vec![];
-    for files in [1, 7] {
-        let folder = dir.join(files.to_string());
-        std::fs::create_dir_all(&folder).unwrap();
-        let chunk = rows.num_rows().div_ceil(files);
-        for number in 0..files {
-            let start = (number * chunk).min(rows.num_rows());
-            let part = rows.slice(start, chunk.min(rows.num_rows() - start));
-            let file = std::fs::File::create(folder.join(format!("{number}.parquet"))).unwrap();
-            let mut writer = parquet::arrow::ArrowWriter::try_new(file, rows.schema(), None).unwrap();
-            writer.write(&part).unwrap();
-            writer.close().unwrap();
-        }
-        for (name, memory_limit) in [("", None), (" in little memory", Some(3_000_000))] {
-            let options =
-                EngineOptions { threads: Some(files), batch_size: Some(64), memory_limit, ..Default::default() };
-            found.push((format!("{files} partitions{name}"), context(&options).unwrap(), files));
-        }
-    }
-    #[cfg(feature = "cluster")]
-    {
-        let options = EngineOptions { threads: Some(3), ..Default::default() };
-        found.push(("a cluster".into(), limpid::cluster::standalone(&options).await.unwrap(), 7));
-    }
-    let mut sessions = vec![];
-    for (name, ctx, files) in found {
-        let path = dir.join(files.to_string());
-        ctx.register_parquet("t", path.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
-        sessions.push((name, ctx));
-    }
-    sessions
+    everywhere::sessions("t", rows, dir).await
 }
 
 async fn run(ctx: &SessionContext, sql: &str) -> Vec<RecordBatch> {

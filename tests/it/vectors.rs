@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, Int64Array, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type, Int64Type};
-use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use limpid::session::{EngineOptions, context, statement};
+use datafusion::prelude::SessionContext;
+use limpid::session::statement;
+
+use super::everywhere::{self, Random};
 
 const DIMENSIONS: usize = 24;
 
@@ -18,19 +20,6 @@ struct Item {
     quality: i64,
     part: i64,
     vector: Option<Vec<f32>>,
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn centred(&mut self) -> f32 {
-        (0..4).map(|_| self.below(1 << 20) as f32 / (1 << 20) as f32 - 0.5).sum()
-    }
 }
 
 /// Clouds of vectors with copies, multiples, near copies and chains of them, zeros and missing ones.
@@ -77,40 +66,9 @@ fn batch(items: &[Item]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap()
 }
 
-fn write(items: &[Item], files: usize, dir: &Path) {
-    std::fs::create_dir_all(dir).unwrap();
-    for (number, items) in items.chunks(items.len().div_ceil(files)).enumerate() {
-        let batch = batch(items);
-        let file = std::fs::File::create(dir.join(format!("{number}.parquet"))).unwrap();
-        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-        writer.write(&batch).unwrap();
-        writer.close().unwrap();
-    }
-}
-
-/// The same rows in sessions of every kind.
+/// The items in sessions of every kind.
 async fn sessions(items: &[Item], dir: &Path) -> Vec<(String, SessionContext)> {
-    let mut found = vec![];
-    for files in [1, 7] {
-        write(items, files, &dir.join(files.to_string()));
-        for (name, memory_limit) in [("", None), (" in little memory", Some(3_000_000))] {
-            let options =
-                EngineOptions { threads: Some(files), batch_size: Some(64), memory_limit, ..Default::default() };
-            found.push((format!("{files} partitions{name}"), context(&options).unwrap(), files));
-        }
-    }
-    #[cfg(feature = "cluster")]
-    {
-        let options = EngineOptions { threads: Some(3), ..Default::default() };
-        found.push(("a cluster".into(), limpid::cluster::standalone(&options).await.unwrap(), 7));
-    }
-    let mut sessions = vec![];
-    for (name, ctx, files) in found {
-        let path = dir.join(files.to_string());
-        ctx.register_parquet("items", path.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
-        sessions.push((name, ctx));
-    }
-    sessions
+    everywhere::sessions("items", &batch(items), dir).await
 }
 
 /// The rows of a query by the first column; the rest as text, floats with all their digits.
