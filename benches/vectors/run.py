@@ -74,13 +74,20 @@ def limpid(options, sql, out):
     command = [options.limpid, "sql", "--threads", str(options.threads), "--memory-limit", options.memory]
     command += ["-c", f"COPY ({sql}) TO '{out}' STORED AS PARQUET"]
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    peak = 0
+    while child.poll() is None:
+        # Largest resident memory so far. The system's own figure for a child begins with that of Python.
+        try:
+            with open(f"/proc/{child.pid}/status") as status:
+                peak = max([peak] + [int(field.split()[1]) / 1024 for field in status if field.startswith("VmHWM:")])
+        except OSError:
+            pass
+        time.sleep(0.01)
     seconds = time.perf_counter() - start
-    if status != 0:
-        sys.exit(f"limpid failed: {sql}")
-    # Largest resident memory of this run.
-    return pq.read_table(out), seconds, usage.ru_maxrss / 1024
+    if child.returncode != 0:
+        sys.exit(f"limpid failed: {sql}\n{child.stderr.read().decode()}")
+    return pq.read_table(out), seconds, peak
 
 
 def unit(x):
@@ -291,7 +298,7 @@ def concepts(options, path):
     out = os.path.join(options.work, "concepts.parquet")
     sql = f"SELECT * EXCEPT (embedding) FROM concept_clusters((SELECT * FROM '{path}'), k => {options.k})"
     table, seconds, peak = limpid(options, sql, out)
-    line("concept_clusters limpid", seconds=seconds, largest=int(table["cluster_size"].to_numpy().max()), peak_mb=peak)
+    line("concept_clusters limpid", seconds=seconds, largest=int(table["concept_size"].to_numpy().max()), peak_mb=peak)
 
 
 def main():

@@ -15,7 +15,7 @@ const COLUMNS: [&str; 8] =
     ["concept", "distance", "central_rank", "atypical_rank", "concept_density", "concept_label", "map_x", "map_y"];
 
 /// Clusters shown one by one.
-const LARGEST: usize = 8;
+const LARGEST: usize = 12;
 /// Rows shown of each end of a cluster.
 const EXAMPLES: usize = 3;
 /// Rows on the map.

@@ -100,6 +100,7 @@ fn templates() -> Result<Environment<'static>, ReportError> {
     templates.add_filter("similarity", numbers::similarity);
     templates.add_filter("printable", |text: &str| text::printable(text).into_owned());
     templates.add_filter("line", |text: &str, max: usize| text::ellipsis(&text::one_line(text), max).into_owned());
+    templates.add_filter("tail", |text: &str, max: usize| text::tail(&text::one_line(text), max).into_owned());
     templates.add_filter("significant", numbers::significant);
     templates.add_filter("fixed", |value: f64| format!("{value:.2}"));
     templates.add_filter("signed", |value: f64| format!("{value:+.2}"));

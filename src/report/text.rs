@@ -34,6 +34,18 @@ pub fn ellipsis(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
+/// The last `max` characters of `text`, the first of them `…` where something was cut.
+pub fn tail(text: &str, max: usize) -> Cow<'_, str> {
+    let cut = text.chars().count().saturating_sub(max);
+    if cut == 0 {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().skip(cut + 1).fold("…".to_owned(), |mut tail, c| {
+        tail.push(c);
+        tail
+    }))
+}
+
 /// The first `chars` characters of `text`.
 pub fn prefix(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
@@ -52,6 +64,11 @@ fn picture(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tails_keep_the_end() {
+        assert_eq!((tail("abc", 3), tail("abcd", 3), tail("", 3)), ("abc".into(), "…cd".into(), "".into()));
+    }
 
     #[test]
     fn control_characters_become_visible() {

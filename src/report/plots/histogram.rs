@@ -10,6 +10,9 @@ use crate::report::data::{Histogram, JobReport, StepReport};
 
 /// Cluster sizes up to this one get a bar each; beyond it sizes share logarithmic bins.
 const EXACT_SIZES: u64 = 20;
+/// Sizes of which the largest is less than so many times the smallest share even bins, so many.
+const NARROW: u64 = 20;
+const BINS: u64 = 12;
 
 /// Exact similarities of the removed rows to their kept rows; `None` where none was measured.
 pub fn similarities(step: &StepReport) -> Result<Option<Plot>, ReportError> {
@@ -40,6 +43,10 @@ pub fn cluster_sizes(step: &StepReport) -> Result<Option<Plot>, ReportError> {
         let mut x = Axis::linear(least as f64 - 0.5, end as f64 + 0.5, 1.0);
         x.ticks = (least..=end).step_by(if end - least < 10 { 1 } else { 2 }).map(|size| size as f64).collect();
         (x, (least..=end + 1).map(|size| size as f64 - 0.5).collect())
+    } else if most / least < NARROW {
+        let step = ((most - least) / BINS + 1) as f64;
+        let edges: Vec<f64> = (0..=BINS).map(|bin| least as f64 - 0.5 + step * bin as f64).collect();
+        (Axis::linear(edges[0], edges[BINS as usize], 1.0), edges)
     } else {
         let edges = log_edges(least as f64, most as f64 + 1.0);
         (Axis::log(least as f64, edges.last().copied().unwrap_or(most as f64)), edges)

@@ -9,8 +9,8 @@ use crate::report::data::Concepts;
 use crate::report::numbers::{percent, thousands};
 
 /// Colours of the largest clusters. The first two are those of kept and removed rows, the others follow Okabe and Ito (2008) as
-/// far as they can be seen on white.
-pub const COLOURS: [RGBColor; 8] = [
+/// far as they can be seen on white, the last four Paul Tol's muted scheme.
+pub const COLOURS: [RGBColor; 12] = [
     KEPT,
     REMOVED,
     RGBColor(0x00, 0x9E, 0x73),
@@ -19,16 +19,20 @@ pub const COLOURS: [RGBColor; 8] = [
     RGBColor(0x56, 0xB4, 0xE9),
     RGBColor(0x7B, 0x4F, 0xB5),
     RGBColor(0x8C, 0x6D, 0x31),
+    RGBColor(0xAA, 0x44, 0x99),
+    RGBColor(0x99, 0x99, 0x33),
+    RGBColor(0x33, 0x22, 0x88),
+    RGBColor(0x88, 0x22, 0x55),
 ];
 
 const WIDTH: i32 = 1070;
 const TOP: i32 = 34;
 /// Side and height of the map.
-const MAP: (i32, i32) = (560, 430);
+const MAP: (i32, i32) = (560, 460);
 /// Left edges of the list of clusters and of its bars, and where these end.
 const LIST: i32 = 610;
 const BARS: (i32, i32) = (LIST + 22, WIDTH - 130);
-const PITCH: i32 = 46;
+const PITCH: i32 = 36;
 /// Share of the points that the map may leave beyond its edge, on each side.
 const BEYOND: f64 = 0.005;
 
@@ -88,9 +92,9 @@ pub fn map(concepts: &Concepts) -> Result<Option<String>, ReportError> {
         for (number, label, rows, colour) in clusters.chain(rest) {
             canvas.label((LIST + 12, y), &number, MUTED, Anchor::Right)?;
             canvas.label((BARS.0, y), &fit(&label, (WIDTH - BARS.0) as u32), INK, Anchor::Left)?;
-            canvas.rect((BARS.0, y + 10), (bar(rows).max(BARS.0 + 2), y + 24), colour)?;
+            canvas.rect((BARS.0, y + 8), (bar(rows).max(BARS.0 + 2), y + 19), colour)?;
             let share = format!("{} ({})", thousands(rows), percent(rows, concepts.rows));
-            canvas.label((bar(rows).max(BARS.0 + 2) + 8, y + 17), &share, MUTED, Anchor::Left)?;
+            canvas.label((bar(rows).max(BARS.0 + 2) + 8, y + 14), &share, MUTED, Anchor::Left)?;
             y += PITCH;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Jobs: `limpid run`, `limpid explain`, `limpid init`.
 
+mod concepts;
 mod crash;
 mod mistakes;
 mod runs;
