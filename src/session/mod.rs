@@ -17,6 +17,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_udfs::config::LimpidOptions;
+use limpid_udfs::operators::materialize::share::ShareRepeated;
 use limpid_udfs::operators::planner::OperatorQueryPlanner;
 
 use copy::SessionPlanner;
@@ -40,7 +41,9 @@ pub struct EngineOptions {
 
 /// A session context with everything of limpid registered.
 pub fn context(options: &EngineOptions) -> Result<SessionContext> {
-    let state = SessionStateBuilder::new_from_existing(state(options)?).with_query_planner(Arc::new(SessionPlanner));
+    let state = SessionStateBuilder::new_from_existing(state(options)?)
+        .with_query_planner(Arc::new(SessionPlanner))
+        .with_physical_optimizer_rule(Arc::new(ShareRepeated));
     Ok(limpid_connectors::url_table::enable_paths(SessionContext::new_with_state(state.build())))
 }
 

@@ -9,6 +9,7 @@ mod everywhere;
 mod hard_inputs;
 mod jobs;
 mod lake;
+mod materialize;
 mod operators;
 mod properties;
 mod recipes;

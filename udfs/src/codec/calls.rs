@@ -72,8 +72,8 @@ pub enum CallKind {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AllocateBudgetMessage {
-    #[prost(uint64, tag = "1")]
-    pub budget: u64,
+    #[prost(uint64, optional, tag = "1")]
+    pub budget: Option<u64>,
     #[prost(uint32, tag = "2")]
     pub method: u32,
     #[prost(uint32, tag = "3")]
@@ -236,9 +236,10 @@ mod tests {
         }
         for method in [Method::Projection, Method::Equal, Method::Proportional] {
             for rounding in [Rounding::Floor, Rounding::LargestRemainder] {
-                let floor_ratio = 0.5.into();
-                let call = AllocateBudget { budget: 9, method, rounding, floor: 1, floor_ratio };
-                calls.push(Call::AllocateBudget(call));
+                for budget in [None, Some(9)] {
+                    let call = AllocateBudget { budget, method, rounding, floor: 1, floor_ratio: 0.5.into() };
+                    calls.push(Call::AllocateBudget(call));
+                }
             }
         }
         for call in calls {

@@ -79,13 +79,18 @@ fn calls(operator: &str) -> Vec<String> {
              learning_rate => 2.5, steps => 4",
         ],
         "graph_filter" => &["score => quality, concepts => words", "id => text, score => id, concepts => words"],
+        "materialize" => &["", ""],
         "spectral_clusters" => &[
             "vector => embedding, k => 1",
             "id => text, vector => embedding, k => 2, landmarks => 9, sigma => 0.5, seed => 9",
         ],
         other => panic!("write calls of {other} here: its nodes must survive the way"),
     };
-    arguments.iter().map(|arguments| format!("SELECT * FROM {operator}({INPUT}, {arguments})")).collect()
+    let call = |arguments: &&str| match *arguments {
+        "" => format!("SELECT * FROM {operator}({INPUT})"),
+        arguments => format!("SELECT * FROM {operator}({INPUT}, {arguments})"),
+    };
+    arguments.iter().map(call).collect()
 }
 
 fn context() -> SessionContext {

@@ -31,6 +31,7 @@ impl<'a> Args<'a> {
         args: TableFunctionArgs,
         context: &'a mut dyn RelationPlannerContext,
     ) -> Result<Self> {
+        let takes = if known.is_empty() { "the relation alone".to_owned() } else { known.join(", ") };
         let mut input = None;
         let mut named = vec![];
         for arg in args.args {
@@ -51,12 +52,11 @@ impl<'a> Args<'a> {
                 None if input.is_none() => input = Some(relation(op, expr)?),
                 None => {
                     return plan_err!(
-                        "{op}: arguments after the relation are given by name; write name => {expr}; it takes {}",
-                        known.join(", ")
+                        "{op}: arguments after the relation are given by name; write name => {expr}; it takes {takes}"
                     );
                 }
                 Some(name) if !known.contains(&name.as_str()) => {
-                    return plan_err!("{op} has no argument `{name}`; it takes {}", known.join(", "));
+                    return plan_err!("{op} has no argument `{name}`; it takes {takes}");
                 }
                 Some(name) if named.iter().any(|(n, _)| *n == name) => {
                     return plan_err!("{op}: argument `{name}` is given twice");
@@ -89,6 +89,12 @@ impl<'a> Args<'a> {
     /// Whether the argument was given.
     pub fn has(&self, name: &str) -> bool {
         self.named.iter().any(|(n, _)| n == name)
+    }
+
+    /// Whether the argument was given as a column and not as a literal.
+    pub fn names_column(&self, name: &str) -> bool {
+        let given = self.named.iter().find(|(n, _)| n == name);
+        matches!(given, Some((_, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_))))
     }
 
     /// A column of the input; without the argument the column called `default`, where there is one.

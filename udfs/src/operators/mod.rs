@@ -14,6 +14,7 @@ pub mod fit_softmax;
 pub mod graph_filter;
 pub mod influence;
 pub mod kmeans;
+pub mod materialize;
 pub mod max_prior_similarity;
 pub mod minhash_dedup;
 pub mod multilinear_importance;

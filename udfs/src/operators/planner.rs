@@ -28,6 +28,9 @@ use super::dedup::{Rule, SKETCH, Similar};
 use super::fit_softmax::plan as fit_softmax;
 use super::graph_filter::plan as graph_filter;
 use super::influence::plan as influence;
+use super::materialize::exec::MaterializeExec;
+use super::materialize::node::MaterializeNode;
+use super::materialize::plan as materialize;
 use super::minhash_dedup::exec::SketchExec;
 use super::multilinear_importance::plan as multilinear_importance;
 use super::spectral_clusters::plan as spectral_clusters;
@@ -63,6 +66,7 @@ fn operator(name: &str) -> Option<(&'static str, &'static [&'static str], Plan)>
         assign_nearest::NAME => (assign_nearest::NAME, assign_nearest::ARGUMENTS, assign_nearest::plan),
         farthest_first::NAME => (farthest_first::NAME, farthest_first::ARGUMENTS, farthest_first::plan),
         kmeans::NAME => (kmeans::NAME, kmeans::ARGUMENTS, kmeans::plan),
+        materialize::NAME => (materialize::NAME, materialize::ARGUMENTS, materialize::plan),
         max_prior_similarity::NAME => {
             (max_prior_similarity::NAME, max_prior_similarity::ARGUMENTS, max_prior_similarity::plan)
         }
@@ -155,6 +159,9 @@ impl ExtensionPlanner for OperatorExtensionPlanner {
             let columns = node.columns.iter().map(|column| index(below, column)).collect::<Result<_>>()?;
             let exec = AnalysisExec::try_new(node.analysis.clone(), columns, Arc::clone(input))?;
             return Ok(Some(Arc::new(exec)));
+        }
+        if node.as_any().is::<MaterializeNode>() {
+            return Ok(Some(Arc::new(MaterializeExec::new(Arc::clone(input)))));
         }
         Ok(None)
     }
