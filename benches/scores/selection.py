@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Do the selections keep what they promise? A small network on images, trained on what each method keeps.   Needs numpy and pyarrow.
 
-selection.py --images IMAGES.parquet --limpid BINARY [--runs 10] [--draws 10] [--evaluations 3] [--noise 0.2] [--seed 0]
+selection.py --images IMAGES.parquet --limpid BINARY [--runs 10] [--draws 10] [--evaluations 3] [--rate 0.05] [--noise 0.2] [--seed 0]
 Scores come from `fit_softmax` (64 hidden units, 30 epochs), EL2N and GraNd from epoch 3; rows are chosen by the recipes `random`, `score_top`
 and `score_strata`. A selection is judged by the test accuracy of the same network trained on it alone: the mean over `--draws` selections
 (for methods that draw) with `--evaluations` networks each. Labels of a share `--noise` of the training rows are replaced by other ones.
@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 SCORES = """SELECT id, avg(el2n(probs, label)) FILTER (WHERE step = 3) AS el2n, avg(grand(probs, label, h_sq)) FILTER (WHERE step = 3) AS grand,
-avg(margin(probs, label)) AS aum FROM fit_softmax('{rows}', train => train, hidden => 64, runs => {runs}, epochs => 30, seed => {seed})
+avg(margin(probs, label)) AS aum FROM fit_softmax('{rows}', train => train, hidden => 64, runs => {runs}, epochs => 30, learning_rate => {rate}, seed => {seed})
 WHERE id < {split} GROUP BY id"""
 ACCURACY = """SELECT run, avg(CASE WHEN margin(probs, label) > 0 THEN 1.0 ELSE 0.0 END) AS accuracy FROM fit_softmax('{rows}', train => train,
-hidden => 64, runs => {runs}, epochs => {epochs}, batch => 16, learning_rate => 0.05, seed => {seed}, log => 'last') WHERE id >= {split}
+hidden => 64, runs => {runs}, epochs => {epochs}, batch => 16, learning_rate => {rate}, seed => {seed}, log => 'last') WHERE id >= {split}
 GROUP BY run"""
 
 
@@ -52,7 +52,7 @@ class Bench:
 
     def scores(self, labels):
         rows = self.rows(labels, np.arange(self.split))
-        table = self.run(SCORES.format(rows=rows, split=self.split, runs=self.a.runs, seed=1)).sort_by("id")
+        table = self.run(SCORES.format(rows=rows, split=self.split, runs=self.a.runs, rate=2 * self.a.rate, seed=1)).sort_by("id")
         pq.write_table(table, self.folder / "scores.parquet")
         return {name: np.array(table[name]) for name in ("el2n", "grand", "aum")}
 
@@ -64,7 +64,7 @@ class Bench:
     def accuracy(self, labels, kept, seed=7):
         # As many steps for a small selection as for a large one, within reason.
         epochs = min(300, 30 * self.split // len(kept))
-        query = ACCURACY.format(rows=self.rows(labels, kept), split=self.split, runs=self.a.evaluations, epochs=epochs, seed=seed)
+        query = ACCURACY.format(rows=self.rows(labels, kept), split=self.split, runs=self.a.evaluations, epochs=epochs, rate=self.a.rate, seed=seed)
         return np.array(self.run(query)["accuracy"]) * 100
 
     def show(self, name, labels, recipe=None, share=1.0, draws=1, **arguments):
@@ -98,6 +98,7 @@ def main():
     p.add_argument("--runs", type=int, default=10)
     p.add_argument("--draws", type=int, default=10)
     p.add_argument("--evaluations", type=int, default=3)
+    p.add_argument("--rate", type=float, default=0.05, help="learning rate; the more inputs, the less")
     p.add_argument("--noise", type=float, default=0.2)
     p.add_argument("--seed", type=int, default=0)
     a = p.parse_args()
