@@ -1,6 +1,7 @@
-"""kmeans and semantic_dedup beside scikit-learn, faiss and brute force, on the same vectors, one after the other.
+"""kmeans, semantic_dedup and nearest_neighbors beside scikit-learn, faiss and brute force, on the same vectors, one after the
+other.
 
-usage: run.py LIMPID WORK [--rows N] [--dims D] [--k K] [--threads T] [--images PARQUET] [--only kmeans|dedup]
+usage: run.py LIMPID WORK [--rows N] [--dims D] [--k K] [--threads T] [--images PARQUET] [--only kmeans|dedup|neighbors|concepts]
 
 Prints the conditions, then one line a measurement. Times of limpid are those of the whole program: start, reading Parquet,
 work, writing Parquet. Times of the peers leave out the start of Python and reading. `truth` compares all pairs in numpy.
@@ -9,7 +10,6 @@ work, writing Parquet. Times of the peers leave out the start of Python and read
 import argparse
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -31,7 +31,7 @@ def arguments():
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--memory", default="4GB", help="limpid's memory limit")
     p.add_argument("--images", help="a Parquet file with a column of pixels, used instead of made-up vectors")
-    p.add_argument("--only", choices=["kmeans", "dedup"])
+    p.add_argument("--only", choices=["kmeans", "dedup", "neighbors", "concepts"])
     p.add_argument("--no-truth", action="store_true", help="leave out brute force and peers: for large inputs")
     return p.parse_args()
 
@@ -74,11 +74,13 @@ def limpid(options, sql, out):
     command = [options.limpid, "sql", "--threads", str(options.threads), "--memory-limit", options.memory]
     command += ["-c", f"COPY ({sql}) TO '{out}' STORED AS PARQUET"]
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
-    # The largest child so far.
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return pq.read_table(out), seconds, peak
+    if status != 0:
+        sys.exit(f"limpid failed: {sql}")
+    # Largest resident memory of this run.
+    return pq.read_table(out), seconds, usage.ru_maxrss / 1024
 
 
 def unit(x):
@@ -105,8 +107,9 @@ def inertia(x, centroids, spherical):
 
 
 def kmeans(options, x, path):
-    import faiss
-    from sklearn.cluster import KMeans
+    if not options.no_truth:
+        import faiss
+        from sklearn.cluster import KMeans, MiniBatchKMeans
 
     rounds = 25
     for spherical in (False, True):
@@ -120,6 +123,17 @@ def kmeans(options, x, path):
         ours = np.array(table["centroid"].to_pylist(), dtype=np.float32)
         ours = inertia(x, ours, spherical)
         line(f"kmeans {metric} limpid", seconds=seconds, inertia=ours, peak_mb=peak)
+        batches = sql.replace(f"sample => 0, iterations => {rounds}", "mini_batch => true")
+        table, seconds, peak = limpid(options, batches, os.path.join(options.work, "centroids.parquet"))
+        found = inertia(x, np.array(table["centroid"].to_pylist(), dtype=np.float32), spherical)
+        line(f"kmeans {metric} limpid, mini-batch", seconds=seconds, inertia=found, to_all_rows=found / ours, peak_mb=peak)
+        even = sql.replace("sample => 0", "sample => 0, balanced => true")
+        if len(x) <= 50_000:
+            table, seconds, peak = limpid(options, even, os.path.join(options.work, "centroids.parquet"))
+            n, total = table["n"].to_numpy(), float(np.sum(table["inertia"].to_numpy()))
+            line(f"kmeans {metric} limpid, balanced", seconds=seconds, inertia=total, least=int(n.min()), most=int(n.max()))
+        if options.no_truth:
+            continue
         start = time.perf_counter()
         model = faiss.Kmeans(x.shape[1], options.k, niter=rounds, seed=SEED, spherical=spherical,
                              max_points_per_centroid=10**9)
@@ -131,6 +145,11 @@ def kmeans(options, x, path):
             model = KMeans(options.k, n_init=1, max_iter=rounds, tol=0, random_state=SEED).fit(y)
             seconds, theirs = time.perf_counter() - start, inertia(x, model.cluster_centers_, spherical)
             line(f"kmeans {metric} scikit-learn", seconds=seconds, inertia=theirs, ours_to_theirs=ours / theirs)
+            start = time.perf_counter()
+            batches = MiniBatchKMeans(options.k, n_init=1, batch_size=8192, max_iter=3, tol=0, max_no_improvement=None,
+                                      random_state=SEED).fit(y)
+            seconds, theirs = time.perf_counter() - start, inertia(x, batches.cluster_centers_, spherical)
+            line(f"kmeans {metric} scikit-learn, mini-batch", seconds=seconds, inertia=theirs, ours_to_theirs=found / theirs)
 
 
 def similar_pairs(y, rows_a, rows_b, threshold):
@@ -182,10 +201,11 @@ def dedup(options, x, path, threshold=0.9):
     truth = survivors(len(y), pairs)
     line("truth: all pairs in numpy", seconds=time.perf_counter() - start, pairs=len(pairs), removed=int((~truth).sum()))
     line("  all pairs equal the truth", same=bool(np.array_equal(everything.sort_by("id")["keep"].to_numpy(), truth)))
-    line("  recall of removed rows", recall=float(np.mean(~ours[~truth])), same_as_truth=float(np.mean(ours == truth)))
+    recall = float(np.mean(~ours[~truth]))
+    line("  recall of removed rows", recall=recall, same_as_truth=float(np.mean(ours == truth)))
     import faiss
 
-    for probes in (1, 2, 4):
+    for probes in (1, 2, 4, 8, 16, 32):
         start = time.perf_counter()
         model = faiss.Kmeans(x.shape[1], options.k, niter=25, seed=SEED, spherical=True)
         model.train(y)
@@ -196,7 +216,82 @@ def dedup(options, x, path, threshold=0.9):
             found.append(similar_pairs(y, members, members, threshold))
         theirs = survivors(len(y), np.unique(np.concatenate(found), axis=0))
         seconds = time.perf_counter() - start
-        line(f"faiss k-means + numpy, {probes} cells a row", seconds=seconds, recall=float(np.mean(~theirs[~truth])))
+        reached = float(np.mean(~theirs[~truth]))
+        line(f"faiss k-means + numpy, {probes} cells a row", seconds=seconds, recall=reached)
+        if reached >= recall:
+            break
+
+
+def found_of(truth, found):
+    """Share of the pairs of `truth` (row by row) that are among those of `found`."""
+    return float(np.mean([len(np.intersect1d(a, b, assume_unique=True)) / len(a) for a, b in zip(truth, found)]))
+
+
+def neighbors(options, x, path, k=10):
+    out = os.path.join(options.work, "neighbors.parquet")
+    index = os.path.join(options.work, "cells.index")
+    if os.path.exists(index):
+        os.remove(index)
+    sql = f"SELECT * FROM nearest_neighbors((SELECT * FROM '{path}'), k => {k}, recall => 0.95, index => '{index}')"
+    table, seconds, peak = limpid(options, sql, out)
+    line("nearest_neighbors limpid", seconds=seconds, pairs=len(table), peak_mb=peak)
+    table, seconds, peak = limpid(options, sql, out)
+    line("  the same with its index", seconds=seconds, pairs=len(table), peak_mb=peak)
+    ids, near = table["id"].to_numpy(), table["neighbor_id"].to_numpy()
+    order = np.lexsort((table["rank"].to_numpy(), ids))
+    ours = near[order].reshape(len(x), k)
+    import faiss
+
+    y = unit(x)
+    sample = np.random.default_rng(SEED).choice(len(x), min(len(x), 2000), replace=False)
+    start = time.perf_counter()
+    flat = faiss.IndexFlatIP(y.shape[1])
+    flat.add(y)
+    _, truth = flat.search(y[sample], k + 1)
+    seconds = time.perf_counter() - start
+    truth = [row[row != own][:k] for own, row in zip(sample, truth)]
+    line("truth: faiss, all pairs", seconds=seconds * len(x) / len(sample), measured_rows=len(sample))
+    recall = found_of(truth, ours[sample])
+    line("  recall", recall=recall)
+    if options.no_truth:
+        return
+    start = time.perf_counter()
+    graph = faiss.IndexHNSWFlat(y.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction = 100
+    graph.add(y)
+    built = time.perf_counter() - start
+    for ef in (16, 32, 64, 128, 256):
+        graph.hnsw.efSearch = ef
+        start = time.perf_counter()
+        _, found = graph.search(y, k + 1)
+        seconds = time.perf_counter() - start
+        reached = found_of(truth, [found[own][found[own] != own][:k] for own in sample])
+        line(f"faiss HNSW 16, ef {ef}", seconds=built + seconds, build=built, recall=reached)
+        if reached >= recall:
+            break
+    cells = int(2 * len(x) ** 0.5)
+    start = time.perf_counter()
+    quantizer = faiss.IndexFlatIP(y.shape[1])
+    inverted = faiss.IndexIVFFlat(quantizer, y.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
+    inverted.train(y)
+    inverted.add(y)
+    built = time.perf_counter() - start
+    for probes in (1, 2, 4, 8, 16, 32, 64, 128):
+        inverted.nprobe = probes
+        start = time.perf_counter()
+        _, found = inverted.search(y, k + 1)
+        seconds = time.perf_counter() - start
+        reached = found_of(truth, [found[own][found[own] != own][:k] for own in sample])
+        if reached >= recall:
+            line(f"faiss IVF {cells}, {probes} probes", seconds=built + seconds, build=built, recall=reached)
+            break
+
+
+def concepts(options, path):
+    out = os.path.join(options.work, "concepts.parquet")
+    sql = f"SELECT * EXCEPT (embedding) FROM concept_clusters((SELECT * FROM '{path}'), k => {options.k})"
+    table, seconds, peak = limpid(options, sql, out)
+    line("concept_clusters limpid", seconds=seconds, largest=int(table["cluster_size"].to_numpy().max()), peak_mb=peak)
 
 
 def main():
@@ -211,10 +306,14 @@ def main():
     write(x, path)
     print(f"machine    {platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"conditions {len(x)} x {x.shape[1]} float32, k={options.k}, threads={options.threads}, memory={options.memory}")
-    if options.only != "dedup":
+    if options.only in (None, "kmeans"):
         kmeans(options, x, path)
-    if options.only != "kmeans":
+    if options.only in (None, "dedup"):
         dedup(options, x, path)
+    if options.only in (None, "neighbors"):
+        neighbors(options, x, path)
+    if options.only in (None, "concepts"):
+        concepts(options, path)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{JobError, Result};
 use super::writer::FileEntry;
-use crate::report::data::{Histogram, Sample};
+use crate::report::data::{Concepts, Histogram, Sample};
 
 /// Layout of the folder and of this file; a folder of another layout is computed again.
 pub const LAYOUT: u32 = 1;
@@ -59,6 +59,8 @@ pub struct Manifest {
     pub metrics: Vec<(String, u64)>,
     /// Removed rows to look at.
     pub samples: Vec<Sample>,
+    /// The clusters of rows that the step found.
+    pub concepts: Option<Concepts>,
 }
 
 /// One of the two results of a step.

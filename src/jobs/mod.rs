@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod clusters;
+pub mod concepts;
 pub mod error;
 pub mod explain;
 pub mod hash;

@@ -26,7 +26,7 @@ use super::recipes::quote;
 use super::split::Columns;
 use super::tables::{floats, query, register_folder};
 use super::writer::{FileEntry, ParquetFile};
-use super::{clusters, histogram, samples};
+use super::{clusters, concepts, histogram, samples};
 use crate::report::data::Histogram;
 use crate::session::metrics;
 
@@ -83,7 +83,11 @@ impl StepRun<'_> {
             counts.merge(self.missing(&columns).await?);
         }
         self.bar.message("choosing samples");
-        let cluster_sizes = clusters::sizes(self.ctx, &columns, &notes).await?;
+        let concepts = concepts::find(self.ctx, &columns.kept, self.id, self.text).await?;
+        let cluster_sizes = match concepts {
+            Some(_) => concepts::sizes(self.ctx).await?,
+            None => clusters::sizes(self.ctx, &columns, &notes).await?,
+        };
         let samples = samples::choose(self.ctx, self.folder, self.id, self.text).await?;
         fs::remove_dir_all(&notes).map_err(JobError::io("remove", &notes))?;
         let (kept, removed) = (&counts.kept, &counts.removed);
@@ -103,6 +107,7 @@ impl StepRun<'_> {
             cluster_sizes,
             metrics,
             samples,
+            concepts,
             ..Manifest::default()
         })
     }

@@ -44,6 +44,7 @@ fn step(manifest: &Manifest, resumed: bool) -> StepReport {
         cluster_sizes: manifest.cluster_sizes.clone(),
         metrics: manifest.metrics.clone(),
         samples: manifest.samples.clone(),
+        concepts: manifest.concepts.clone(),
     }
 }
 

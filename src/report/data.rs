@@ -64,6 +64,57 @@ pub struct StepReport {
     pub metrics: Vec<(String, u64)>,
     /// Removed rows to look at.
     pub samples: Vec<Sample>,
+    /// The clusters of a step that gives the columns of `concept_clusters`.
+    pub concepts: Option<Concepts>,
+}
+
+/// Clusters of rows on a map, and the rows at their middle and at their edge.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Concepts {
+    /// Rows in clusters.
+    pub rows: u64,
+    /// Number of clusters.
+    pub clusters: u64,
+    /// Some of the rows on the map: x, y and the cluster.
+    pub points: Vec<(f32, f32, i64)>,
+    /// Distances of the rows to their centroids.
+    pub distances: Histogram,
+    /// The largest clusters, largest first.
+    pub largest: Vec<Concept>,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Concept {
+    /// Its number.
+    pub cluster: i64,
+    /// Its rows.
+    pub rows: u64,
+    /// 1 / (1 + mean distance to the centroid).
+    pub density: f64,
+    /// Its most characteristic words.
+    pub label: Option<String>,
+    /// The middle of its rows on the map.
+    pub middle: (f64, f64),
+    /// Distances of its rows to the centroid; the edges are those of all rows.
+    pub distances: Histogram,
+    /// Its most typical rows, nearest to the centroid first.
+    pub central: Vec<ConceptRow>,
+    /// Its most atypical rows, farthest first.
+    pub atypical: Vec<ConceptRow>,
+}
+
+/// A row of a cluster that is shown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConceptRow {
+    /// Its id.
+    pub id: String,
+    /// Distance to the centroid.
+    pub distance: f64,
+    /// The beginning of its text.
+    pub text: Option<String>,
+    /// Its picture as a data URI.
+    pub image: Option<String>,
 }
 
 /// A removed row beside the row that justifies its removal.

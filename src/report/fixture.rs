@@ -1,6 +1,6 @@
 //! Seeded example reports for the tests of the page and for looking at it.
 
-use super::data::{CheckReport, Histogram, JobReport, Sample, StepReport};
+use super::data::{CheckReport, Concept, ConceptRow, Concepts, Histogram, JobReport, Sample, StepReport};
 
 /// A job that did nothing.
 pub fn empty() -> JobReport {
@@ -41,6 +41,40 @@ pub fn small() -> JobReport {
             },
         ],
         ..JobReport::default()
+    }
+}
+
+/// Ten clusters of 900 rows, eight of them shown.
+pub fn concepts() -> Concepts {
+    let mut random = Random(5);
+    let mut points = vec![];
+    for at in 0..40 {
+        let cluster = at % 10;
+        let mut near = |middle: i64| middle as f32 + (random.next() % 1000) as f32 / 900.0;
+        points.push((near(cluster % 4), near(cluster / 4), cluster));
+    }
+    let row = |id: String| ConceptRow {
+        id,
+        distance: 0.25,
+        text: Some("<script>alert(3)</script> a text".to_owned()),
+        image: None,
+    };
+    let concept = |cluster: i64| Concept {
+        cluster,
+        rows: 120 - 8 * cluster.unsigned_abs(),
+        density: 0.7,
+        label: (cluster != 7).then(|| "license, <b>warranty, copyright".to_owned()),
+        middle: (cluster as f64 % 4.0 + 0.5, (cluster / 4) as f64 + 0.5),
+        distances: Histogram { edges: vec![0.1, 0.3, 0.5], counts: vec![100, 20] },
+        central: vec![row(format!("{cluster}/typical"))],
+        atypical: if cluster == 2 { vec![] } else { vec![row(format!("{cluster}/atypical"))] },
+    };
+    Concepts {
+        rows: 900,
+        clusters: 10,
+        points,
+        distances: Histogram { edges: vec![0.1, 0.3, 0.5], counts: vec![700, 200] },
+        largest: (0..8).map(concept).collect(),
     }
 }
 

@@ -88,6 +88,7 @@ fn templates() -> Result<Environment<'static>, ReportError> {
     templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     templates.add_template("report.html", include_str!("templates/report.html"))?;
     templates.add_template("step.html", include_str!("templates/step.html"))?;
+    templates.add_template("concepts.html", include_str!("templates/concepts.html"))?;
     templates.add_template("sample.html", include_str!("templates/sample.html"))?;
     templates.add_template("page.html", include_str!("templates/page.html"))?;
     templates.add_template("selection.html", include_str!("templates/selection.html"))?;

@@ -62,6 +62,29 @@ fn everything_of_the_report_is_on_the_page() {
 }
 
 #[test]
+fn clusters_are_shown_with_both_ends() {
+    let mut concepts = fixture::concepts();
+    concepts.largest[0].central[0].image = Some("data:image/png;base64,iVBORw0KGgo=".to_owned());
+    let step = StepReport { concepts: Some(concepts), cluster_sizes: vec![(5, 2)], ..StepReport::default() };
+    let html = render_html(&JobReport { steps: vec![step], ..JobReport::default() }).unwrap();
+    for expected in [
+        "Map of the concepts",
+        "Distance to the centroid",
+        "Clusters by size",
+        "0&#x2f;typical",
+        "3&#x2f;atypical",
+        "All rows are shown as typical ones",
+        "license, &lt;b&gt;warranty",
+        "concept 7",
+        "<img src=\"data:image&#x2f;png;base64,iVBORw0KGgo=\"",
+        "img-src data:",
+    ] {
+        assert!(html.contains(expected), "{expected} is missing");
+    }
+    assert!(!html.contains("<script>alert"), "data stays data");
+}
+
+#[test]
 fn an_empty_report_is_a_page() {
     let html = render_html(&fixture::empty()).unwrap();
     assert!(html.contains("</html>"));
@@ -83,7 +106,14 @@ fn steps_may_lack_everything() {
 fn pages_are_written_whole() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = std::env::var_os("LIMPID_REPORT_DIR").map_or_else(|| temporary.path().to_owned(), Into::into);
-    let reports = [("example", fixture::example()), ("small", fixture::small()), ("empty", fixture::empty())];
+    let clusters = StepReport { concepts: Some(fixture::concepts()), ..StepReport::default() };
+    let clusters = JobReport { steps: vec![clusters], ..JobReport::default() };
+    let reports = [
+        ("example", fixture::example()),
+        ("small", fixture::small()),
+        ("empty", fixture::empty()),
+        ("clusters", clusters),
+    ];
     for (name, report) in &reports {
         let path = dir.join(format!("{name}.html"));
         write_html(report, &path).unwrap();

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use chrono::DateTime;
+use plotters::style::RGBColor;
 use serde::Serialize;
 
-use super::data::{JobReport, Sample, StepReport};
+use super::data::{Concept, Concepts, JobReport, Sample, StepReport};
 use super::diff::{Kind, Part, compare, fold};
 use super::plots::Plot;
 use super::text::{prefix, printable};
@@ -48,6 +49,24 @@ struct Step<'a> {
     main_reasons: &'a [(String, u64)],
     other_reasons: usize,
     pairs: Vec<Pair<'a>>,
+    clusters: Option<Clusters<'a>>,
+}
+
+/// The clusters of a step with their pictures.
+#[derive(Serialize)]
+struct Clusters<'a> {
+    map: Option<String>,
+    distances: Option<String>,
+    sizes: Option<String>,
+    largest: Vec<Cluster<'a>>,
+}
+
+#[derive(Serialize)]
+struct Cluster<'a> {
+    #[serde(flatten)]
+    report: &'a Concept,
+    colour: String,
+    plot: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -110,7 +129,12 @@ impl<'a> Page<'a> {
 
 impl<'a> Step<'a> {
     fn new(number: usize, report: &'a StepReport, reasons: &[&str]) -> Result<Self, ReportError> {
-        let plots = [plots::reasons(report)?, plots::similarities(report)?, plots::cluster_sizes(report)?];
+        let sizes = plots::cluster_sizes(report)?;
+        let (clusters, sizes) = match &report.concepts {
+            Some(concepts) => (Some(Clusters::new(concepts, sizes)?), None),
+            None => (None, sizes),
+        };
+        let plots = [plots::reasons(report)?, plots::similarities(report)?, sizes];
         let plots: Vec<_> = plots.into_iter().flatten().collect();
         let columns: usize = plots.iter().map(|plot| if plot.wide { 2 } else { 1 }).sum();
         let (main_reasons, others) = report.reasons.split_at(report.reasons.len().min(3));
@@ -125,6 +149,23 @@ impl<'a> Step<'a> {
             main_reasons,
             other_reasons: others.len(),
             pairs: report.samples.iter().map(|sample| Pair::new(sample, reasons)).collect(),
+            clusters,
+        })
+    }
+}
+
+impl<'a> Clusters<'a> {
+    fn new(concepts: &'a Concepts, sizes: Option<Plot>) -> Result<Self, ReportError> {
+        let cluster = |(report, colour): (&'a Concept, RGBColor)| {
+            let plot = plots::distances(&report.distances, colour)?;
+            let colour = format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
+            Ok::<_, ReportError>(Cluster { report, colour, plot })
+        };
+        Ok(Self {
+            map: plots::map(concepts)?,
+            distances: plots::distances(&concepts.distances, plots::COLOURS[0])?,
+            sizes: sizes.map(|plot| plot.svg),
+            largest: concepts.largest.iter().zip(plots::COLOURS).map(cluster).collect::<Result<_, _>>()?,
         })
     }
 }

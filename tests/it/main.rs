@@ -4,6 +4,7 @@
 mod cli;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod concepts;
 mod docs;
 mod everywhere;
 mod hard_inputs;

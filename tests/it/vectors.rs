@@ -11,19 +11,19 @@ use limpid::session::statement;
 
 use super::everywhere::{self, Random};
 
-const DIMENSIONS: usize = 24;
+pub(super) const DIMENSIONS: usize = 24;
 
 /// A vector with its key, quality and group.
 #[derive(Clone)]
-struct Item {
-    id: i64,
-    quality: i64,
-    part: i64,
-    vector: Option<Vec<f32>>,
+pub(super) struct Item {
+    pub(super) id: i64,
+    pub(super) quality: i64,
+    pub(super) part: i64,
+    pub(super) vector: Option<Vec<f32>>,
 }
 
 /// Clouds of vectors with copies, multiples, near copies and chains of them, zeros and missing ones.
-fn items(seed: u64, count: usize) -> Vec<Item> {
+pub(super) fn items(seed: u64, count: usize) -> Vec<Item> {
     let mut random = Random(seed);
     let mut vectors: Vec<Option<Vec<f32>>> = vec![None, Some(vec![0.0; DIMENSIONS])];
     let clouds: Vec<Vec<f32>> = (0..8).map(|_| (0..DIMENSIONS).map(|_| random.centred()).collect()).collect();
@@ -52,7 +52,7 @@ fn items(seed: u64, count: usize) -> Vec<Item> {
     items.collect()
 }
 
-fn batch(items: &[Item]) -> RecordBatch {
+pub(super) fn batch(items: &[Item]) -> RecordBatch {
     let int =
         |f: fn(&Item) -> i64| -> ArrayRef { Arc::new(items.iter().map(|item| Some(f(item))).collect::<Int64Array>()) };
     let vectors = items.iter().map(|item| item.vector.as_ref().map(|v| v.iter().map(|x| Some(*x)).collect::<Vec<_>>()));
@@ -67,12 +67,12 @@ fn batch(items: &[Item]) -> RecordBatch {
 }
 
 /// The items in sessions of every kind.
-async fn sessions(items: &[Item], dir: &Path) -> Vec<(String, SessionContext)> {
+pub(super) async fn sessions(items: &[Item], dir: &Path) -> Vec<(String, SessionContext)> {
     everywhere::sessions("items", &batch(items), dir).await
 }
 
 /// The rows of a query by the first column; the rest as text, floats with all their digits.
-async fn run(ctx: &SessionContext, sql: &str) -> BTreeMap<i64, Vec<String>> {
+pub(super) async fn run(ctx: &SessionContext, sql: &str) -> BTreeMap<i64, Vec<String>> {
     let batches = statement::sql(ctx, sql).await.unwrap().collect().await.unwrap();
     let mut rows = BTreeMap::new();
     for batch in batches {
@@ -95,7 +95,7 @@ fn cell(column: &ArrayRef, at: usize) -> String {
     }
 }
 
-fn show<T: std::fmt::Debug>(value: Option<T>) -> String {
+pub(super) fn show<T: std::fmt::Debug>(value: Option<T>) -> String {
     value.map_or_else(|| "NULL".into(), |value| format!("{value:?}"))
 }
 
@@ -107,7 +107,7 @@ fn similarity(a: &Item, b: &Item) -> Option<f64> {
     cosine(a, b, squared_norm(a), squared_norm(b))
 }
 
-fn distance(metric: &str, a: &[f32], b: &[f32]) -> Option<f64> {
+pub(super) fn distance(metric: &str, a: &[f32], b: &[f32]) -> Option<f64> {
     match metric {
         "l2" => Some(squared_distance(a, b).sqrt()),
         _ => cosine(a, b, squared_norm(a), squared_norm(b)).map(|cosine| 1.0 - cosine),

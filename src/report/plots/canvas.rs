@@ -1,11 +1,11 @@
 //! A drawing area with the few marks the plots need.
 
 use plotters::coord::Shift;
-use plotters::prelude::{DrawingArea, IntoDrawingArea, PathElement, Rectangle, SVGBackend};
+use plotters::prelude::{Circle, DrawingArea, IntoDrawingArea, PathElement, Rectangle, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, FontTransform, IntoFont, RGBColor, TextStyle};
 
-use super::{GRID, INK, MUTED};
+use super::{GRID, INK, MUTED, PAPER};
 use crate::report::ReportError;
 use crate::report::text::{ellipsis, one_line};
 
@@ -52,6 +52,18 @@ impl Canvas<'_> {
     /// A filled rectangle between two corners.
     pub fn rect(&self, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Result<(), ReportError> {
         self.area.draw(&Rectangle::new([from, to], colour.filled())).map_err(|e| self.error(&e))
+    }
+
+    /// A point that lets others shine through.
+    pub fn dot(&self, at: (i32, i32), colour: RGBColor) -> Result<(), ReportError> {
+        self.area.draw(&Circle::new(at, 3, colour.mix(0.65).filled())).map_err(|e| self.error(&e))
+    }
+
+    /// A short text on a disc.
+    pub fn badge(&self, at: (i32, i32), text: &str) -> Result<(), ReportError> {
+        self.area.draw(&Circle::new(at, 10, PAPER.mix(0.85).filled())).map_err(|e| self.error(&e))?;
+        self.area.draw(&Circle::new(at, 10, INK.stroke_width(1))).map_err(|e| self.error(&e))?;
+        self.write(at, text, LABEL, INK, Anchor::Middle, true)
     }
 
     /// A line; [`GRID`] or [`MUTED`] as a rule.

@@ -88,6 +88,15 @@ pub fn scores(all: &Histogram, kept: &Histogram) -> Result<Option<String>, Repor
     frame.draw("rows", &heights(&all), &[(BEFORE, &all), (KEPT, &kept)], &keys).map(Some)
 }
 
+/// Distances of rows to the centroid of their cluster; `None` where there are none.
+pub fn distances(distances: &Histogram, colour: RGBColor) -> Result<Option<String>, ReportError> {
+    let Some(bins) = checked(distances) else { return Ok(None) };
+    let (Some(first), Some(last)) = (bins.first(), bins.last()) else { return Ok(None) };
+    let x = Axis::linear(first.low, last.high, 0.0);
+    let frame = Frame { title: "Distance to the centroid", size: (350, 240), x, x_name: "distance" };
+    frame.draw("rows", &heights(&bins), &[(colour, &bins)], &[]).map(Some)
+}
+
 /// A bar: `count` values from `low` to `high`.
 #[derive(Debug, Clone, Copy)]
 struct Bin {

@@ -7,11 +7,13 @@ mod canvas;
 mod curves;
 mod graph;
 mod histogram;
+mod scatter;
 
 pub use bars::{funnel, reasons};
 pub use curves::{Curve, Point, curves};
 pub use graph::containments;
-pub use histogram::{cluster_sizes, lengths, scores, similarities};
+pub use histogram::{cluster_sizes, distances, lengths, scores, similarities};
+pub use scatter::{COLOURS, map};
 
 use plotters::style::RGBColor;
 use serde::Serialize;
@@ -33,6 +35,8 @@ impl Plot {
 
 /// Text.
 const INK: RGBColor = RGBColor(0x1F, 0x29, 0x33);
+/// What all lies on.
+const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 /// Axis labels.
 const MUTED: RGBColor = RGBColor(0x5F, 0x6B, 0x7A);
 /// Grid lines.
@@ -47,7 +51,7 @@ const BEFORE: RGBColor = RGBColor(0xB4, 0xBD, 0xC9);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::data::{Histogram, StepReport};
+    use crate::report::data::{Concept, Concepts, Histogram, StepReport};
     use crate::report::fixture;
 
     /// Fails unless `svg` is well-formed: balanced tags, quoted attributes, only known entities.
@@ -65,7 +69,7 @@ mod tests {
             }
             let (body, empty) = tag.strip_suffix('/').map_or((tag, false), |body| (body, true));
             let name = body.split_whitespace().next().expect("a tag has a name");
-            assert!(["svg", "rect", "line", "text", "polyline"].contains(&name), "{name}");
+            assert!(["svg", "rect", "line", "text", "polyline", "circle"].contains(&name), "{name}");
             assert_eq!(body.matches('"').count() % 2, 0, "{tag}");
             for value in body.split('"').skip(1).step_by(2) {
                 assert_text(value);
@@ -106,6 +110,11 @@ mod tests {
             }
         }
         assert_eq!(drawn, 7);
+        let concepts = fixture::concepts();
+        let map = map(&concepts).unwrap().unwrap();
+        assert_well_formed(&map);
+        assert!(map.contains("<circle") && map.contains("2 other concepts") && map.contains("40 of 900 rows"));
+        assert_well_formed(&distances(&concepts.distances, KEPT).unwrap().unwrap());
     }
 
     #[test]
@@ -117,6 +126,22 @@ mod tests {
         assert_eq!(reasons(&step).unwrap(), None);
         assert_eq!(similarities(&step).unwrap(), None);
         assert_eq!(cluster_sizes(&step).unwrap(), None);
+        assert_eq!(map(&Concepts::default()).unwrap(), None);
+        assert_eq!(distances(&Histogram::default(), KEPT).unwrap(), None);
+    }
+
+    #[test]
+    fn maps_of_broken_and_equal_points_are_drawn() {
+        for points in [
+            vec![(f32::NAN, 0.0, 0), (1.0, f32::INFINITY, 1), (2.0, 3.0, 7)],
+            vec![(1.0, 1.0, 0); 5],
+            vec![(f32::MAX, f32::MIN, 0), (f32::MIN, f32::MAX, 1)],
+        ] {
+            let largest =
+                vec![Concept { label: Some("<b>&\u{202E}".repeat(90)), rows: u64::MAX, ..Concept::default() }];
+            let concepts = Concepts { points, largest, rows: 3, ..Concepts::default() };
+            assert_well_formed(&map(&concepts).unwrap().unwrap());
+        }
     }
 
     #[test]

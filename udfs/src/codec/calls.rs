@@ -8,9 +8,11 @@ use crate::kernels::vector::search::Metric;
 use crate::operators::allocate_budget::AllocateBudget;
 use crate::operators::assign_nearest::AssignNearest;
 use crate::operators::call::{Call, Real};
+use crate::operators::concept_clusters::ConceptClusters;
 use crate::operators::farthest_first::{FarthestFirst, Init};
-use crate::operators::kmeans::Kmeans;
+use crate::operators::kmeans::{Kmeans, Rounds};
 use crate::operators::max_prior_similarity::{MaxPriorSimilarity, Mode};
+use crate::operators::nearest_neighbors::NearestNeighbors;
 
 /// A logical call: columns by name.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -51,7 +53,7 @@ pub struct IndexesMessage {
 /// The arguments.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct CallMessage {
-    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub kind: Option<CallKind>,
 }
 
@@ -68,6 +70,10 @@ pub enum CallKind {
     Kmeans(KmeansMessage),
     #[prost(message, tag = "5")]
     MaxPriorSimilarity(MaxPriorSimilarityMessage),
+    #[prost(message, tag = "6")]
+    ConceptClusters(ConceptClustersMessage),
+    #[prost(message, tag = "7")]
+    NearestNeighbors(NearestNeighborsMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -114,6 +120,11 @@ pub struct KmeansMessage {
     pub sample: u64,
     #[prost(uint64, tag = "5")]
     pub seed: u64,
+    #[prost(bool, tag = "6")]
+    pub balanced: bool,
+    /// 0: not in batches.
+    #[prost(uint64, tag = "7")]
+    pub batch_rows: u64,
 }
 
 /// `greedy_threshold_bits` absent: all earlier rows count.
@@ -121,6 +132,42 @@ pub struct KmeansMessage {
 pub struct MaxPriorSimilarityMessage {
     #[prost(fixed64, optional, tag = "1")]
     pub greedy_threshold_bits: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ConceptClustersMessage {
+    #[prost(uint32, tag = "1")]
+    pub metric: u32,
+    #[prost(uint64, tag = "2")]
+    pub k: u64,
+    #[prost(uint64, tag = "3")]
+    pub iterations: u64,
+    #[prost(uint64, tag = "4")]
+    pub sample: u64,
+    #[prost(bool, tag = "5")]
+    pub balanced: bool,
+    #[prost(uint64, tag = "6")]
+    pub words: u64,
+    #[prost(uint64, tag = "7")]
+    pub seed: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct NearestNeighborsMessage {
+    #[prost(uint32, tag = "1")]
+    pub metric: u32,
+    #[prost(uint64, tag = "2")]
+    pub k: u64,
+    #[prost(fixed64, optional, tag = "3")]
+    pub threshold_bits: Option<u64>,
+    #[prost(fixed64, tag = "4")]
+    pub recall_bits: u64,
+    #[prost(uint64, tag = "5")]
+    pub cells: u64,
+    #[prost(uint64, tag = "6")]
+    pub seed: u64,
+    #[prost(string, optional, tag = "7")]
+    pub index: Option<String>,
 }
 
 const METRICS: [Metric; 2] = [Metric::Cosine, Metric::L2];
@@ -163,12 +210,17 @@ impl From<&Call> for CallMessage {
                     seed: *seed,
                 })
             }
-            Call::Kmeans(Kmeans { metric, k, iterations, sample, seed }) => CallKind::Kmeans(KmeansMessage {
+            Call::Kmeans(Kmeans { metric, k, iterations, sample, seed, rounds }) => CallKind::Kmeans(KmeansMessage {
                 metric: number(&METRICS, metric),
                 k: *k,
                 iterations: *iterations,
                 sample: *sample,
                 seed: *seed,
+                balanced: *rounds == Rounds::Balanced,
+                batch_rows: match rounds {
+                    Rounds::MiniBatch(rows) => *rows,
+                    _ => 0,
+                },
             }),
             Call::MaxPriorSimilarity(MaxPriorSimilarity { mode }) => {
                 let greedy_threshold_bits = match mode {
@@ -176,6 +228,28 @@ impl From<&Call> for CallMessage {
                     Mode::Greedy(threshold) => Some(threshold.bits()),
                 };
                 CallKind::MaxPriorSimilarity(MaxPriorSimilarityMessage { greedy_threshold_bits })
+            }
+            Call::ConceptClusters(ConceptClusters { metric, k, iterations, sample, balanced, words, seed }) => {
+                CallKind::ConceptClusters(ConceptClustersMessage {
+                    metric: number(&METRICS, metric),
+                    k: *k,
+                    iterations: *iterations,
+                    sample: *sample,
+                    balanced: *balanced,
+                    words: *words,
+                    seed: *seed,
+                })
+            }
+            Call::NearestNeighbors(NearestNeighbors { metric, k, threshold, recall, cells, seed, index }) => {
+                CallKind::NearestNeighbors(NearestNeighborsMessage {
+                    metric: number(&METRICS, metric),
+                    k: *k,
+                    threshold_bits: threshold.map(Real::bits),
+                    recall_bits: recall.bits(),
+                    cells: *cells,
+                    seed: *seed,
+                    index: index.clone(),
+                })
             }
         };
         Self { kind: Some(kind) }
@@ -203,8 +277,13 @@ impl TryFrom<CallMessage> for Call {
                 let (metric, init) = (value(&METRICS, metric)?, value(&INITS, init)?);
                 Self::FarthestFirst(FarthestFirst { metric, k, init, seed })
             }
-            CallKind::Kmeans(KmeansMessage { metric, k, iterations, sample, seed }) => {
-                Self::Kmeans(Kmeans { metric: value(&METRICS, metric)?, k, iterations, sample, seed })
+            CallKind::Kmeans(KmeansMessage { metric, k, iterations, sample, seed, balanced, batch_rows }) => {
+                let rounds = match (balanced, batch_rows) {
+                    (true, _) => Rounds::Balanced,
+                    (false, 0) => Rounds::Lloyd,
+                    (false, rows) => Rounds::MiniBatch(rows),
+                };
+                Self::Kmeans(Kmeans { metric: value(&METRICS, metric)?, k, iterations, sample, seed, rounds })
             }
             CallKind::MaxPriorSimilarity(MaxPriorSimilarityMessage { greedy_threshold_bits }) => {
                 let mode = match greedy_threshold_bits {
@@ -212,6 +291,17 @@ impl TryFrom<CallMessage> for Call {
                     Some(bits) => Mode::Greedy(Real::from_bits(bits)),
                 };
                 Self::MaxPriorSimilarity(MaxPriorSimilarity { mode })
+            }
+            CallKind::ConceptClusters(message) => {
+                let ConceptClustersMessage { metric, k, iterations, sample, balanced, words, seed } = message;
+                let metric = value(&METRICS, metric)?;
+                Self::ConceptClusters(ConceptClusters { metric, k, iterations, sample, balanced, words, seed })
+            }
+            CallKind::NearestNeighbors(message) => {
+                let NearestNeighborsMessage { metric, k, threshold_bits, recall_bits, cells, seed, index } = message;
+                let metric = value(&METRICS, metric)?;
+                let (threshold, recall) = (threshold_bits.map(Real::from_bits), Real::from_bits(recall_bits));
+                Self::NearestNeighbors(NearestNeighbors { metric, k, threshold, recall, cells, seed, index })
             }
         })
     }
@@ -229,7 +319,26 @@ mod tests {
         ];
         for metric in [Metric::Cosine, Metric::L2] {
             calls.push(Call::AssignNearest(AssignNearest { metric }));
-            calls.push(Call::Kmeans(Kmeans { metric, k: 3, iterations: 4, sample: 5, seed: 6 }));
+            for rounds in [Rounds::Lloyd, Rounds::Balanced, Rounds::MiniBatch(7)] {
+                calls.push(Call::Kmeans(Kmeans { metric, k: 3, iterations: 4, sample: 5, seed: 6, rounds }));
+            }
+            for balanced in [false, true] {
+                let (k, iterations, sample, words, seed) = (3, 4, 5, 6, 7);
+                let call = ConceptClusters { metric, k, iterations, sample, balanced, words, seed };
+                calls.push(Call::ConceptClusters(call));
+            }
+            for (threshold, index) in [(None, None), (Some((-0.5).into()), Some("a/b".to_owned()))] {
+                let (k, recall, cells, seed) = (3, 0.75.into(), 4, 5);
+                calls.push(Call::NearestNeighbors(NearestNeighbors {
+                    metric,
+                    k,
+                    threshold,
+                    recall,
+                    cells,
+                    seed,
+                    index,
+                }));
+            }
             for init in [Init::First, Init::Random, Init::NeighbourMax] {
                 calls.push(Call::FarthestFirst(FarthestFirst { metric, k: 7, init, seed: 8 }));
             }

@@ -59,6 +59,15 @@ fn calls(operator: &str) -> Vec<String> {
             "k => 1, partition_by => quality, order_by => 'text DESC NULLS LAST', init => 'first'",
             "k => 2, metric => 'l2', init => 'random', seed => 3",
         ],
+        "concept_clusters" => &[
+            "k => 1",
+            "vec => embedding, text => text, k => 2, metric => 'l2', iterations => 3, sample => 4, balanced => true, \
+             words => 5, seed => 6",
+        ],
+        "nearest_neighbors" => &[
+            "k => 1",
+            "vec => embedding, k => 2, metric => 'l2', threshold => 3.5, recall => 0.75, cells => 4, index => 'a/b', seed => 5",
+        ],
         "allocate_budget" => &[
             "budget => 1, \"group\" => text, size => quality, method => 'equal', floor => 1, floor_ratio => 0.5",
             "budget => 1, \"group\" => text, size => quality, weight => id, method => 'projection', rounding => 'floor'",

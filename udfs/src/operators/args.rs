@@ -187,6 +187,26 @@ impl<'a> Args<'a> {
         self.within(name, number.filter(|v| allowed.contains(v)), &value, "a whole number", &allowed)
     }
 
+    /// TRUE or FALSE.
+    pub fn flag(&mut self, name: &str, default: bool) -> Result<bool> {
+        match self.literal(name)? {
+            None => Ok(default),
+            Some(ScalarValue::Boolean(Some(value))) => Ok(value),
+            Some(other) => plan_err!("{}: `{name}` must be true or false, not {other}", self.op),
+        }
+    }
+
+    /// A text that is not empty.
+    pub fn text(&mut self, name: &str) -> Result<Option<String>> {
+        match self.literal(name)? {
+            None => Ok(None),
+            Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) if !text.is_empty() => {
+                Ok(Some(text))
+            }
+            Some(other) => plan_err!("{}: `{name}` must be a text that is not empty, not {other}", self.op),
+        }
+    }
+
     fn within<T: Display>(
         &self,
         name: &str,
@@ -267,7 +287,7 @@ fn relation(op: &str, expr: ast::Expr) -> Result<TableFactor> {
 
 /// Whether an argument of that name is a relation, so that a table's name stands for its rows.
 pub fn is_relation_argument(name: &str) -> bool {
-    name.eq_ignore_ascii_case("centroids")
+    ["centroids", "among"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// The query `SELECT * FROM name` for an operator's argument that is a table's name or a quoted path; other

@@ -35,9 +35,11 @@ use super::minhash_dedup::exec::SketchExec;
 use super::multilinear_importance::plan as multilinear_importance;
 use super::spectral_clusters::plan as spectral_clusters;
 use super::{
-    allocate_budget::plan as allocate_budget, assign_nearest::plan as assign_nearest, exact_dedup::plan as exact_dedup,
+    allocate_budget::plan as allocate_budget, assign_nearest::plan as assign_nearest,
+    concept_clusters::plan as concept_clusters, exact_dedup::plan as exact_dedup,
     farthest_first::plan as farthest_first, kmeans::plan as kmeans, max_prior_similarity::plan as max_prior_similarity,
-    minhash_dedup::plan as minhash_dedup, semantic_dedup::plan as semantic_dedup,
+    minhash_dedup::plan as minhash_dedup, nearest_neighbors::plan as nearest_neighbors,
+    semantic_dedup::plan as semantic_dedup,
 };
 
 /// Plans `FROM op(relation, name => value, ...)`.
@@ -64,12 +66,14 @@ fn operator(name: &str) -> Option<(&'static str, &'static [&'static str], Plan)>
         spectral_clusters::NAME => (spectral_clusters::NAME, spectral_clusters::ARGUMENTS, spectral_clusters::plan),
         allocate_budget::NAME => (allocate_budget::NAME, allocate_budget::ARGUMENTS, allocate_budget::plan),
         assign_nearest::NAME => (assign_nearest::NAME, assign_nearest::ARGUMENTS, assign_nearest::plan),
+        concept_clusters::NAME => (concept_clusters::NAME, concept_clusters::ARGUMENTS, concept_clusters::plan),
         farthest_first::NAME => (farthest_first::NAME, farthest_first::ARGUMENTS, farthest_first::plan),
         kmeans::NAME => (kmeans::NAME, kmeans::ARGUMENTS, kmeans::plan),
         materialize::NAME => (materialize::NAME, materialize::ARGUMENTS, materialize::plan),
         max_prior_similarity::NAME => {
             (max_prior_similarity::NAME, max_prior_similarity::ARGUMENTS, max_prior_similarity::plan)
         }
+        nearest_neighbors::NAME => (nearest_neighbors::NAME, nearest_neighbors::ARGUMENTS, nearest_neighbors::plan),
         semantic_dedup::NAME => (semantic_dedup::NAME, semantic_dedup::ARGUMENTS, semantic_dedup::plan),
         _ => return None,
     })

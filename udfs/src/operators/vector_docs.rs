@@ -3,7 +3,10 @@
 use datafusion::logical_expr::Documentation;
 
 use super::docs::{ID, INPUT, ORDER, OperatorDoc, SECTION};
-use super::{allocate_budget, assign_nearest, farthest_first, kmeans, max_prior_similarity, semantic_dedup};
+use super::{
+    allocate_budget, assign_nearest, concept_clusters, farthest_first, kmeans, max_prior_similarity, nearest_neighbors,
+    semantic_dedup,
+};
 
 const VEC: &str = "Column of vectors, lists of 16, 32 or 64-bit floats of one length, read as 32-bit floats; `embedding` by default. \
 NaN, infinite and NULL values and lengths beyond 1e15 are errors that name the row.";
@@ -68,7 +71,8 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                  distances; under 'cosine' their summed 1 - cosine). k-means++ on the start of a random sample, then Lloyd's rounds over \
                  the sample until nothing changes. The sample is the rows with the least hash of seed and id and is added up in \
                  that order, nearest centroids are decided by exact 64-bit sums, ties go to the smaller number: the result \
-                 does not depend on partitions or threads. NULL vectors do not count, nor those of zeros under 'cosine'. \
+                 does not depend on partitions or threads. `balanced` shares the sample evenly; `mini_batch` goes over all rows in \
+                 the memory of a batch and of the centroids. NULL vectors do not count, nor those of zeros under 'cosine'. \
                  O(sample * k * d) a round; the sample spills. Assign all rows with `assign_nearest`. Metrics: sample_rows, \
                  iterations, spills.",
                 "kmeans(relation, vec => column, id => column, k => 100, metric => 'cosine', ...)",
@@ -90,8 +94,26 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
             .with_argument("id", "Column of the row key, for the sample; `id` by default. NULL keys are errors.")
             .with_argument("k", "Number of centroids, at most the number of rows.")
             .with_argument("metric", METRIC)
-            .with_argument("iterations", "Rounds at most; 25 by default. 0 gives the first centroids.")
-            .with_argument("sample", "Rows to fit at most; 0: all. By default 256 for each centroid, at least 16384.")
+            .with_argument(
+                "iterations",
+                "Rounds at most; 25 by default. 0 gives the first centroids. With `mini_batch` passes over the rows, 3 by default.",
+            )
+            .with_argument(
+                "sample",
+                "Rows to fit at most; 0: all. By default 256 for each centroid, at least 16384; with `mini_batch` all.",
+            )
+            .with_argument(
+                "balanced",
+                "TRUE: every centroid gets the same number of rows of the sample, give or take one. In waves, rows take the \
+                 nearest centroid that has room, those first that would lose most by the second nearest; not the cheapest such \
+                 assignment. FALSE by default.",
+            )
+            .with_argument(
+                "mini_batch",
+                "TRUE: passes over the rows in batches in the order of the sample; after each batch a centroid is the mean of all \
+                 rows it ever got (Sculley, Web-scale k-means clustering, 2010). FALSE by default.",
+            )
+            .with_argument("batch_rows", "Rows of a batch; by default 16 for each centroid, at least 8192.")
             .with_argument("seed", "Seed of the sample and of the first centroids; 42 by default (`limpid.seed`).")
             .build(),
         },
@@ -123,6 +145,107 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                 "`(SELECT ...)` or a table's name, with the columns `centroid_id` and `centroid`, as `kmeans` gives them.",
             )
             .with_argument("metric", METRIC)
+            .build(),
+        },
+        OperatorDoc {
+            name: concept_clusters::plan::NAME,
+            documentation: Documentation::builder(
+                SECTION,
+                "Groups rows by k-means and says what each group is about. Keeps every row and adds `concept` (the cluster's number, 0 for the largest), `distance` to its centroid, `central_rank` (1: nearest to the centroid of its cluster, the most typical row), \
+                 `atypical_rank` (1: the farthest), `concept_size`, `concept_density` (1 / (1 + mean distance): 1 where all rows are \
+                 one point), `concept_label`, and `map_x` and `map_y`, the row's place on the plane in which the rows vary most (the \
+                 first two principal components of 4096 rows of the sample). The label names the words that tell the cluster's \
+                 texts from all others, by p ln(p / q) with p the share of the cluster's rows that have the word and q that of all \
+                 rows (Tomokiyo and Hurst 2003): words common everywhere score nothing, in any language. Centroids are those of \
+                 `kmeans` over the same rows; ties go to the smaller id. NULL vectors are in no cluster, nor those of zeros under \
+                 'cosine': all new columns are NULL. O(n k d); memory O(n) for a few numbers, all else spills. Metrics: iterations, \
+                 compared_pairs, spills.",
+                "concept_clusters(relation, k => 20, vec => column, id => column, text => column, metric => 'cosine', ...)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT id, concept, distance, central_rank, atypical_rank, concept_size, concept_label
+> FROM concept_clusters((SELECT * FROM (VALUES (1, 'red apple', [0.0, 0.0]), (2, 'green apple', [0.0, 2.0]), (3, 'old car', [9.0, 9.0])) AS t(id, text, v)),
+>   vec => v, text => text, k => 2, metric => 'l2', words => 1) ORDER BY id;
++----+---------+----------+--------------+---------------+--------------+---------------+
+| id | concept | distance | central_rank | atypical_rank | concept_size | concept_label |
++----+---------+----------+--------------+---------------+--------------+---------------+
+| 1  | 0       | 1.0      | 1            | 2             | 2            | apple         |
+| 2  | 0       | 1.0      | 2            | 1             | 2            | apple         |
+| 3  | 1       | 0.0      | 1            | 1             | 1            | car           |
++----+---------+----------+--------------+---------------+--------------+---------------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("vec", VEC)
+            .with_argument("id", ID)
+            .with_argument("text", "Column of texts that labels are made of; without it labels are NULL.")
+            .with_argument("k", "Number of clusters, at most the number of rows that have a vector.")
+            .with_argument("metric", METRIC)
+            .with_argument("iterations", "Rounds of k-means at most; 25 by default.")
+            .with_argument(
+                "sample",
+                "Rows the centroids are fitted to at most; 0: all. By default 256 for each centroid, at least 16384.",
+            )
+            .with_argument(
+                "balanced",
+                "TRUE: clusters have the same number of rows, give or take one, as with `kmeans`. FALSE by default.",
+            )
+            .with_argument("words", "Words of a label at most; 5 by default.")
+            .with_argument("seed", "Seed of the sample and of the first centroids; 42 by default (`limpid.seed`).")
+            .build(),
+        },
+        OperatorDoc {
+            name: nearest_neighbors::plan::NAME,
+            documentation: Documentation::builder(
+                SECTION,
+                "Finds the `k` nearest rows of each row, in its own relation (never itself) or in another: one row a pair with the \
+                 id, `rank` (from 1), `neighbor_id` and `distance`. Rows without neighbours give none. Up to 4096 vectors, and with \
+                 recall => 1, all pairs are compared. Beyond that vectors lie in k-means cells, and a row visits those of its \
+                 nearest centroids: as many as 512 rows, whose true neighbours are found among all, need for `recall` with half \
+                 of the allowed misses to spare. Within the visited cells exact 64-bit sums decide and ties go to the smaller id, \
+                 so a miss is a true neighbour left out, never a wrong distance, and the result does not depend on partitions or \
+                 threads. NULL vectors have no neighbours and are nobody's, nor those of zeros under 'cosine'. O(n^2 d) at worst, \
+                 about O(n^1.5 d) in cells; vectors spill, memory is O(rows) for ids and a few numbers. Metrics: cells, cells_a_row, \
+                 measured_neighbors, measured_recall_millionths, compared_pairs, spills.",
+                "nearest_neighbors(relation, k => 10, vec => column, id => column, among => (SELECT ...), threshold => 0.8, ...)",
+            )
+            .with_sql_example(
+                r#"```sql
+> SELECT * FROM nearest_neighbors((SELECT * FROM (VALUES (1, [0.0, 0.0]), (2, [0.0, 2.0]), (3, [3.0, 4.0])) AS t(id, v)),
+>   vec => v, k => 1, metric => 'l2') ORDER BY id;
++----+------+-------------+-------------------+
+| id | rank | neighbor_id | distance          |
++----+------+-------------+-------------------+
+| 1  | 1    | 2           | 2.0               |
+| 2  | 1    | 1           | 2.0               |
+| 3  | 1    | 2           | 3.605551275463989 |
++----+------+-------------+-------------------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
+            .with_argument("vec", VEC)
+            .with_argument("id", ID)
+            .with_argument(
+                "among",
+                "`(SELECT ...)` or a table's name: the rows that are searched, with columns of the same names. By default the \
+                 relation itself.",
+            )
+            .with_argument("k", "Neighbours of a row at most, 1 to 65536.")
+            .with_argument("threshold", "The least cosine of a neighbour under 'cosine', its greatest distance under 'l2'.")
+            .with_argument("metric", METRIC)
+            .with_argument(
+                "recall",
+                "Least share of the true neighbours that are found, measured; 0.99 by default (`limpid.recall`). 1 compares all \
+                 pairs.",
+            )
+            .with_argument("cells", "Number of cells; by default 2 * sqrt(vectors).")
+            .with_argument(
+                "index",
+                "Path of a file that keeps the cells: made where there is none, read where there is one. One that is damaged, cut \
+                 off, or made of other vectors or arguments is an error.",
+            )
+            .with_argument("seed", "Seed of the cells and of the measured rows; 42 by default (`limpid.seed`).")
             .build(),
         },
         OperatorDoc {

@@ -29,8 +29,44 @@ fn accumulate(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     sums[0]
 }
 
+/// Runs `$body`, a function of this module, compiled for the widest registers of the processor. The code is the same and nothing is
+/// fused, so the result is too.
+macro_rules! widest {
+    ($body:ident, ($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {
+        {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f")]
+            fn avx512($($argument: $type),*) $(-> $result)? {
+                $body($($argument),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2($($argument: $type),*) $(-> $result)? {
+                $body($($argument),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            {
+                if is_x86_feature_detected!("avx512f") {
+                    // SAFETY: the processor has AVX-512F, as the line above found.
+                    return unsafe { avx512($($argument),*) };
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: the processor has AVX2, as the line above found.
+                    return unsafe { avx2($($argument),*) };
+                }
+            }
+            $body($($argument),*)
+        }
+    };
+}
+
 /// Sum of products. Slices of one length.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    widest!(dot_of, (a: &[f32], b: &[f32]) -> f64)
+}
+
+#[inline(always)]
+fn dot_of(a: &[f32], b: &[f32]) -> f64 {
     accumulate(a, b, |a, b| a * b)
 }
 
@@ -41,7 +77,22 @@ pub fn squared_norm(a: &[f32]) -> f64 {
 
 /// Square of the Euclidean distance. Slices of one length.
 pub fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    widest!(squared_distance_of, (a: &[f32], b: &[f32]) -> f64)
+}
+
+#[inline(always)]
+fn squared_distance_of(a: &[f32], b: &[f32]) -> f64 {
     accumulate(a, b, |a, b| (a - b) * (a - b))
+}
+
+/// Adds `weight` times `vector` to `sums`. Slices of one length.
+pub fn add_scaled(sums: &mut [f64], vector: &[f32], weight: f64) {
+    widest!(add_scaled_of, (sums: &mut [f64], vector: &[f32], weight: f64))
+}
+
+#[inline(always)]
+fn add_scaled_of(sums: &mut [f64], vector: &[f32], weight: f64) {
+    sums.iter_mut().zip(vector).for_each(|(sum, value)| *sum += f64::from(*value) * weight);
 }
 
 /// Cosine of the angle of two vectors with these squared norms, from -1 to 1; `None` where one is zero.
@@ -75,6 +126,12 @@ mod tests {
             prop_assert!((dot(&a, &b) - terms(|a, b| a * b)).abs() <= 1e-13 * size);
             prop_assert!((squared_distance(&a, &b) - terms(|a, b| (a - b) * (a - b))).abs() <= 1e-13 * size);
             prop_assert_eq!(dot(&a, &b), dot(&b, &a));
+            prop_assert_eq!(dot(&a, &b), dot_of(&a, &b), "wide registers change nothing");
+            prop_assert_eq!(squared_distance(&a, &b), squared_distance_of(&a, &b));
+            let (mut wide, mut narrow) = (vec![0.5; a.len()], vec![0.5; a.len()]);
+            add_scaled(&mut wide, &a, 0.3);
+            add_scaled_of(&mut narrow, &a, 0.3);
+            prop_assert_eq!(wide, narrow);
             prop_assert_eq!(squared_distance(&a, &b), squared_distance(&b, &a));
         }
 

@@ -4,6 +4,8 @@
 pub mod arithmetic;
 pub mod exact_sum;
 pub mod gaussian;
+pub mod nearest;
+pub mod plane;
 pub mod products;
 pub mod projection;
 pub mod search;

@@ -173,15 +173,38 @@ pub fn improve(
 ) {
     let (row, margin) = scores.row(at);
     let row = &row[..limit.min(row.len())];
-    let most = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let most = f64::from(largest(row));
     let floor = best.score.max(most - margin) - margin;
     if most < floor || most == f64::NEG_INFINITY {
         return;
     }
     // One rounding down, so that the comparison can be made in 32 bits.
     let floor = (floor as f32).next_down();
-    for (there, _) in row.iter().enumerate().filter(|(_, score)| **score >= floor) {
-        best.offer(left.score(metric, at, &right, there), number(there));
+    at_least(row, floor, |there| best.offer(left.score(metric, at, &right, there), number(there)));
+}
+
+/// Scores looked at together: mostly one comparison tells that none of them matters.
+const GROUP: usize = 32;
+
+/// The largest score; no score is NaN.
+fn largest(row: &[f32]) -> f32 {
+    let (groups, rest) = row.as_chunks::<GROUP>();
+    let mut lanes = [f32::NEG_INFINITY; GROUP];
+    for group in groups {
+        for (lane, score) in lanes.iter_mut().zip(group) {
+            *lane = if *score > *lane { *score } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Calls `visit` with the place of every score from `floor` on, in order.
+pub fn at_least(row: &[f32], floor: f32, mut visit: impl FnMut(usize)) {
+    for (number, group) in row.chunks(GROUP).enumerate() {
+        if group.iter().fold(false, |any, score| any | (*score >= floor)) {
+            let near = group.iter().enumerate().filter(|(_, score)| **score >= floor);
+            near.for_each(|(at, _)| visit(number * GROUP + at));
+        }
     }
 }
 

@@ -22,7 +22,9 @@ use futures::TryStreamExt;
 use super::{Call, Output};
 use crate::operators::assign_nearest::run::SharedCentroids;
 use crate::operators::dedup::matcher::Surroundings;
-use crate::operators::{allocate_budget, assign_nearest, farthest_first, kmeans, max_prior_similarity};
+use crate::operators::{
+    allocate_budget, assign_nearest, concept_clusters, farthest_first, kmeans, max_prior_similarity, nearest_neighbors,
+};
 
 /// A call of an operator. Columns are addressed by their index in their input.
 #[derive(Debug, Clone)]
@@ -167,6 +169,9 @@ impl ExecutionPlan for CallExec {
                 output_schema,
                 allocate_budget::run::run(call, spec.columns.into_iter().flatten().collect(), input, schema, around),
             ),
+            Call::ConceptClusters(call) => {
+                once(output_schema, concept_clusters::run::run(call, spec.columns.concat(), input, schema, around))
+            }
             Call::FarthestFirst(call) => once(
                 output_schema,
                 farthest_first::run::run(call, spec.columns.concat(), spec.order_by, input, schema, around),
@@ -178,6 +183,10 @@ impl ExecutionPlan for CallExec {
                 output_schema,
                 max_prior_similarity::run::run(call, spec.columns.concat(), spec.order_by, input, schema, around),
             ),
+            Call::NearestNeighbors(call) => {
+                let among = self.inputs.get(1).map(|among| among.execute(0, context)).transpose()?;
+                once(output_schema, nearest_neighbors::run::run(call, spec.columns, (input, among), schema, around))
+            }
         };
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let output = output.inspect_ok(move |batch: &RecordBatch| baseline.record_output(batch.num_rows()));

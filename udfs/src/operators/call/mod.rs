@@ -14,9 +14,11 @@ use datafusion::common::Result;
 
 use super::allocate_budget::AllocateBudget;
 use super::assign_nearest::AssignNearest;
+use super::concept_clusters::ConceptClusters;
 use super::farthest_first::FarthestFirst;
 use super::kmeans::Kmeans;
 use super::max_prior_similarity::MaxPriorSimilarity;
+use super::nearest_neighbors::NearestNeighbors;
 
 /// A call of an operator: everything but its relations and their columns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,12 +27,16 @@ pub enum Call {
     AllocateBudget(AllocateBudget),
     /// Names each row's nearest centroid.
     AssignNearest(AssignNearest),
+    /// Groups rows, ranks them within their group and names the groups.
+    ConceptClusters(ConceptClusters),
     /// Ranks rows by their distance from those ranked before.
     FarthestFirst(FarthestFirst),
     /// Finds centroids.
     Kmeans(Kmeans),
     /// Finds each row's most similar earlier row.
     MaxPriorSimilarity(MaxPriorSimilarity),
+    /// Finds the nearest rows of each row.
+    NearestNeighbors(NearestNeighbors),
 }
 
 /// The columns of a result.
@@ -48,9 +54,11 @@ impl Call {
         match self {
             Self::AllocateBudget(_) => super::allocate_budget::plan::NAME,
             Self::AssignNearest(_) => super::assign_nearest::plan::NAME,
+            Self::ConceptClusters(_) => super::concept_clusters::plan::NAME,
             Self::FarthestFirst(_) => super::farthest_first::plan::NAME,
             Self::Kmeans(_) => super::kmeans::plan::NAME,
             Self::MaxPriorSimilarity(_) => super::max_prior_similarity::plan::NAME,
+            Self::NearestNeighbors(_) => super::nearest_neighbors::plan::NAME,
         }
     }
 
@@ -64,9 +72,11 @@ impl Call {
         match self {
             Self::AllocateBudget(call) => call.output(inputs, columns),
             Self::AssignNearest(call) => call.output(inputs, columns),
+            Self::ConceptClusters(call) => call.output(inputs, columns),
             Self::FarthestFirst(call) => call.output(inputs, columns),
             Self::Kmeans(call) => call.output(inputs, columns),
             Self::MaxPriorSimilarity(call) => call.output(inputs, columns),
+            Self::NearestNeighbors(call) => call.output(inputs, columns),
         }
     }
 }
@@ -77,9 +87,11 @@ impl fmt::Display for Call {
         match self {
             Self::AllocateBudget(call) => call.fmt(f),
             Self::AssignNearest(call) => call.fmt(f),
+            Self::ConceptClusters(call) => call.fmt(f),
             Self::FarthestFirst(call) => call.fmt(f),
             Self::Kmeans(call) => call.fmt(f),
             Self::MaxPriorSimilarity(call) => call.fmt(f),
+            Self::NearestNeighbors(call) => call.fmt(f),
         }
     }
 }

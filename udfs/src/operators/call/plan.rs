@@ -24,7 +24,11 @@ pub fn metric(args: &mut Args) -> Result<Metric> {
 /// column pruning decides whether the user sees the original.
 pub fn with_vectors(op: &str, args: &mut Args) -> Result<(LogicalPlan, Column)> {
     let name = args.column("vec", Some("embedding"))?;
-    let input = args.input().clone();
+    add_vectors(op, args.input().clone(), name)
+}
+
+/// A relation with its column `name` of vectors beside its own columns as [`SKETCH`].
+pub fn add_vectors(op: &str, input: LogicalPlan, name: Column) -> Result<(LogicalPlan, Column)> {
     let vectors = Expr::Column(name);
     let given = vectors.get_type(input.schema())?;
     let read_as = embeddings::coerce(&format!("{op}: `vec => {vectors}`"), &given)?;

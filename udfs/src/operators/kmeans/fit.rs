@@ -2,8 +2,8 @@
 
 use datafusion::common::{Result, exec_err};
 
-use super::seeding;
-use crate::kernels::vector::arithmetic::squared_norm;
+use super::{balanced, seeding};
+use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
 use crate::kernels::vector::search::{Best, Metric, Rows, Scores, improve};
 use crate::operators::call::workers::Workers;
 use crate::storage::vectors::Vectors;
@@ -15,6 +15,8 @@ const PRODUCTS: usize = 1 << 19;
 
 /// What is fitted.
 pub struct Problem<'a> {
+    /// The operator, for errors.
+    pub op: &'static str,
     /// The rows. Means add them up in this order, whatever the number of threads.
     pub vectors: &'a Vectors,
     /// The squares of their lengths; none is 0 under [`Metric::Cosine`].
@@ -27,6 +29,8 @@ pub struct Problem<'a> {
     pub iterations: usize,
     /// Seed of the first centroids.
     pub seed: u64,
+    /// Whether centroids share the rows evenly.
+    pub balanced: bool,
 }
 
 /// Centroids.
@@ -52,6 +56,17 @@ impl Model {
         Rows { values: &self.centroids, squared: &self.squared, dimensions: self.dimensions }
     }
 
+    /// Adds rows to the counts and to the inertia.
+    pub(super) fn count(&mut self, metric: Metric, rows: &[Best]) {
+        for best in rows {
+            self.counts[best.number as usize] += 1;
+            self.inertia[best.number as usize] += match metric {
+                Metric::Cosine => 1.0 - best.score,
+                Metric::L2 => -best.score,
+            };
+        }
+    }
+
     /// The nearest centroid of each of `rows`.
     pub fn nearest(&self, metric: Metric, rows: Rows<'_>, scores: &mut Scores) -> Vec<Best> {
         let centroids = self.rows();
@@ -73,12 +88,13 @@ impl Model {
     }
 }
 
-/// Fits centroids. O(n k d) a round; memory O(n) for a few numbers a row.
-pub fn fit(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
+/// The first centroids.
+pub(super) fn first(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     let rows = problem.vectors.len();
     if rows < problem.k {
         return exec_err!(
-            "kmeans: {} centroids are more than the {rows} rows that have a vector; lower `k`",
+            "{}: {} centroids are more than the {rows} rows that have a vector; lower `k`",
+            problem.op,
             problem.k
         );
     }
@@ -86,22 +102,25 @@ pub fn fit(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     let mut model = Model { dimensions: problem.vectors.dimensions(), ..Model::default() };
     problem.vectors.gather(&chosen, &mut model.centroids)?;
     finish_centroids(&mut model, problem.metric);
+    Ok(model)
+}
+
+/// Fits centroids. O(n k d) a round; memory O(n) for a few numbers a row.
+pub fn fit(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
+    let mut model = first(problem, workers)?;
     let mut assigned: Vec<u32> = vec![];
     loop {
-        let best = assign(problem, &model, workers)?;
+        let best = match problem.balanced {
+            true => balanced::assign(problem, &model, workers)?,
+            false => assign(problem, &model, workers)?,
+        };
         let mut next: Vec<u32> = best.iter().map(|best| best.number).collect();
-        let moved = fill_empty(problem, &best, &mut next);
+        let moved = fill_empty(problem.k, &best, &mut next);
         let settled = next == assigned && !moved;
         assigned = next;
         if settled || model.iterations == problem.iterations {
             (model.counts, model.inertia) = (vec![0; problem.k], vec![0.0; problem.k]);
-            for best in &best {
-                model.counts[best.number as usize] += 1;
-                model.inertia[best.number as usize] += match problem.metric {
-                    Metric::Cosine => 1.0 - best.score,
-                    Metric::L2 => -best.score,
-                };
-            }
+            model.count(problem.metric, &best);
             return Ok(model);
         }
         update(problem, &assigned, &mut model, workers)?;
@@ -110,7 +129,7 @@ pub fn fit(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
 }
 
 /// Scales centroids to length 1 where only their direction counts, and measures them.
-fn finish_centroids(model: &mut Model, metric: Metric) {
+pub(super) fn finish_centroids(model: &mut Model, metric: Metric) {
     for centroid in model.centroids.chunks_exact_mut(model.dimensions.max(1)) {
         let norm = squared_norm(centroid).sqrt();
         if metric == Metric::Cosine && norm > 0.0 {
@@ -120,7 +139,8 @@ fn finish_centroids(model: &mut Model, metric: Metric) {
     model.squared = model.centroids.chunks_exact(model.dimensions.max(1)).map(squared_norm).collect();
 }
 
-fn assign(problem: &Problem<'_>, model: &Model, workers: &Workers) -> Result<Vec<Best>> {
+/// The nearest centroid of every row.
+pub fn assign(problem: &Problem<'_>, model: &Model, workers: &Workers) -> Result<Vec<Best>> {
     let rows = problem.vectors.len();
     let found = workers.map(rows.div_ceil(BLOCK), |block, (buffer, scores): &mut (Vec<f32>, Scores)| {
         let (first, end) = (block * BLOCK, ((block + 1) * BLOCK).min(rows));
@@ -132,10 +152,10 @@ fn assign(problem: &Problem<'_>, model: &Model, workers: &Workers) -> Result<Vec
 }
 
 /// Gives each centroid without rows the row that is farthest from its own; true where that happened.
-fn fill_empty(problem: &Problem<'_>, best: &[Best], assigned: &mut [u32]) -> bool {
-    let mut counts = vec![0_usize; problem.k];
+fn fill_empty(k: usize, best: &[Best], assigned: &mut [u32]) -> bool {
+    let mut counts = vec![0_usize; k];
     assigned.iter().for_each(|&centroid| counts[centroid as usize] += 1);
-    let mut empty: Vec<u32> = (0..problem.k as u32).filter(|&c| counts[c as usize] == 0).collect();
+    let mut empty: Vec<u32> = (0..k as u32).filter(|&c| counts[c as usize] == 0).collect();
     if empty.is_empty() {
         return false;
     }
@@ -153,18 +173,24 @@ fn fill_empty(problem: &Problem<'_>, best: &[Best], assigned: &mut [u32]) -> boo
     true
 }
 
-/// Means. Each centroid is one task that takes its rows in their order.
-fn update(problem: &Problem<'_>, assigned: &[u32], model: &mut Model, workers: &Workers) -> Result<()> {
-    let mut starts = vec![0_usize; problem.k + 1];
-    assigned.iter().for_each(|&centroid| starts[centroid as usize + 1] += 1);
-    for centroid in 0..problem.k {
+/// The rows of each centroid, ascending: those of centroid `c` are `members[starts[c]..starts[c + 1]]`.
+pub fn members(assigned: impl Iterator<Item = u32> + Clone, k: usize) -> (Vec<u32>, Vec<usize>) {
+    let mut starts = vec![0_usize; k + 1];
+    assigned.clone().for_each(|centroid| starts[centroid as usize + 1] += 1);
+    for centroid in 0..k {
         starts[centroid + 1] += starts[centroid];
     }
-    let (mut members, mut next) = (vec![0_u32; assigned.len()], starts.clone());
-    for (row, &centroid) in assigned.iter().enumerate() {
+    let (mut members, mut next) = (vec![0_u32; starts[k]], starts.clone());
+    for (row, centroid) in assigned.enumerate() {
         members[next[centroid as usize]] = row as u32;
         next[centroid as usize] += 1;
     }
+    (members, starts)
+}
+
+/// Means. Each centroid is one task that takes its rows in their order.
+fn update(problem: &Problem<'_>, assigned: &[u32], model: &mut Model, workers: &Workers) -> Result<()> {
+    let (members, starts) = members(assigned.iter().copied(), problem.k);
     let dimensions = model.dimensions;
     let means = workers.map(problem.k, |centroid, (buffer, sums): &mut (Vec<f32>, Vec<f64>)| {
         sums.clear();
@@ -177,7 +203,7 @@ fn update(problem: &Problem<'_>, assigned: &[u32], model: &mut Model, workers: &
                 Metric::L2 => 1.0,
             };
             let vector = problem.vectors.block(row, row + 1, buffer)?;
-            sums.iter_mut().zip(vector).for_each(|(sum, &value)| *sum += f64::from(value) * weight);
+            add_scaled(sums, vector, weight);
         }
         let count = members.len().max(1) as f64;
         let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();

@@ -1,6 +1,8 @@
 //! `kmeans`: finds centroids.
 
+pub mod balanced;
 pub mod fit;
+pub mod mini_batch;
 pub mod plan;
 pub mod run;
 pub mod sample;
@@ -28,6 +30,19 @@ pub struct Kmeans {
     pub sample: u64,
     /// Seed of the sample and of the first centroids.
     pub seed: u64,
+    /// How centroids move.
+    pub rounds: Rounds,
+}
+
+/// How centroids move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rounds {
+    /// Lloyd's rounds.
+    Lloyd,
+    /// Lloyd's rounds in which centroids share the rows evenly.
+    Balanced,
+    /// Passes in batches of that many rows.
+    MiniBatch(u64),
 }
 
 impl Kmeans {
@@ -50,7 +65,12 @@ impl Kmeans {
 
 impl fmt::Display for Kmeans {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { metric, k, iterations, sample, seed } = self;
-        write!(f, "metric={}, k={k}, iterations={iterations}, sample={sample}, seed={seed}", metric.name())
+        let Self { metric, k, iterations, sample, seed, rounds } = self;
+        write!(f, "metric={}, k={k}, iterations={iterations}, sample={sample}, seed={seed}", metric.name())?;
+        match rounds {
+            Rounds::Lloyd => Ok(()),
+            Rounds::Balanced => write!(f, ", balanced"),
+            Rounds::MiniBatch(rows) => write!(f, ", batch_rows={rows}"),
+        }
     }
 }

@@ -11,15 +11,16 @@ use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
-use super::Kmeans;
 use super::fit::{Problem, fit};
 use super::plan::NAME;
-use super::sample::{ENTRY, Sampler};
+use super::sample::{ENTRY, Sampler, Shuffler};
+use super::{Kmeans, Rounds, mini_batch, seeding};
 use crate::functions::sampling::priority::bits_of_ids;
 use crate::functions::vector::embeddings::{self, Embeddings};
 use crate::operators::call::table::{Id, comparable};
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
+use crate::storage::vectors::Vectors;
 
 /// Gives the centroids.
 pub async fn run(
@@ -32,7 +33,10 @@ pub async fn run(
     let (vec, id) = (columns[0], columns[1]);
     let below = input.schema();
     let reservation = MemoryConsumer::new(NAME).register(&around.context.runtime_env().memory_pool);
-    let mut sampler = Sampler::new(NAME, call.sample, &around);
+    let mut chosen = match call.rounds {
+        Rounds::MiniBatch(_) => Chosen::All(Shuffler::new(NAME, call.sample, &around)),
+        _ => Chosen::Some(Sampler::new(NAME, call.sample, &around)),
+    };
     while let Some(batch) = input.try_next().await? {
         let ids = batch.column(id);
         if ids.null_count() > 0 {
@@ -42,36 +46,46 @@ pub async fn run(
         let bits = bits_of_ids(NAME, call.seed, ids)?;
         let found = Embeddings::try_new(NAME, batch.column(vec))?;
         for (row, &bits) in bits.iter().enumerate() {
-            if !sampler.takes(bits) {
-                // Looked at all the same: what is wrong must not depend on the sample.
-                comparable(&found, row, call.metric).map_err(|error| Id { op: NAME, ids, row }.at(error))?;
-                continue;
-            }
-            let add = |(vector, squared)| sampler.add(bits, vector, squared);
             let vector = comparable(&found, row, call.metric);
             vector
-                .and_then(|vector| vector.map_or(Ok(()), add))
+                .and_then(|vector| vector.map_or(Ok(()), |(vector, squared)| chosen.offer(bits, vector, squared)))
                 .map_err(|error| Id { op: NAME, ids, row }.at(error))?;
         }
-        reservation.try_resize(sampler.size())?;
+        reservation.try_resize(chosen.size())?;
     }
     drop(input);
-    let sample = sampler.finish()?;
     let k = usize::try_from(call.k).unwrap_or(usize::MAX);
-    let dimensions = sample.vectors.dimensions();
-    reservation.try_resize(sample.vectors.len() * 2 * ENTRY + k.saturating_mul(dimensions * 16 + 64))?;
-    let rows = sample.vectors.len();
+    let (vectors, squared) = chosen.finish()?;
+    let (rows, dimensions) = (vectors.len(), vectors.dimensions());
+    let of_rows = match call.rounds {
+        Rounds::MiniBatch(batch) => (batch as usize).min(rows),
+        _ => rows,
+    };
+    reservation.try_resize(of_rows * 2 * ENTRY + k.saturating_mul(dimensions * 20 + 64))?;
     let model = Workers::new(&around.context)
         .run(NAME, move |workers| {
+            let seeding_squared;
+            let squared = match call.rounds {
+                Rounds::MiniBatch(_) => {
+                    seeding_squared = seeding::squared(&vectors, k)?;
+                    &seeding_squared
+                }
+                _ => &squared,
+            };
             let problem = Problem {
-                vectors: &sample.vectors,
-                squared: &sample.squared,
+                op: NAME,
+                vectors: &vectors,
+                squared,
                 metric: call.metric,
                 k,
                 iterations: call.iterations as usize,
                 seed: call.seed,
+                balanced: call.rounds == Rounds::Balanced,
             };
-            fit(&problem, workers)
+            match call.rounds {
+                Rounds::MiniBatch(batch) => mini_batch::fit(&problem, batch as usize, workers),
+                _ => fit(&problem, workers),
+            }
         })
         .await?;
     MetricBuilder::new(&around.metrics).counter("sample_rows", 0).add(rows);
@@ -85,4 +99,37 @@ pub async fn run(
     ];
     let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)]))))
+}
+
+/// The rows that are fitted to.
+enum Chosen {
+    Some(Sampler),
+    All(Shuffler),
+}
+
+impl Chosen {
+    fn offer(&mut self, bits: u64, vector: &[f32], squared: f64) -> Result<()> {
+        match self {
+            Self::Some(sampler) if sampler.takes(bits) => sampler.add(bits, vector, squared),
+            // Looked at all the same: what is wrong must not depend on the sample.
+            Self::Some(sampler) => sampler.check(vector),
+            Self::All(shuffler) => shuffler.add(bits, vector),
+        }
+    }
+
+    /// Bytes in memory that are not reserved otherwise.
+    fn size(&self) -> usize {
+        match self {
+            Self::Some(sampler) => sampler.size(),
+            Self::All(_) => 0,
+        }
+    }
+
+    /// The vectors with the squares of their lengths, where these are kept.
+    fn finish(self) -> Result<(Vectors, Vec<f64>)> {
+        match self {
+            Self::Some(sampler) => sampler.finish().map(|sample| (sample.vectors, sample.squared)),
+            Self::All(shuffler) => Ok((shuffler.finish()?, vec![])),
+        }
+    }
 }

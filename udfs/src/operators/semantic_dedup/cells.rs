@@ -7,9 +7,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Semantic;
 use super::matcher::Distinct;
+use super::plan::NAME;
 use crate::kernels::random::mix;
 use crate::kernels::vector::arithmetic::{dot, squared_norm};
-use crate::kernels::vector::search::{Best, Metric, Rows, Scores, improve};
+use crate::kernels::vector::search::{Best, Metric, Rows, Scores, at_least, improve};
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::kmeans::fit::{Model, Problem, fit};
@@ -107,13 +108,12 @@ fn near(rows: Rows<'_>, model: &Model, margin: f64, scores: &mut Scores, mut vis
         improve(Metric::Cosine, pair, scores, limit, |there| there as u32, &mut best);
         let least = best.score - margin;
         let (row, error) = scores.row(at);
-        for (there, &score) in row.iter().enumerate() {
-            let score = f64::from(score);
-            let sure = score >= least + error;
-            if sure || (score >= least - error && rows.score(Metric::Cosine, at, &centroids, there) >= least) {
+        at_least(row, ((least - error) as f32).next_down(), |there| {
+            let sure = f64::from(row[there]) >= least + error;
+            if sure || rows.score(Metric::Cosine, at, &centroids, there) >= least {
                 visit(at, there as u32);
             }
-        }
+        });
     }
 }
 
@@ -139,6 +139,8 @@ fn centroids(
     }
     let sample = sampler.finish()?;
     let problem = Problem {
+        op: NAME,
+        balanced: false,
         vectors: &sample.vectors,
         squared: &sample.squared,
         metric: Metric::Cosine,

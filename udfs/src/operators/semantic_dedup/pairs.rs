@@ -6,7 +6,7 @@ use super::Semantic;
 use super::cells::Cells;
 use super::matcher::Distinct;
 use crate::kernels::union_find::UnionFind;
-use crate::kernels::vector::search::{Metric, Rows, Scores};
+use crate::kernels::vector::search::{Metric, Rows, Scores, at_least};
 use crate::operators::call::workers::Workers;
 
 /// Vectors compared at once with a tile of earlier ones.
@@ -54,18 +54,18 @@ pub(super) fn join(
                 counts.compared += limit;
                 let (row, error) = scores.row(at);
                 let (threshold, floor) = (rule.threshold(), ((rule.threshold() - error) as f32).next_down());
-                for (there, &score) in row[..limit].iter().enumerate().filter(|(_, score)| **score >= floor) {
+                at_least(&row[..limit], floor, |there| {
                     let (a, b) = ((tile + there) as u32, (start + at) as u32);
                     if local.find(a) == local.find(b) {
-                        continue;
+                        return;
                     }
-                    let sure = f64::from(score) >= threshold + error;
+                    let sure = f64::from(row[there]) >= threshold + error;
                     counts.verified += usize::from(!sure);
                     if sure || own.score(Metric::Cosine, at, &earlier, there) >= threshold {
                         local.union(a, b);
                         edges.push((members[a as usize], members[b as usize]));
                     }
-                }
+                });
             }
         }
         Ok((edges, counts))

@@ -1,0 +1,117 @@
+//! Reads all rows, finds clusters, then gives every row with what is known of it.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::physical_plan::metrics::MetricBuilder;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+
+use super::ConceptClusters;
+use super::groups::{self, Groups};
+use super::plan::NAME;
+use super::words::{Texts, labels};
+use crate::operators::call::table::{Layout, Table};
+use crate::operators::call::workers::Workers;
+use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::dedup::resolution::NONE;
+
+/// Adds cluster, ranks, label and place to all rows. Memory O(rows) for a few numbers a row, all else spills.
+pub async fn run(
+    call: ConceptClusters,
+    columns: Vec<usize>,
+    input: SendableRecordBatchStream,
+    schema: SchemaRef,
+    around: Surroundings,
+) -> Result<SendableRecordBatchStream> {
+    let (vec, id) = (columns[0], columns[1]);
+    let layout = Layout { vec, id, partition_by: None, order_by: vec![], seed: Some(call.seed) };
+    let table = Table::read(NAME, call.metric, &layout, input, &around).await?;
+    let reservation = MemoryConsumer::new(NAME).register(&around.context.runtime_env().memory_pool);
+    reservation.try_grow(table.count * groups::ENTRY)?;
+    let (metric, words) = (call.metric, call.words as usize);
+    let inner = around.clone();
+    let (table, groups) = Workers::new(&around.context)
+        .run(NAME, move |workers| {
+            let groups = groups::find(&call, &table, &inner, workers)?;
+            Ok((table, groups))
+        })
+        .await?;
+    MetricBuilder::new(&around.metrics).counter("iterations", 0).add(groups.iterations);
+    MetricBuilder::new(&around.metrics).counter("compared_pairs", 0).add(groups.cluster.len() * groups.sizes.len());
+    log::debug!("{NAME}: {} rows in {} clusters by {}", groups.cluster.len(), groups.sizes.len(), metric.name());
+    let mut vector_of = vec![NONE; table.count];
+    table.row_of.iter().enumerate().for_each(|(at, &row)| vector_of[row as usize] = at as u32);
+    let labels = match columns.get(2) {
+        Some(&text) => {
+            let of = |&at: &u32| if at == NONE { NONE } else { groups.cluster[at as usize] };
+            let cluster: Vec<u32> = vector_of.iter().map(of).collect();
+            // The rows come without their vectors.
+            let column = text - usize::from(text > vec);
+            labels(&Texts { rows: &table.rows, column, cluster: &cluster, sizes: &groups.sizes }, words, &around)
+                .await?
+        }
+        None => vec![None; groups.sizes.len()],
+    };
+    let added = Added {
+        sizes: Arc::new(groups.sizes.iter().map(|size| size.cast_signed()).collect::<Int64Array>()),
+        densities: Arc::new(groups.densities.iter().copied().collect::<Float64Array>()),
+        labels: Arc::new(labels.into_iter().collect::<StringArray>()),
+        vector_of,
+        groups,
+    };
+    let mut first = 0;
+    let output_schema = Arc::clone(&schema);
+    let output = table.rows.stream()?.map(move |batch| {
+        let batch = batch?;
+        let _held = (&table, &reservation);
+        let mut columns = batch.columns().to_vec();
+        columns.extend(added.columns(first, batch.num_rows())?);
+        first += batch.num_rows();
+        Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(output_schema, output)))
+}
+
+/// The new columns.
+struct Added {
+    /// The vector of each row.
+    vector_of: Vec<u32>,
+    groups: Groups,
+    sizes: ArrayRef,
+    densities: ArrayRef,
+    labels: ArrayRef,
+}
+
+impl Added {
+    /// Those of `rows` rows from `first` on.
+    fn columns(&self, first: usize, rows: usize) -> Result<Vec<ArrayRef>> {
+        let Groups { cluster, distance, rank, place, sizes, .. } = &self.groups;
+        let vectors = &self.vector_of[first..first + rows];
+        let vector = |at: &u32| (*at != NONE).then_some(*at as usize);
+        let floats = |of: &dyn Fn(usize) -> f64| -> ArrayRef {
+            Arc::new(vectors.iter().map(|at| vector(at).map(of)).collect::<Float64Array>())
+        };
+        let integers = |of: &dyn Fn(usize) -> i64| -> ArrayRef {
+            Arc::new(vectors.iter().map(|at| vector(at).map(of)).collect::<Int64Array>())
+        };
+        let size = |at: usize| sizes[cluster[at] as usize].cast_signed();
+        let clusters: UInt32Array = vectors.iter().map(|at| vector(at).map(|at| cluster[at])).collect();
+        Ok(vec![
+            integers(&|at| i64::from(cluster[at])),
+            floats(&|at| distance[at]),
+            integers(&|at| i64::from(rank[at]) + 1),
+            integers(&|at| size(at) - i64::from(rank[at])),
+            take(&self.sizes, &clusters, None)?,
+            take(&self.densities, &clusters, None)?,
+            take(&self.labels, &clusters, None)?,
+            floats(&|at| place[at][0]),
+            floats(&|at| place[at][1]),
+        ])
+    }
+}

@@ -1,0 +1,198 @@
+//! Labels: the words that tell a cluster's texts from all others.
+
+use datafusion::common::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use futures::TryStreamExt;
+use hashbrown::HashMap;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::plan::NAME;
+use crate::functions::strings::Strings;
+use crate::kernels::words::Tokenizer;
+use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::dedup::resolution::NONE;
+use crate::storage::batches::StoredBatches;
+use crate::storage::records::RecordSorter;
+
+/// Counts kept before they are sorted away, at most.
+const MOST: usize = 1 << 20;
+/// Counts by which the table of them grows.
+const STEP: usize = 1 << 12;
+/// Bytes of a count.
+const ENTRY: usize = 48;
+/// Longest word of a label in characters: longer ones are encoded data.
+const LONGEST: usize = 32;
+/// Candidates kept for each word of a label, so that equal scores are decided by the words.
+const SPARE: usize = 4;
+
+/// Texts by row.
+pub struct Texts<'a> {
+    /// The rows as they came.
+    pub rows: &'a StoredBatches,
+    /// The column of texts.
+    pub column: usize,
+    /// The cluster of each row; [`NONE`] where it has none.
+    pub cluster: &'a [u32],
+    /// Rows of each cluster.
+    pub sizes: &'a [u64],
+}
+
+/// A word of a cluster: how characteristic it is, and its hash.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Candidate {
+    score: f64,
+    hash: u64,
+}
+
+/// Up to `most` words for each cluster, the most characteristic first, separated by commas; `None` where no word is more
+/// frequent in the cluster than elsewhere.
+///
+/// A word scores `p ln(p / q)`, where `p` is the share of the cluster's rows that have it and `q` the share of all rows:
+/// what it adds to the divergence of the cluster from the whole (Tomokiyo and Hurst, A language model approach to keyphrase
+/// extraction, 2003). Words that are common everywhere score nothing, in any language. O(words) time, two passes over the
+/// texts; counts spill.
+pub async fn labels(texts: &Texts<'_>, most: usize, around: &Surroundings) -> Result<Vec<Option<String>>> {
+    let env = around.context.runtime_env();
+    let reservation = MemoryConsumer::new("words of concept_clusters").register(&env.memory_pool);
+    let candidates = candidates(texts, most * SPARE, around, &reservation).await?;
+    let words = spell(texts, &candidates).await?;
+    let label = |candidates: Vec<Candidate>| {
+        let mut named: Vec<(f64, &str)> =
+            candidates.iter().filter_map(|found| Some((found.score, words.get(&found.hash)?.as_str()))).collect();
+        named.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        let named: Vec<&str> = named.into_iter().take(most).map(|(_, word)| word).collect();
+        (!named.is_empty()).then(|| named.join(", "))
+    };
+    Ok(candidates.into_iter().map(label).collect())
+}
+
+/// The best candidates of each cluster.
+async fn candidates(
+    texts: &Texts<'_>,
+    most: usize,
+    around: &Surroundings,
+    reservation: &MemoryReservation,
+) -> Result<Vec<Vec<Candidate>>> {
+    reservation.try_grow(texts.sizes.len() * most * size_of::<Candidate>())?;
+    let mut sorter = RecordSorter::<3>::new(NAME, &around.context.runtime_env(), around.spills.clone());
+    let mut counts: HashMap<(u64, u32), u64> = HashMap::new();
+    let mut room = 0;
+    let mut hashes = vec![];
+    let mut batches = texts.rows.stream()?;
+    let mut tokenizer = Tokenizer::new();
+    let mut first = 0;
+    while let Some(batch) = batches.try_next().await? {
+        let column = Strings::try_new(batch.column(texts.column), NAME)?;
+        for (text, &cluster) in column.iter().zip(&texts.cluster[first..]) {
+            let (Some(text), true) = (text, cluster != NONE) else { continue };
+            hashes.clear();
+            hashes.extend(tokenizer.words(text).filter(|word| names(word)).map(|word| xxh3_64(word.as_bytes())));
+            hashes.sort_unstable();
+            hashes.dedup();
+            for &hash in &hashes {
+                if counts.len() >= room && !counts.contains_key(&(hash, cluster)) {
+                    if room < MOST && reservation.try_grow(STEP * ENTRY).is_ok() {
+                        room += STEP;
+                    } else {
+                        drain(&mut counts, &mut sorter)?;
+                    }
+                }
+                *counts.entry((hash, cluster)).or_insert(0) += 1;
+            }
+        }
+        first += batch.num_rows();
+    }
+    drain(&mut counts, &mut sorter)?;
+    drop(counts);
+    reservation.shrink(room * ENTRY);
+    let rows: u64 = texts.sizes.iter().sum();
+    let mut best = vec![vec![]; texts.sizes.len()];
+    let mut of_word: Vec<(usize, u64)> = vec![];
+    let mut word = 0;
+    for record in sorter.finish()? {
+        let [hash, cluster, count] = record?;
+        if hash != word {
+            score(word, &of_word, texts.sizes, rows, most, &mut best);
+            of_word.clear();
+            word = hash;
+        }
+        match of_word.last_mut() {
+            Some((last, counted)) if *last == cluster as usize => *counted += count,
+            _ => of_word.push((cluster as usize, count)),
+        }
+    }
+    score(word, &of_word, texts.sizes, rows, most, &mut best);
+    Ok(best)
+}
+
+fn drain(counts: &mut HashMap<(u64, u32), u64>, sorter: &mut RecordSorter<3>) -> Result<()> {
+    counts.drain().try_for_each(|((hash, cluster), count)| sorter.push([hash, u64::from(cluster), count]))
+}
+
+/// Offers a word to the clusters that have it.
+fn score(hash: u64, counts: &[(usize, u64)], sizes: &[u64], rows: u64, most: usize, best: &mut [Vec<Candidate>]) {
+    let everywhere = counts.iter().map(|(_, count)| count).sum::<u64>() as f64 / rows.max(1) as f64;
+    for &(cluster, count) in counts {
+        let here = count as f64 / sizes[cluster].max(1) as f64;
+        let score = here * libm::log(here / everywhere);
+        let best = &mut best[cluster];
+        if score <= 0.0 || (best.len() == most && best.last().is_some_and(|last| last.score >= score)) {
+            continue;
+        }
+        // Words come by ascending hash, so equal scores keep that order.
+        let at = best.partition_point(|other| other.score >= score);
+        best.insert(at, Candidate { score, hash });
+        best.truncate(most);
+    }
+}
+
+/// The words of these hashes; of several with one hash the first in the order of the alphabet.
+async fn spell(texts: &Texts<'_>, candidates: &[Vec<Candidate>]) -> Result<HashMap<u64, String>> {
+    let mut words: HashMap<u64, String> =
+        candidates.iter().flatten().map(|candidate| (candidate.hash, String::new())).collect();
+    let mut tokenizer = Tokenizer::new();
+    let mut batches = texts.rows.stream()?;
+    while let Some(batch) = batches.try_next().await? {
+        for text in Strings::try_new(batch.column(texts.column), NAME)?.iter().flatten() {
+            for word in tokenizer.words(text).filter(|word| names(word)) {
+                if let Some(known) = words.get_mut(&xxh3_64(word.as_bytes()))
+                    && (known.is_empty() || word < known.as_str())
+                {
+                    word.clone_into(known);
+                }
+            }
+        }
+    }
+    Ok(words)
+}
+
+/// Whether a word may stand in a label: it has a letter, is not too long, and where it is ASCII it has three characters.
+fn names(word: &str) -> bool {
+    let long_enough = word.len() > 2 || !word.is_ascii();
+    long_enough && word.chars().any(char::is_alphabetic) && word.chars().nth(LONGEST).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_are_common_everywhere_score_nothing() {
+        let mut best = vec![vec![]; 2];
+        score(1, &[(0, 10), (1, 5)], &[10, 5], 15, 3, &mut best);
+        assert_eq!(best, [vec![], vec![]]);
+        score(2, &[(0, 4)], &[10, 5], 15, 3, &mut best);
+        score(3, &[(0, 9), (1, 1)], &[10, 5], 15, 3, &mut best);
+        score(4, &[(1, 5)], &[10, 5], 15, 3, &mut best);
+        let hashes = |cluster: usize| best[cluster].iter().map(|found| found.hash).collect::<Vec<_>>();
+        assert_eq!((hashes(0), hashes(1)), (vec![3, 2], vec![4]));
+    }
+
+    #[test]
+    fn numbers_and_fragments_are_no_names() {
+        let long = "q".repeat(33);
+        let kept: Vec<&str> =
+            ["a", "is", "the", "1999", "x86", "été", "猫", "_", &long].into_iter().filter(|word| names(word)).collect();
+        assert_eq!(kept, ["the", "x86", "été", "猫"]);
+    }
+}
