@@ -105,7 +105,7 @@ fn mistakes_are_named() {
         (&["lake", "containment", "x", "--stage", "guess"][..], "possible values"),
         (&["lake", "containment", "x", "--threshold", "0"], "from 0.01 to 1"),
         (&["lake", "containment", "x", "--stage", "bytes", "--threshold", "0.9"], "--threshold at 1"),
-        (&["lake", "containment", "x", "--renamed", "--threshold", "0.9"], "--renamed needs"),
+        (&["lake", "containment", "x", "--renamed", "--stage", "minmax"], "--renamed needs"),
         (&["lake"], "Usage"),
     ] {
         let (code, _, err) = limpid(at, args);

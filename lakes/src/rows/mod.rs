@@ -7,4 +7,4 @@ pub mod sketch;
 pub mod values;
 
 pub use hashes::RowHashes;
-pub use read::{ReadPlan, Reader, TableRows};
+pub use read::{Cells, ReadPlan, Reader, TableRows};

@@ -11,12 +11,14 @@ use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use super::identity;
-use crate::lake::{Class, Column, ColumnStats, File, Kind, Lake, Source, Table};
+use crate::lake::{Class, Column, ColumnStats, File, Kind, Lake, Source, Table, logical_type};
 use crate::rows::TableRows;
 use crate::rows::sketch::Sample;
 
-/// Rows from which on samples are kept: smaller tables are read as fast.
+/// Rows from which on whole samples are kept: smaller tables are read as fast.
 const LARGE: u64 = 4096;
+/// Rows kept of one sample of a smaller table.
+const FEW: usize = 16;
 
 /// A table as it was.
 #[derive(Debug, Clone)]
@@ -24,7 +26,7 @@ pub struct KnownTable {
     /// What its files were.
     pub identity: String,
     said: Said,
-    /// Its samples, if it is large and they were taken.
+    /// Its samples, if they were taken; of a small table a few rows of one.
     pub samples: Vec<Sample>,
     /// Rows and their sum, where they were read.
     pub fingerprint: Option<Fingerprint>,
@@ -49,7 +51,32 @@ struct SaidColumn {
     stats: ColumnStats,
 }
 
+/// What two tables that hold each other have in common: the names of their columns, their types where these count, and the
+/// number and sum of their rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Likeness {
+    columns: Vec<(String, String)>,
+    print: Fingerprint,
+}
+
+impl Likeness {
+    /// Of a table with these rows.
+    pub fn of(table: &Table, print: Fingerprint, strict: bool) -> Self {
+        let kind = |column: &Column| if strict { logical_type(&column.data_type) } else { String::new() };
+        Self { columns: table.columns.iter().map(|column| (column.name.clone(), kind(column))).collect(), print }
+    }
+}
+
 impl KnownTable {
+    /// What it has in common with tables of the same rows, if its rows are known.
+    pub fn likeness(&self, strict: bool) -> Option<Likeness> {
+        let columns = self.said.columns.iter().map(|column| {
+            let kind = if strict { logical_type(&column.data_type.parse().ok()?) } else { String::new() };
+            Some((column.name.clone(), kind))
+        });
+        Some(Likeness { columns: columns.collect::<Option<_>>()?, print: self.fingerprint? })
+    }
+
     /// The table, of these files, which are those that it had; `None` where that is not so after all.
     pub fn table(&self, name: String, files: Vec<ObjectMeta>) -> Option<Table> {
         let columns = self.said.columns.iter().map(|column| {
@@ -113,7 +140,7 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
         };
         let identity = identity(table.files.iter().map(|file| &file.meta));
         let old = before.get(&table.name).filter(|old| old.identity == identity);
-        let read = rows.get(at).and_then(Option::as_ref);
+        let read = rows.get(at).and_then(Option::as_ref).filter(|rows| rows.whole);
         let fingerprint = read
             .map(|rows| rows.fingerprint)
             .filter(|f| f.rows == table.rows)
@@ -122,6 +149,9 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
         for sample in taken.or_else(|| old.map(|old| &old.samples)).into_iter().flatten() {
             if table.rows >= LARGE {
                 samples.values().append_value(sample.to_bytes());
+            } else {
+                samples.values().append_value(sample.cut(FEW).to_bytes());
+                break;
             }
         }
         samples.append(true);
