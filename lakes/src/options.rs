@@ -52,12 +52,8 @@ pub const ROWS: &[(&str, Rows)] = &[("multiset", Rows::Multiset), ("set", Rows::
 
 impl Types {
     /// The words for them.
-    pub const WORDS: &[(&str, Self)] = &[
-        ("widen", Self::Widen),
-        ("strict", Self::Strict),
-        ("text", Self::Text),
-        ("parsed", Self::Parsed),
-    ];
+    pub const WORDS: &[(&str, Self)] =
+        &[("widen", Self::Widen), ("strict", Self::Strict), ("text", Self::Text), ("parsed", Self::Parsed)];
 
     /// Whether values of different kinds can be equal.
     pub fn meet(self) -> bool {

@@ -20,7 +20,7 @@ use crate::lake::discover::{Listed, discover, is_local};
 use crate::lake::{Lake, Problem};
 use crate::options::{Names, Options, Stage};
 use crate::rows::sketch::Sample;
-use crate::rows::{Cells, Reader, TableRows};
+use crate::rows::{Reader, TableRows};
 use crate::verify::columns::Columns;
 use crate::verify::decide::Context;
 use crate::verify::judge::Judge;

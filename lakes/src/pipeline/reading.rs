@@ -120,7 +120,12 @@ pub(super) fn swap_samples(rows: &mut Rows, samples: &mut [Vec<Sample>]) {
 }
 
 /// Keeps those of the pairs found that hold byte for byte.
-pub(super) async fn prove_bytes(outcome: &mut Outcome, reader: &Arc<Reader>, options: &Options, threads: usize) -> Result<()> {
+pub(super) async fn prove_bytes(
+    outcome: &mut Outcome,
+    reader: &Arc<Reader>,
+    options: &Options,
+    threads: usize,
+) -> Result<()> {
     let work = std::mem::take(&mut outcome.found);
     let mut proofs = futures::stream::iter(work)
         .map(|found| {

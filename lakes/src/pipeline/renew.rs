@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::runtime_env::RuntimeEnv;
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
-use limpid_udfs::kernels::tables::row_hash::Fingerprint;
+use limpid_udfs::kernels::tables::row_hash::{Fingerprint, column_key};
 
 use super::reading::{compare_samples, plans, problem, prove_bytes, read_all, swap_samples};
 use super::{Outcome, Rows, Work, candidates};
 use crate::graph::Edge;
 use crate::graph::schema::SchemaGraph;
-use crate::lake::Table;
 use crate::lake::discover::{Listed, discover_anew};
+use crate::lake::{Column, Table};
 use crate::options::{Names, Options, Rows as Repeats, Stage, Types};
 use crate::rows::ReadPlan;
+use crate::rows::least::Least;
 use crate::rows::sketch::Sample;
 use crate::state::{self, Known, Likeness};
 use crate::verify::judge::Judge;
@@ -97,11 +99,13 @@ impl Renewal<'_> {
     /// will do.
     async fn decide(&self, outcome: &mut Outcome, edges: Vec<Edge>, carried: &mut Vec<Found>) -> Result<Rows> {
         let (work, options, lake) = (self.work, self.work.options, &self.work.lake);
-        let mut rows = read_all(lake, &work.reader, self.first(&edges), vec![], work.reads, &mut outcome.problems).await?;
+        let mut rows =
+            read_all(lake, &work.reader, self.first(&edges), vec![], work.reads, &mut outcome.problems).await?;
         let mut edges = outcome.readable(edges);
         if options.stage == Stage::Exact {
             edges = self.by_fingerprints(&rows, edges, carried)?;
         }
+        edges = self.by_least(&rows, edges)?;
         let mut samples: Vec<Vec<Sample>> = (0..lake.tables.len()).map(|at| self.samples(at as u32).to_vec()).collect();
         swap_samples(&mut rows, &mut samples);
         let mut samples = Arc::new(samples);
@@ -224,6 +228,49 @@ impl Renewal<'_> {
                     carried.push(judge.whole(edge, read, Evidence::Rows)?);
                 }
                 _ => open.push(edge),
+            }
+        }
+        Ok(open)
+    }
+
+    /// The edges that the smallest row hashes of the tables that did not change leave.
+    fn by_least(&self, rows: &Rows, mut edges: Vec<Edge>) -> Result<Vec<Edge>> {
+        // Parent by parent, so that the rows of one at a time are projected.
+        edges.sort_unstable_by_key(|&(child, parent)| (parent, child));
+        let mut here = None;
+        let known = |table: u32| {
+            let known = self.known.tables.get(&self.table(table).name).filter(|_| !self.is_changed(table));
+            known.and_then(|known| known.least.as_ref())
+        };
+        let mut read: HashMap<u32, Least> = HashMap::new();
+        let mut projected: HashMap<Vec<(usize, u128)>, Option<HashSet<u64>>> = HashMap::new();
+        let mut open = vec![];
+        for (child, parent) in edges {
+            if here.replace(parent) != Some(parent) {
+                projected.clear();
+            }
+            let (ours, theirs) = (&self.table(child).columns, &self.table(parent).columns);
+            let may_be = if let (Some(least), Some(wide)) = (known(child), &rows[parent as usize]) {
+                let place = |column: &Column| {
+                    let place = theirs.iter().position(|other| other.name == column.name)?;
+                    Some((place, column_key(&column.name)))
+                };
+                let columns: Vec<(usize, u128)> = ours.iter().filter_map(place).collect();
+                let all = projected.entry(columns).or_insert_with_key(|columns| wide.projected(columns));
+                all.as_ref().is_none_or(|all| least.are_in(all))
+            } else if let (Some(narrow), Some(least)) = (&rows[child as usize], known(parent))
+                && ours.len() == theirs.len()
+            {
+                let mine = match read.entry(child) {
+                    Entry::Occupied(mine) => mine.into_mut(),
+                    Entry::Vacant(place) => place.insert(Least::of(&narrow.hashes)?),
+                };
+                mine.may_be_in(least)
+            } else {
+                true
+            };
+            if may_be {
+                open.push((child, parent));
             }
         }
         Ok(open)

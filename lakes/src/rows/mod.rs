@@ -1,6 +1,7 @@
 //! Tables read once: sorted row hashes, fingerprints, samples.
 
 pub mod hashes;
+pub mod least;
 pub mod read;
 pub mod scan;
 pub mod sketch;

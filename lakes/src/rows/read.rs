@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnv;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use limpid_udfs::kernels::tables::canonical::Form;
 use limpid_udfs::kernels::tables::row_hash::{Fingerprint, column_key, finish};
 
@@ -58,6 +58,15 @@ pub struct TableRows {
 }
 
 impl TableRows {
+    /// The upper halves of the row hashes over some columns, given with their factors, where cell hashes were kept.
+    pub fn projected(&self, columns: &[(usize, u128)]) -> Option<HashSet<u64>> {
+        let cells = self.cells()?;
+        let columns = columns.iter().map(|(column, key)| Some((cells.get(column)?.as_ref(), key)));
+        let columns: Vec<(&Vec<u128>, &u128)> = columns.collect::<Option<_>>()?;
+        let rows = columns.first().map_or(0, |(cells, _)| cells.len());
+        Some((0..rows).map(|row| (row_hash(columns.iter().copied(), row) >> 64) as u64).collect())
+    }
+
     /// Cell hashes, where they were kept.
     pub fn cells(&self) -> Option<&Cells> {
         self.cells.as_ref().map(|(cells, _)| cells)
@@ -131,7 +140,9 @@ impl Reader {
             plan.anchors.iter().map(|&anchor| Sample::new(anchor, width, plan.anchors.len())).collect();
         let mut sketches = vec![ColumnSketch::default(); if plan.columns { width } else { 0 }];
         let mut all: Vec<Vec<u128>> = match kept {
-            Some(_) => (0..width).map(|column| Vec::with_capacity(if counts(&column) { table.rows as usize } else { 0 })).collect(),
+            Some(_) => (0..width)
+                .map(|column| Vec::with_capacity(if counts(&column) { table.rows as usize } else { 0 }))
+                .collect(),
             None => vec![],
         };
         let missing: Vec<usize> = (0..width).filter(|column| counts(column) && !known.contains_key(column)).collect();
@@ -225,7 +236,8 @@ impl Reader {
     ) -> Result<Vec<RowHashes>> {
         let mut builders: Vec<Builder> = projections.iter().map(|_| Builder::new(table.rows, &self.env)).collect();
         let all = projections.iter().flatten();
-        if let Some(cells) = rows.cells().filter(|cells| all.into_iter().all(|(column, _)| cells.contains_key(column))) {
+        if let Some(cells) = rows.cells().filter(|cells| all.into_iter().all(|(column, _)| cells.contains_key(column)))
+        {
             for (projection, builder) in projections.iter().zip(&mut builders) {
                 let columns: Vec<(&Vec<u128>, &u128)> =
                     projection.iter().filter_map(|(column, key)| Some((cells.get(column)?.as_ref(), key))).collect();

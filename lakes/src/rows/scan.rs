@@ -91,7 +91,9 @@ pub async fn scan(
     let mut canonical = |rows: usize, columns: &[Column]| {
         let values = columns.iter().map(|column| match column {
             Column::Array(array) => Ok(Values::Cells(Cells::try_new(array, form)?)),
-            Column::Same(Some(text)) => Ok(Values::Constant(constant(|out| canonical::string(out, form, text.as_bytes())))),
+            Column::Same(Some(text)) => {
+                Ok(Values::Constant(constant(|out| canonical::string(out, form, text.as_bytes()))))
+            }
             Column::Same(None) => Ok(Values::Constant(constant(canonical::null))),
         });
         sink(rows, &values.collect::<Result<Vec<_>>>()?)
@@ -111,7 +113,7 @@ pub async fn scan_columns(
     sink: &mut (dyn FnMut(usize, &[Column]) -> Result<()> + Send),
 ) -> Result<()> {
     let mut rows = 0;
-    let files = table.files.iter().map(|file| early(store, file, columns, bytes_read).boxed());
+    let files: Vec<_> = table.files.iter().map(|file| early(store, file, columns, bytes_read).boxed()).collect();
     let mut files = futures::stream::iter(files).buffered(AHEAD);
     while let Some((file, batches)) = files.next().await {
         let read = match batches {
@@ -132,7 +134,7 @@ pub async fn scan_columns(
         })?;
     }
     drop(files);
-    let checks = table.files.iter().map(|file| unchanged(store, &file.meta).boxed());
+    let checks: Vec<_> = table.files.iter().map(|file| unchanged(store, &file.meta).boxed()).collect();
     futures::stream::iter(checks).buffered(AHEAD).try_collect::<()>().await?;
     if rows != table.rows {
         return exec_err!("it has {rows} rows although its footers say {}", table.rows);

@@ -223,7 +223,8 @@ async fn compare(
 }
 
 fn record(metrics: &ExecutionPlanMetricsSet, counts: &Counts) {
-    let Counts { tables, pairs, schemas, schema, types, minmax, columns, sketch, contained, scanned, bytes_read } = *counts;
+    let Counts { tables, pairs, schemas, schema, types, minmax, columns, sketch, contained, scanned, bytes_read } =
+        *counts;
     for (name, count) in [
         ("tables", tables),
         ("table_pairs", pairs),

@@ -1,6 +1,6 @@
 //! What a comparison learnt, kept in the lake for the next one.
 //!
-//! `_limpid/state/tables.parquet` holds what footers said of each table, its fingerprint and, of large tables, the samples;
+//! `_limpid/state/tables.parquet` holds what footers said of each table, its fingerprint, its smallest row hashes and, of large tables, the samples;
 //! `edges.parquet` the containments. A table is known as long as its files have the same paths, sizes, times and tags. The
 //! next comparison reads nothing of known tables but what pairs with new and changed ones need, and takes over the
 //! containments between known ones.
@@ -35,7 +35,7 @@ const EDGES: &str = "edges.parquet";
 /// Name of the options that the edges were found by.
 const OPTIONS: &str = "limpid:options";
 /// Version of the form of both files.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is known of a lake.
 #[derive(Debug, Default)]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::identity;
 use crate::lake::{Class, Column, ColumnStats, File, Kind, Lake, Source, Table, logical_type};
 use crate::rows::TableRows;
+use crate::rows::least::Least;
 use crate::rows::sketch::Sample;
 
 /// Rows from which on whole samples are kept: smaller tables are read as fast.
@@ -30,6 +31,8 @@ pub struct KnownTable {
     pub samples: Vec<Sample>,
     /// Rows and their sum, where they were read.
     pub fingerprint: Option<Fingerprint>,
+    /// Its smallest row hashes, where they were read.
+    pub least: Option<Least>,
 }
 
 /// What its footers said.
@@ -101,12 +104,14 @@ impl KnownTable {
 
 fn schema() -> SchemaRef {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    let least = Field::new("least", DataType::Binary, true);
     let samples = Field::new_list("samples", Field::new("item", DataType::Binary, true), false);
     Arc::new(Schema::new(vec![
         text("table", false),
         text("identity", false),
         text("footers", false),
         text("fingerprint", true),
+        least,
         samples,
     ]))
 }
@@ -115,6 +120,7 @@ fn schema() -> SchemaRef {
 pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, KnownTable>) -> Result<RecordBatch> {
     let (mut names, mut identities, mut footers, mut sums) = (vec![], vec![], vec![], vec![]);
     let mut samples = ListBuilder::new(BinaryBuilder::new());
+    let mut leasts = BinaryBuilder::new();
     for (at, table) in lake.tables.iter().enumerate() {
         // A type whose name does not lead back to it: the footer is read again next time.
         let known =
@@ -145,6 +151,11 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
             .map(|rows| rows.fingerprint)
             .filter(|f| f.rows == table.rows)
             .or_else(|| old.and_then(|old| old.fingerprint));
+        let least = match read.filter(|rows| rows.fingerprint.rows == table.rows) {
+            Some(rows) => Some(Least::of(&rows.hashes)?),
+            None => old.and_then(|old| old.least.clone()),
+        };
+        leasts.append_option(least.map(|least| least.to_bytes()));
         let taken = read.map(|rows| &rows.samples).filter(|samples| !samples.is_empty());
         for sample in taken.or_else(|| old.map(|old| &old.samples)).into_iter().flatten() {
             if table.rows >= LARGE {
@@ -166,6 +177,7 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
         Arc::new(StringArray::from(identities)),
         Arc::new(StringArray::from(footers)),
         Arc::new(StringArray::from(sums)),
+        Arc::new(leasts.finish()),
         Arc::new(samples),
     ];
     Ok(RecordBatch::try_new(schema(), columns)?)
@@ -180,7 +192,7 @@ pub fn read(batches: &[RecordBatch]) -> Option<HashMap<String, KnownTable>> {
         }
         let text = |at: usize| batch.column(at).as_string::<i32>();
         let (names, identities, footers, sums) = (text(0), text(1), text(2), text(3));
-        let samples = batch.column(4).as_list::<i32>();
+        let (leasts, samples) = (batch.column(4).as_binary::<i32>(), batch.column(5).as_list::<i32>());
         for row in 0..batch.num_rows() {
             let said: Said = serde_json::from_str(footers.value(row)).ok()?;
             let kept = samples.value(row);
@@ -193,8 +205,12 @@ pub fn read(batches: &[RecordBatch]) -> Option<HashMap<String, KnownTable>> {
                 }
                 false => None,
             };
+            let least = match leasts.is_valid(row) {
+                true => Some(Least::from_bytes(leasts.value(row))?),
+                false => None,
+            };
             let identity = identities.value(row).to_owned();
-            tables.insert(names.value(row).to_owned(), KnownTable { identity, said, samples, fingerprint });
+            tables.insert(names.value(row).to_owned(), KnownTable { identity, said, samples, fingerprint, least });
         }
     }
     Some(tables)

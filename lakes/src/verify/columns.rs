@@ -171,9 +171,8 @@ impl Columns {
         let sorted = in_chunks(columns, 8, self.threads, move |some| {
             let hashes = |(table, columns): (u32, Vec<Arc<Vec<u128>>>)| {
                 let length = columns.first().map_or(0, |column| column.len());
-                let mut hashes: Vec<u128> = (0..length)
-                    .map(|row| row_hash(columns.iter().map(AsRef::as_ref).zip(&keys), row))
-                    .collect();
+                let mut hashes: Vec<u128> =
+                    (0..length).map(|row| row_hash(columns.iter().map(AsRef::as_ref).zip(&keys), row)).collect();
                 hashes.sort_unstable();
                 (table, hashes)
             };

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use hashbrown::{HashMap, HashSet};
 
-use super::judge::Judge;
 use super::Found;
+use super::judge::Judge;
 use crate::graph::Edge;
 use crate::lake::{Class, Lake};
 use crate::options::{Options, Rows};

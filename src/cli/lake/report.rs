@@ -109,8 +109,12 @@ async fn samples(ctx: &SessionContext, ours: &Table, theirs: &Table) -> Option<(
     let rows = format!("SELECT {first} FROM {child} ORDER BY {first} LIMIT {ROWS}");
     // The columns that both have come first, so that rows stand beside rows.
     let shared = pairs.iter().map(|(_, theirs)| format!("p.{theirs}")).collect::<Vec<_>>();
-    let more =
-        theirs.columns.iter().filter(plain).map(|column| ident(&column.shown)).filter(|name| pairs.iter().all(|(_, p)| p != name));
+    let more = theirs
+        .columns
+        .iter()
+        .filter(plain)
+        .map(|column| ident(&column.shown))
+        .filter(|name| pairs.iter().all(|(_, p)| p != name));
     let all: Vec<String> = shared.iter().cloned().chain(more.map(|name| format!("p.{name}"))).collect();
     let source = format!(
         "SELECT {} FROM {parent} p LEFT SEMI JOIN ({rows}) c ON {} ORDER BY {} LIMIT {ROWS}",

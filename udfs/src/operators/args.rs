@@ -278,11 +278,7 @@ fn within<T: Display + PartialOrd>(
     allowed: &RangeInclusive<T>,
 ) -> Result<T> {
     found.filter(|number| allowed.contains(number)).ok_or_else(|| {
-        plan_datafusion_err!(
-            "{op}: `{name}` must be {kind} from {} to {}, not {given}",
-            allowed.start(),
-            allowed.end()
-        )
+        plan_datafusion_err!("{op}: `{name}` must be {kind} from {} to {}, not {given}", allowed.start(), allowed.end())
     })
 }
 

@@ -80,7 +80,8 @@ fn time(text: &str) -> Option<String> {
 fn clock(text: &str) -> Option<String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let parts: Vec<&str> = whole.split(':').collect();
-    if !(2..=3).contains(&parts.len()) || !parts.iter().all(|part| part.len() == 2 && digits(part)) || !digits(fraction) {
+    if !(2..=3).contains(&parts.len()) || !parts.iter().all(|part| part.len() == 2 && digits(part)) || !digits(fraction)
+    {
         return None;
     }
     let seconds = parts.get(2).unwrap_or(&"00");
@@ -123,9 +124,21 @@ mod tests {
         ] {
             assert_eq!(spelling(text).as_deref(), Some(expected), "{text}");
         }
-        for text in
-            ["", "-", "007", "+5", ".5", "5.", "1e", "1e9999", "0x10", "1_000", "2020-01-01T10:30:00+02:00", "10:3", "é"]
-        {
+        for text in [
+            "",
+            "-",
+            "007",
+            "+5",
+            ".5",
+            "5.",
+            "1e",
+            "1e9999",
+            "0x10",
+            "1_000",
+            "2020-01-01T10:30:00+02:00",
+            "10:3",
+            "é",
+        ] {
             assert_eq!(spelling(text), None, "{text}");
         }
     }
