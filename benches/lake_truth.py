@@ -156,7 +156,10 @@ class Lake:
         return matrix.view(f"V{4 * len(names)}").ravel().tolist()
 
     def containment(self, rows, least=1.0):
-        """The share of the child's rows in the parent, where it is `least` or more; and how many pairs were compared."""
+        """The share of the child's rows in the parent, where it is `least` or more; and how many pairs were compared.
+
+        Rows count as sets, as multisets, or "each" on its own: whether a row of the child is in the parent at all.
+        """
         found, compared = {}, 0
         for names, children in self.pairs().items():
             known = {}
@@ -176,6 +179,8 @@ class Lake:
                         continue
                     if rows == "set":
                         share = len(ours & theirs) / len(ours)
+                    elif rows == "each":
+                        share = sum(n for row, n in ours.items() if row in theirs) / self.rows[child]
                     else:
                         share = sum(min(n, theirs[row]) for row, n in ours.items()) / self.rows[child]
                     if share >= least:
