@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::device::Device;
-use crate::folder::{SETTINGS, Settings, sha256};
+use crate::folder::{SETTINGS, Settings, beside, sha256};
 use crate::onnx::Onnx;
 use crate::static_model::{self, StaticModel};
 use crate::{Error, Model, Result};
@@ -114,8 +114,7 @@ fn fill(source: &Path, draft: &Path, settings: &mut Settings) -> Result<()> {
     let copy = |from: &Path, to: &str| {
         std::fs::copy(from, draft.join(to)).map(|_| ()).map_err(|error| Error::file(from, &error))
     };
-    // Weights of more than 2 GB lie beside the model.
-    for extra in [format!("{}_data", settings.model), format!("{}.data", settings.model), "tokenizer.json".to_owned()] {
+    for extra in beside(&settings.model) {
         let from = source.join(&extra);
         if from.is_file() {
             copy(&from, &extra)?;

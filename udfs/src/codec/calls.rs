@@ -8,6 +8,7 @@ use crate::kernels::vector::search::Metric;
 use crate::operators::allocate_budget::AllocateBudget;
 use crate::operators::assign_nearest::AssignNearest;
 use crate::operators::call::{Call, Real};
+use crate::operators::embed::Embed;
 use crate::operators::farthest_first::{FarthestFirst, Init};
 use crate::operators::kmeans::Kmeans;
 use crate::operators::max_prior_similarity::{MaxPriorSimilarity, Mode};
@@ -51,7 +52,7 @@ pub struct IndexesMessage {
 /// The arguments.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct CallMessage {
-    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 20")]
     pub kind: Option<CallKind>,
 }
 
@@ -68,6 +69,8 @@ pub enum CallKind {
     Kmeans(KmeansMessage),
     #[prost(message, tag = "5")]
     MaxPriorSimilarity(MaxPriorSimilarityMessage),
+    #[prost(message, tag = "20")]
+    Embed(EmbedMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -88,6 +91,22 @@ pub struct AllocateBudgetMessage {
 pub struct AssignNearestMessage {
     #[prost(uint32, tag = "1")]
     pub metric: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct EmbedMessage {
+    #[prost(bool, tag = "1")]
+    pub images: bool,
+    #[prost(string, tag = "2")]
+    pub model: String,
+    #[prost(string, tag = "3")]
+    pub device: String,
+    #[prost(string, optional, tag = "4")]
+    pub cache: Option<String>,
+    #[prost(uint32, tag = "5")]
+    pub dimension: u32,
+    #[prost(string, tag = "6")]
+    pub output: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -155,6 +174,14 @@ impl From<&Call> for CallMessage {
             Call::AssignNearest(AssignNearest { metric }) => {
                 CallKind::AssignNearest(AssignNearestMessage { metric: number(&METRICS, metric) })
             }
+            Call::Embed(Embed { images, model, device, cache, output, dimension }) => CallKind::Embed(EmbedMessage {
+                images: *images,
+                model: model.clone(),
+                device: device.clone(),
+                cache: cache.clone(),
+                dimension: *dimension,
+                output: output.clone(),
+            }),
             Call::FarthestFirst(FarthestFirst { metric, k, init, seed }) => {
                 CallKind::FarthestFirst(FarthestFirstMessage {
                     metric: number(&METRICS, metric),
@@ -199,6 +226,9 @@ impl TryFrom<CallMessage> for Call {
             CallKind::AssignNearest(AssignNearestMessage { metric }) => {
                 Self::AssignNearest(AssignNearest { metric: value(&METRICS, metric)? })
             }
+            CallKind::Embed(EmbedMessage { images, model, device, cache, dimension, output }) => {
+                Self::Embed(Embed { images, model, device, cache, output, dimension })
+            }
             CallKind::FarthestFirst(FarthestFirstMessage { metric, k, init, seed }) => {
                 let (metric, init) = (value(&METRICS, metric)?, value(&INITS, init)?);
                 Self::FarthestFirst(FarthestFirst { metric, k, init, seed })
@@ -227,6 +257,10 @@ mod tests {
             Call::MaxPriorSimilarity(MaxPriorSimilarity { mode: Mode::Prior }),
             Call::MaxPriorSimilarity(MaxPriorSimilarity { mode: Mode::Greedy(0.25.into()) }),
         ];
+        for cache in [None, Some("folder".to_owned())] {
+            let [model, device, output] = ["m", "cpu", "o"].map(str::to_owned);
+            calls.push(Call::Embed(Embed { images: cache.is_some(), model, device, cache, output, dimension: 3 }));
+        }
         for metric in [Metric::Cosine, Metric::L2] {
             calls.push(Call::AssignNearest(AssignNearest { metric }));
             calls.push(Call::Kmeans(Kmeans { metric, k: 3, iterations: 4, sample: 5, seed: 6 }));

@@ -8,6 +8,7 @@ pub mod call;
 pub mod connected_components;
 pub mod dedup;
 pub mod docs;
+pub mod embed;
 pub mod exact_dedup;
 pub mod farthest_first;
 pub mod fit_softmax;

@@ -22,7 +22,7 @@ use futures::TryStreamExt;
 use super::{Call, Output};
 use crate::operators::assign_nearest::run::SharedCentroids;
 use crate::operators::dedup::matcher::Surroundings;
-use crate::operators::{allocate_budget, assign_nearest, farthest_first, kmeans, max_prior_similarity};
+use crate::operators::{allocate_budget, assign_nearest, embed, farthest_first, kmeans, max_prior_similarity};
 
 /// A call of an operator. Columns are addressed by their index in their input.
 #[derive(Debug, Clone)]
@@ -167,6 +167,10 @@ impl ExecutionPlan for CallExec {
                 output_schema,
                 allocate_budget::run::run(call, spec.columns.into_iter().flatten().collect(), input, schema, around),
             ),
+            Call::Embed(call) => {
+                let column = spec.columns.concat().first().copied().unwrap_or_default();
+                once(output_schema, embed::run::run(call, column, input, schema, (around, partition)))
+            }
             Call::FarthestFirst(call) => once(
                 output_schema,
                 farthest_first::run::run(call, spec.columns.concat(), spec.order_by, input, schema, around),
