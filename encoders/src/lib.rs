@@ -10,6 +10,8 @@
 pub mod device;
 mod error;
 pub mod folder;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod image;
 mod model;
 pub mod onnx;

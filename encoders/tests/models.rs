@@ -151,8 +151,7 @@ fn models_are_told_apart_by_all_that_changes_a_vector() {
     if !there_is_a_runtime() {
         return;
     }
-    let identity =
-        |folder: &Path| registry::open(path(folder), Device::Cpu).unwrap().identity().unwrap().hash();
+    let identity = |folder: &Path| registry::open(path(folder), Device::Cpu).unwrap().identity().unwrap().hash();
     let own = identity(&fixture("text"));
     let same = changed("text", "model.toml", |bytes| [bytes, b"licence = \"MIT\"\n"].concat());
     assert_eq!(own, identity(same.path()));

@@ -5,6 +5,7 @@ mod cli;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod docs;
+mod embed;
 mod everywhere;
 mod hard_inputs;
 mod jobs;

@@ -37,9 +37,8 @@ pub const EMBEDDING_CACHE: &str = "LIMPID_EMBEDDING_CACHE";
 impl LimpidOptions {
     /// The defaults, as the environment has them.
     pub fn of_environment() -> Self {
-        let mut settings = Settings::default();
-        settings.embedding_cache = std::env::var(EMBEDDING_CACHE).unwrap_or_default();
-        Self(settings)
+        let embedding_cache = std::env::var(EMBEDDING_CACHE).unwrap_or_default();
+        Self(Settings { embedding_cache, ..Settings::default() })
     }
 
     /// The folder in which vectors are kept.

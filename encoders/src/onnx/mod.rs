@@ -47,6 +47,7 @@ pub struct Onnx {
     tokenizer: Option<Tokenizer>,
     batcher: Batcher,
     hash: OnceLock<Result<String>>,
+    identity: OnceLock<Result<Identity>>,
     /// Numbers of a vector; of a causal model, 0.
     pub dimension: usize,
 }
@@ -86,8 +87,8 @@ impl Onnx {
         let started = Batcher::start(all, limits(&settings, device, sessions));
         let batcher = started.map_err(|error| Error::Run { model: name.to_owned(), message: error.to_string() })?;
         let dimension = if settings.modality == Modality::Causal { 0 } else { dimension };
-        let (name, folder, hash) = (name.to_owned(), folder.to_owned(), OnceLock::new());
-        Ok(Self { name, folder, settings, device, tokenizer, batcher, hash, dimension })
+        let (name, folder, hash, identity) = (name.to_owned(), folder.to_owned(), OnceLock::new(), OnceLock::new());
+        Ok(Self { name, folder, settings, device, tokenizer, batcher, hash, identity, dimension })
     }
 
     /// SHA-256 of the model's file. It is read once.
@@ -95,8 +96,12 @@ impl Onnx {
         self.hash.get_or_init(|| sha256(&self.settings.model_path(&self.folder))).clone()
     }
 
-    /// All that a vector depends on: the weights, the tokenizer, the settings, what runs them and where.
+    /// All that a vector depends on: the weights, the tokenizer, the settings, what runs them and where. Files are read once.
     pub fn identity(&self) -> Result<Identity> {
+        self.identity.get_or_init(|| self.find_identity()).clone()
+    }
+
+    fn find_identity(&self) -> Result<Identity> {
         let mut files = vec![self.hash()?];
         for name in folder::beside(&self.settings.model) {
             let path = self.folder.join(name);

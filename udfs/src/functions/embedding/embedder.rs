@@ -97,21 +97,20 @@ impl Embedder {
     /// The vectors of `some` of the contents, whose rows are `rows`.
     fn make(&self, contents: &Contents<'_>, some: &[usize], rows: &[usize]) -> Result<Vectors> {
         let made = match contents {
-            Contents::Texts(texts) => {
-                self.model.embed_texts(&some.iter().map(|&at| texts[at]).collect::<Vec<_>>())
-            }
-            Contents::Images(images) => {
-                self.model.embed_images(&some.iter().map(|&at| images[at]).collect::<Vec<_>>())
-            }
+            Contents::Texts(texts) => self.model.embed_texts(&some.iter().map(|&at| texts[at]).collect::<Vec<_>>()),
+            Contents::Images(images) => self.model.embed_images(&some.iter().map(|&at| images[at]).collect::<Vec<_>>()),
         };
         made.or_else(|error| {
-            failed(self.function, &match error {
-                Error::Image { row, message } => {
-                    let row = some.get(row).and_then(|&at| rows.get(at)).copied().unwrap_or(row);
-                    Error::Image { row, message }
-                }
-                error => error,
-            })
+            failed(
+                self.function,
+                &match error {
+                    Error::Image { row, message } => {
+                        let row = some.get(row).and_then(|&at| rows.get(at)).copied().unwrap_or(row);
+                        Error::Image { row, message }
+                    }
+                    error => error,
+                },
+            )
         })
     }
 }

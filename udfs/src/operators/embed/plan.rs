@@ -51,8 +51,5 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
 }
 
 fn is_binary(given: &DataType) -> bool {
-    matches!(
-        given,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_)
-    )
+    matches!(given, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
 }

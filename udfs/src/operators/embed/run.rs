@@ -57,7 +57,8 @@ pub async fn run(
     let rows = embedder.portion();
     let portions = input.map_ok(move |batch: RecordBatch| {
         let cut = (0..batch.num_rows()).step_by(rows);
-        let cut: Vec<_> = cut.map(|start| Ok(batch.slice(start, rows.min(batch.num_rows() - start)))).collect();
+        let cut: Vec<Result<RecordBatch>> =
+            cut.map(|start| Ok(batch.slice(start, rows.min(batch.num_rows() - start)))).collect();
         futures::stream::iter(cut)
     });
     let flush = Flush(Arc::clone(&embedder));
@@ -69,7 +70,8 @@ pub async fn run(
             blocking(move || work.embed(&portion)).await
         }
     });
-    let end = futures::stream::once(blocking(move || embedder.flush())).filter_map(|flushed| async { flushed.err().map(Err) });
+    let end = futures::stream::once(blocking(move || embedder.flush()));
+    let end = end.filter_map(|flushed| async move { flushed.err().map(Err) });
     let output = embedded.buffered(PORTIONS).chain(end);
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, output)))
 }

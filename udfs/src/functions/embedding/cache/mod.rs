@@ -114,11 +114,7 @@ impl Cache {
 
     /// The vectors of `contents`, and how many of them were there: those that are not are made by `make` from their numbers
     /// and kept. Of equal contents one is made, whichever threads ask.
-    pub fn embed(
-        &self,
-        contents: &[&[u8]],
-        make: impl Fn(&[usize]) -> Result<Vectors>,
-    ) -> Result<(Vectors, usize)> {
+    pub fn embed(&self, contents: &[&[u8]], make: impl Fn(&[usize]) -> Result<Vectors>) -> Result<(Vectors, usize)> {
         let dimension = self.part.dimension;
         let mut distinct: HashMap<Key, usize> = HashMap::with_capacity(contents.len());
         let (mut keys, mut firsts): (Vec<Key>, Vec<usize>) = (vec![], vec![]);
@@ -153,7 +149,8 @@ impl Cache {
                     return exec_err!("embedding cache: the model gave {} vectors", made.present.len());
                 }
                 tokens += made.tokens;
-                for ((&at, vector), &present) in mine.iter().zip(made.values.chunks_exact(dimension)).zip(&made.present) {
+                for ((&at, vector), &present) in mine.iter().zip(made.values.chunks_exact(dimension)).zip(&made.present)
+                {
                     found.set(at, present.then_some(vector));
                     was_there[at] = false;
                 }

@@ -88,7 +88,8 @@ impl Part {
 
     /// The files there are, in the order of their names.
     pub fn files(&self) -> Result<Vec<PathBuf>> {
-        let failed = |error: std::io::Error| exec_datafusion_err!("embedding cache: {}: {error}", self.folder.display());
+        let failed =
+            |error: std::io::Error| exec_datafusion_err!("embedding cache: {}: {error}", self.folder.display());
         let mut found = vec![];
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
