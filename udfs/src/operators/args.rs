@@ -160,6 +160,15 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// A text.
+    pub fn text(&mut self, name: &str) -> Result<Option<String>> {
+        match self.literal(name)? {
+            None => Ok(None),
+            Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) => Ok(Some(text)),
+            Some(other) => plan_err!("{}: `{name}` must be text, not {other}", self.op),
+        }
+    }
+
     /// One of a fixed set of words.
     pub fn choice(&mut self, name: &str, default: Option<&str>, allowed: &[&str]) -> Result<Option<String>> {
         let Some(value) = self.literal(name)? else { return Ok(default.map(Into::into)) };
