@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 """Table containment beside what else finds it, in one run: times, bytes, edges.
 
-  lake.py panel LAKE...      limpid exact and sampled; DuckDB EXCEPT for every pair of schemas; DuckDB min/max + anti joins
+  lake.py panel LAKE...      limpid in every mode beside all pairs tried one by one; sampled; DuckDB EXCEPT; min/max + anti joins; bytes
   lake.py growth FOLDER      limpid over 500, 5,000 and 50,000 daily tables of one schema
   lake.py demo FOLDER        writes the lake of known derivations (about 900 tables), then the panel over it
 
-SAMPLE=N compares N random pairs in DuckDB where there are more, and says what all would have taken.
+Needs `pip install duckdb pyarrow numpy`; LIMPID names the program (default target/release/limpid). Nothing is extrapolated: every pair
+whose columns fit is tried, by Python (`lake_truth.py`) and by DuckDB. DuckDB compares rows as sets, values by value, names without
+case, once columns of kinds that are never equal are left out.
 
-Needs `pip install duckdb pyarrow`; LIMPID names the program (default target/release/limpid). Rows are compared as sets, values by
-value, names without case: what DuckDB's EXCEPT compares once columns of kinds that are never equal are left out.
+Bytes: of limpid what it counts itself (footers and column chunks), and beside it what the system says that the process read; of
+DuckDB what the system says, its cache of files switched off, since a lake is larger than memory.
 """
 
 import json
 import os
-import random
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -24,22 +27,35 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lake_truth import Lake
+
 LIMPID = os.environ.get("LIMPID", "target/release/limpid")
 
 
 def limpid(url, *flags, rows="set"):
-    """Runs a comparison; gives what it found, the seconds and the peak memory."""
+    """Runs a comparison; gives what it found, the seconds, the peak memory in MiB and the bytes that the system saw it read."""
     start = time.monotonic()
-    command = ["/usr/bin/time", "-f", "%M", LIMPID, "-q", "lake", "containment", url, "--json", "--rows", rows, *flags]
-    if not Path("/usr/bin/time").exists():
-        command = command[3:]
-    done = subprocess.run(command, capture_output=True, text=True)
-    seconds = time.monotonic() - start
-    if done.returncode:
-        sys.exit(done.stderr)
-    found = json.loads(done.stdout)
-    peak = done.stderr.strip().splitlines()[-1:] or ["0"]
-    return found, seconds, int(peak[0]) / 1024 if peak[0].isdigit() else 0.0
+    command = [LIMPID, "-q", "lake", "containment", url, "--json", "--rows", rows, *flags]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        seconds = time.monotonic() - start
+        read = io_of(process.pid)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0), err.seek(0)
+        if process.returncode:
+            sys.exit(err.read().decode())
+        return json.load(out), seconds, usage.ru_maxrss / 1024, read
+
+
+def io_of(pid):
+    """Bytes that a process asked the system for, or 0 where it does not tell."""
+    try:
+        fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+        return int(fields["rchar"])
+    except OSError:
+        return 0
 
 
 def kind(column_type):
@@ -151,27 +167,45 @@ def anti_join(con, child, parent):
     return con.execute(query).fetchone()[0] == 0
 
 
-def minmax_and_anti_joins(con, tables, pairs, limit):
-    """Pairs found, failures, joins that there were, and seconds: of all joins, where only some were run."""
+def minmax_and_anti_joins(con, tables, pairs):
+    """Pairs found, failures, joins, and seconds."""
     start = time.monotonic()
     ranges = bounds(con, tables)
     left = [(c, p) for c, p in pairs if within(ranges[c], ranges[p])]
-    pruned = time.monotonic() - start
     found, failed = set(), 0
-    run = some(left, limit)
-    start = time.monotonic()
-    for child, parent in run:
+    for child, parent in left:
         try:
             if anti_join(con, tables[child], tables[parent]):
                 found.add((child, parent))
         except duckdb.Error:
             failed += 1
-    joined = (time.monotonic() - start) * (len(left) / max(1, len(run)))
-    return found, failed, left, set(run), pruned + joined
+    return found, failed, len(left), time.monotonic() - start
 
 
-def some(pairs, limit):
-    return sorted(random.Random(1).sample(pairs, limit)) if limit and len(pairs) > limit else pairs
+def literal_sampling(con, tables, pairs, draws=10, columns=4):
+    """The paper's last step as SQL, pair by pair: rows of the child, a filter on some columns of the parent, an anti join."""
+    found, failed, drawn, filled = set(), 0, None, {}
+    for child, parent in sorted(pairs):
+        a, b = tables[child], tables[parent]
+        try:
+            if drawn != child:
+                names = ", ".join(ident(shown) for shown, _ in a.columns.values())
+                con.execute(f"CREATE OR REPLACE TEMP TABLE drawn AS SELECT {names} FROM {a.source} USING SAMPLE reservoir({draws} ROWS) REPEATABLE (42)")
+                # A filter by values finds no NULL.
+                counts = ", ".join(f"count(*) = count({ident(shown)})" for shown, _ in a.columns.values())
+                filled = dict(zip(a.columns, con.execute(f"SELECT {counts} FROM drawn").fetchone()))
+                drawn = child
+            both = {column: (ident(shown), ident(b.columns[column][0])) for column, (shown, _) in a.columns.items()}
+            some = [both[column] for column in both if filled[column]][:columns]
+            where = " AND ".join(f"p.{theirs} IN (SELECT {ours} FROM drawn)" for ours, theirs in some) or "true"
+            on = " AND ".join(f"c.{ours} IS NOT DISTINCT FROM p.{theirs}" for ours, theirs in both.values())
+            theirs = ", ".join(theirs for _, theirs in both.values())
+            query = f"SELECT count(*) FROM drawn c ANTI JOIN (SELECT {theirs} FROM {b.source} p WHERE {where}) p ON {on}"
+            if con.execute(query).fetchone()[0] == 0:
+                found.add((child, parent))
+        except duckdb.Error:
+            failed += 1
+    return found, failed
 
 
 def edges(found):
@@ -187,47 +221,98 @@ def bytes_of(url, names):
     return total
 
 
+def beside_truth(url, names):
+    """Every mode beside all pairs tried; gives the pairs by mode."""
+    known, wrong = {}, 0
+    for types in ("widen", "strict", "text", "parsed"):
+        lake = Lake(url, names, types)
+        for rows in ("set", "multiset"):
+            start = time.monotonic()
+            truth, compared = lake.containment(rows)
+            took = time.monotonic() - start
+            truth, line = set(truth), []
+            for stage in ("minmax", "sketch", "sampled", "exact", "bytes"):
+                if stage == "bytes" and (types, rows) != ("widen", "multiset"):
+                    continue
+                ours = edges(limpid(url, "--stage", stage, "--types", types, rows=rows)[0])
+                false, missed = len(ours - truth), len(truth - ours)
+                line.append(f"{stage} {len(ours)} ({false} false, {missed} missed)")
+                wrong += missed + (false if stage in ("exact", "bytes") else 0)
+            print(f"{rows}, {types}: {len(truth)} of {compared} pairs true ({took:.1f} s): {'; '.join(line)}", flush=True)
+            known[rows, types] = truth
+        if types == "widen":
+            for rows in ("set", "multiset"):
+                truth, _ = lake.containment(rows, 0.9)
+                found = limpid(url, "--threshold", "0.9", rows=rows)[0]["edges"]
+                ours = {(edge["child"], edge["parent"]): edge["similarity"] for edge in found}
+                off = sum(abs(share - ours.get(pair, 2)) > 1e-9 for pair, share in truth.items())
+                wrong += off + len(set(ours) - set(truth))
+                print(f"{rows}, 0.9 and more: {len(ours)} pairs, {len(set(ours) - set(truth))} false, {len(set(truth) - set(ours))} missed, {off} of another share", flush=True)
+    return known, wrong
+
+
 def panel(url):
     print(f"== {url}")
-    exact, seconds, peak = limpid(url)
-    stages = exact["stages"]
-    print(f"limpid exact: {len(exact['edges'])} edges, {seconds:.2f} s, {peak:.0f} MiB, {exact['bytes_read'] / 1e6:.1f} MB read; {stages}")
-    again, second, _ = limpid(url)
-    print(f"limpid exact again: {second:.2f} s, same result: {edges(again) == edges(exact)}")
-    sampled, sampled_seconds, _ = limpid(url, "--stage", "sampled")
     names = tables_of(url)
+    size = bytes_of(url, names)
+    print(f"{len(names)} tables with rows, {sum(size.values()) / 1e6:.1f} MB")
+    known, wrong = beside_truth(url, names)
+    print(f"{wrong} wrong in all modes together")
+    exact, seconds, peak, read = limpid(url)
+    ours = edges(exact)
+    runs = sorted(limpid(url)[1] for _ in range(3))
+    print(f"limpid exact, sets: {len(ours)} edges, {seconds:.2f} s, then {runs[1]:.2f} s (median of 3), {peak:.0f} MiB; {exact['stages']}")
+    seconds = runs[1]
+    sampled, sampled_seconds, _, sampled_read = limpid(url, "--stage", "sampled")
+    few = edges(sampled)
+    print(f"limpid sampled, 10 rows: {len(few)} edges, {len(few - known['set', 'widen'])} false, {sampled_seconds:.2f} s")
     con = duckdb.connect()
-    con.execute("SET threads = 2")
+    con.execute("SET threads = 2; SET enable_external_file_cache = false")
     start = time.monotonic()
     tables = load(con, url, names)
     described = time.monotonic() - start
-    limit = int(os.environ.get("SAMPLE", "0"))
     pairs = sorted(schema_pairs(tables))
-    run = some(pairs, limit)
     start = time.monotonic()
-    truth, failed = brute_force(con, tables, run)
-    brute = (time.monotonic() - start) * len(pairs) / max(1, len(run))
-    size = bytes_of(url, names)
-    read = sum(size[c] + size[p] for c, p in pairs)
-    told = "measured" if len(run) == len(pairs) else f"from {len(run)} of them"
-    print(f"DuckDB EXCEPT: {len(truth)} edges, {len(pairs)} pairs, {failed} failed, {brute:.2f} s ({told}; + {described:.2f} s to describe), at most {read / 1e6:.1f} MB asked for")
-    joined, failed, left, tried, anti = minmax_and_anti_joins(con, tables, pairs, limit)
-    told = "measured" if len(tried) == len(left) else f"from {len(tried)} of them"
-    print(f"DuckDB min/max + anti joins: {len(joined)} edges, {len(left)} joins, {failed} failed, {anti:.2f} s ({told})")
-    ours, few, tested = edges(exact), edges(sampled), set(run)
-    print(f"limpid exact beside EXCEPT, sets: {len(ours & tested - truth)} more, {len(truth - ours)} fewer, of {len(tested)} pairs; {len(ours - set(pairs))} edges that EXCEPT was not asked for")
-    print(f"limpid exact beside anti joins, sets: {len(ours & tried - joined)} more, {len(joined - ours)} fewer, of {len(tried)} pairs")
-    bags = edges(limpid(url, rows="multiset")[0])
-    asked = sorted(bags | truth)
-    exact_bags, failed = brute_force(con, tables, some([pair for pair in asked if pair in set(pairs)], limit), "ALL ")
-    tried_bags = set(some([pair for pair in asked if pair in set(pairs)], limit))
-    print(f"limpid exact beside EXCEPT ALL, multisets: {len(bags & tried_bags - exact_bags)} more, {len(exact_bags - bags)} fewer, of {len(tried_bags)} pairs, {failed} failed")
-    print(f"sampled, 10 rows ({sampled_seconds:.2f} s): {len(few)} edges, {len(few - ours)} false, {len(ours - few)} missed")
-    asked = sum(size[c] + size[p] for c, p in few)
-    print(f"sampled + EXCEPT for what it left would ask for {(sampled['bytes_read'] + asked) / 1e6:.1f} MB: {(sampled['bytes_read'] + asked) / exact['bytes_read']:.1f} times")
-    print(f"speed: {brute / seconds:.1f}x EXCEPT, {anti / seconds:.1f}x min/max + anti joins")
-    for pair in sorted((ours & tested) ^ truth)[:5]:
+    truth, failed = brute_force(con, tables, pairs)
+    brute = time.monotonic() - start
+    asked = set(pairs)
+    print(f"DuckDB EXCEPT: {len(truth)} edges, {len(pairs)} pairs, {failed} failed, {brute:.2f} s (+ {described:.2f} s to describe)", flush=True)
+    print(f"  limpid beside it: {len(ours & asked - truth)} more, {len(truth - ours)} fewer; {len(ours - asked)} edges that EXCEPT was not asked for")
+    for pair in sorted((ours & asked) ^ truth)[:5]:
         print("  differs:", pair)
+    joined, failed, joins, anti = minmax_and_anti_joins(con, tables, pairs)
+    print(f"DuckDB min/max + anti joins: {len(joined)} edges, {joins} joins, {failed} failed, {anti:.2f} s", flush=True)
+    print(f"speed: {brute / seconds:.1f}x EXCEPT, {anti / seconds:.1f}x min/max + anti joins")
+    kept = sorted(pair for pair in few if pair in asked)
+    before = io_of("self")
+    brute_force(con, tables, kept)
+    proof = io_of("self") - before
+    in_files = sum(size[c] + size[p] for c, p in kept)
+    candidates = edges(limpid(url, "--stage", "minmax")[0])
+    before, start = io_of("self"), time.monotonic()
+    literal, failed = literal_sampling(con, tables, candidates & asked)
+    sampling, took = io_of("self") - before, time.monotonic() - start
+    before = io_of("self")
+    brute_force(con, tables, sorted(literal))
+    literal_proof = io_of("self") - before
+    mb = lambda count: f"{count / 1e6:.1f} MB"
+    print(f"sampling pair by pair in DuckDB: {len(literal)} of {len(candidates & asked)} pairs, {failed} failed, {len(literal - truth)} false, {took:.1f} s")
+    print(f"bytes: limpid exact {mb(exact['bytes_read'])} (system: {mb(read)}), sampled {mb(sampled['bytes_read'])} (system: {mb(sampled_read)})")
+    print(f"  EXCEPT for the {len(kept)} pairs that sampled left: {mb(proof)} read, {mb(in_files)} of files named")
+    print(f"  sampling pair by pair: {mb(sampling)}; EXCEPT for its {len(literal)}: {mb(literal_proof)}")
+    in_truth = sum(size[table] for table in {table for pair in ours for table in pair})
+    print(f"  the tables of true pairs, once: {mb(in_truth)}; all footers: {mb(footers(url, names))}")
+    base = exact["bytes_read"]
+    print(f"  sampled + EXCEPT: {(sampled['bytes_read'] + proof) / base:.1f}x; pair by pair + EXCEPT: {(sampling + literal_proof) / base:.1f}x")
+
+
+def footers(url, names):
+    total = 0
+    for name in names:
+        path = Path(url) / name
+        for file in [path] if path.is_file() else path.glob("**/*.parquet"):
+            total += pq.ParquetFile(file).metadata.serialized_size + 8
+    return total
 
 
 def dailies(folder, count):
@@ -253,8 +338,14 @@ def growth(folder):
         if not lake.exists():
             dailies(lake, count)
         for run in ("cold", "warm"):
-            found, seconds, peak = limpid(str(lake))
+            found, seconds, peak, _ = limpid(str(lake))
             print(f"{count} tables, {run}: {found['stages']}, {seconds:.2f} s, {peak:.0f} MiB, {found['bytes_read'] / 1e6:.1f} MB read", flush=True)
+        for run in ("first", "second"):
+            found, seconds, peak, _ = limpid(str(lake), "--update")
+            print(f"{count} tables, {run} with --update: {len(found['edges'])} edges, {seconds:.2f} s, {peak:.0f} MiB, {found['bytes_read'] / 1e6:.1f} MB read", flush=True)
+        state = sum(file.stat().st_size for file in (lake / "_limpid/state").iterdir())
+        print(f"{count} tables: {state / 1e6:.1f} MB of state")
+        shutil.rmtree(lake / "_limpid")
 
 
 def main():

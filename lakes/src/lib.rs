@@ -15,4 +15,5 @@ pub mod retire;
 pub mod rows;
 pub mod sql;
 pub mod state;
+pub mod threads;
 pub mod verify;

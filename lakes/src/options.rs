@@ -31,6 +31,8 @@ pub enum Types {
     Strict,
     /// Values are compared as text.
     Text,
+    /// Values are compared as text, and texts that write numbers, times or truth values count as these.
+    Parsed,
 }
 
 impl Stage {
@@ -50,13 +52,20 @@ pub const ROWS: &[(&str, Rows)] = &[("multiset", Rows::Multiset), ("set", Rows::
 
 impl Types {
     /// The words for them.
-    pub const WORDS: &[(&str, Self)] = &[("widen", Self::Widen), ("strict", Self::Strict), ("text", Self::Text)];
+    pub const WORDS: &[(&str, Self)] =
+        &[("widen", Self::Widen), ("strict", Self::Strict), ("text", Self::Text), ("parsed", Self::Parsed)];
+
+    /// Whether values of different kinds can be equal.
+    pub fn meet(self) -> bool {
+        matches!(self, Self::Text | Self::Parsed)
+    }
 
     /// The canonical form that compares so.
     pub fn form(self) -> Form {
         match self {
             Self::Widen | Self::Strict => Form::Value,
             Self::Text => Form::Text,
+            Self::Parsed => Form::Parsed,
         }
     }
 }

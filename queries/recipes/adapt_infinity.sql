@@ -49,4 +49,4 @@ WITH clusters AS (
   FROM binned AS b JOIN shares AS s ON b.cluster_id = s.cluster_id AND b.bin = s.bin
 )
 SELECT input.*, m.cluster_id, m.chosen_score, m.score, coalesce(c.keep, false) AS keep
-FROM input LEFT JOIN middle AS m ON $id = m.row_id LEFT JOIN chosen AS c ON $id = c.row_id
+FROM chosen AS c RIGHT JOIN (middle AS m RIGHT JOIN input ON $id = m.row_id) ON $id = c.row_id

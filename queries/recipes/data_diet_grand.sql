@@ -10,9 +10,12 @@
 -- param seed number 42: seed of the probe and of ties
 WITH scores AS (
   -- The mean in decimals is exact: the same whatever the order of the rows.
-  SELECT id AS row_id, CAST(avg(CAST(grand(probs, label, h_sq) AS DECIMAL(38, 18))) AS DOUBLE) AS score
-  FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
-  GROUP BY id
+  SELECT * FROM materialize((
+    SELECT id AS row_id, CAST(avg(CAST(grand(probs, label, h_sq) AS DECIMAL(38, 18))) AS DOUBLE) AS score
+    FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
+    GROUP BY id
+  ))
 )
-SELECT input.*, score, row_number() OVER (ORDER BY score DESC, hash_uniform($seed, $id), $id) <= round($fraction * count(*) OVER ()) AS keep
-FROM input JOIN scores ON $id = scores.row_id
+SELECT input.*, chosen.score, chosen.keep
+FROM recipe('score_top', scores, id => row_id, fraction => $fraction, seed => $seed) AS chosen
+JOIN input ON $id = chosen.row_id

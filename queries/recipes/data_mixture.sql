@@ -19,4 +19,4 @@ WITH fit AS (
   FROM (SELECT $id AS row_id, $source AS row_source, row_number() OVER (PARTITION BY $source ORDER BY hash_uniform($seed, $id), $id) AS place FROM fit)
   JOIN budgets ON row_source = budgets.source
 )
-SELECT input.*, coalesce(keep, false) AS keep FROM input LEFT JOIN chosen ON $id = row_id
+SELECT input.*, coalesce(keep, false) AS keep FROM chosen RIGHT JOIN input ON $id = row_id

@@ -11,10 +11,12 @@
 -- param alpha number 0.9: weight of the teacher
 -- param seed number 42: seed of the teacher and of the draw
 WITH teacher AS (
-  SELECT id AS row_id, vec_avg(probs) AS teacher_probs, min(label) AS class
-  FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
-  GROUP BY id
+  SELECT * FROM materialize((
+    SELECT id AS row_id, vec_avg(probs) AS teacher_probs, min(label) AS class
+    FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
+    GROUP BY id
+  ))
 )
-SELECT input.*, teacher_probs, margin(teacher_probs, class) AS teacher_margin, CAST($alpha AS DOUBLE) AS alpha,
-  row_number() OVER (ORDER BY hash_uniform($seed, $id), $id) <= round($fraction * count(*) OVER ()) AS keep
-FROM input JOIN teacher ON $id = teacher.row_id
+SELECT input.*, teacher_probs, margin(teacher_probs, class) AS teacher_margin, CAST($alpha AS DOUBLE) AS alpha, chosen.keep
+FROM recipe('random', teacher, id => row_id, fraction => $fraction, seed => $seed) AS chosen
+JOIN input ON $id = chosen.row_id

@@ -20,8 +20,11 @@ WITH deltas AS (
   )
   GROUP BY id
 ), scores AS (
-  SELECT id AS row_id, topsis_closeness([don, nod], stats, [$don, $nod]) AS score
-  FROM deltas CROSS JOIN (SELECT topsis_stats([don, nod]) AS stats FROM deltas)
+  SELECT * FROM materialize((
+    SELECT id AS row_id, topsis_closeness([don, nod], stats, [$don, $nod]) AS score
+    FROM (SELECT topsis_stats([don, nod]) AS stats FROM deltas) CROSS JOIN deltas
+  ))
 )
-SELECT input.*, score, row_number() OVER (ORDER BY score DESC, hash_uniform($seed, $id), $id) <= round($fraction * count(*) OVER ()) AS keep
-FROM input JOIN scores ON $id = scores.row_id
+SELECT input.*, chosen.score, chosen.keep
+FROM recipe('score_top', scores, id => row_id, fraction => $fraction, seed => $seed) AS chosen
+JOIN input ON $id = chosen.row_id

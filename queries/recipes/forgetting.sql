@@ -13,7 +13,8 @@ WITH runs AS (
   FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed)
   GROUP BY id, run
 ), scores AS (
-  SELECT id AS row_id, avg(events) AS score FROM runs GROUP BY id
+  SELECT * FROM materialize((SELECT id AS row_id, avg(events) AS score FROM runs GROUP BY id))
 )
-SELECT input.*, score, row_number() OVER (ORDER BY score DESC, hash_uniform($seed, $id), $id) <= round($fraction * count(*) OVER ()) AS keep
-FROM input JOIN scores ON $id = scores.row_id
+SELECT input.*, chosen.score, chosen.keep
+FROM recipe('score_top', scores, id => row_id, fraction => $fraction, seed => $seed) AS chosen
+JOIN input ON $id = chosen.row_id

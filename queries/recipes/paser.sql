@@ -31,4 +31,4 @@ WITH clusters AS (
   FROM clusters AS c JOIN scored AS s ON c.row_id = s.row_id JOIN consistent AS g ON c.row_id = g.row_id JOIN budgets AS b ON c.cluster_id = b.cluster_id
 )
 SELECT input.*, r.cluster_id, r.ies AS score, r.fits AND r.place <= r.allocated AS keep, r.reason
-FROM input JOIN ranked AS r ON $id = r.row_id
+FROM ranked AS r JOIN input ON $id = r.row_id

@@ -12,10 +12,13 @@ WITH prior AS (
   SELECT $label AS class, CAST(count(*) AS DOUBLE) / sum(count(*)) OVER () AS share FROM input GROUP BY $label
 ), scores AS (
   -- What 32 bits show as 0 counts as the least number they can hold. The mean in decimals is exact, whatever the order of the rows.
-  SELECT id AS row_id, CAST(avg(CAST(pvi(greatest(CAST(probs[label + 1] AS DOUBLE), 1.4e-45), share) AS DECIMAL(38, 18))) AS DOUBLE) AS score
-  FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
-  JOIN prior ON label = class
-  GROUP BY id
+  SELECT * FROM materialize((
+    SELECT id AS row_id, CAST(avg(CAST(pvi(greatest(CAST(probs[label + 1] AS DOUBLE), 1.4e-45), share) AS DECIMAL(38, 18))) AS DOUBLE) AS score
+    FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed, log => 'last')
+    JOIN prior ON label = class
+    GROUP BY id
+  ))
 )
-SELECT input.*, score, row_number() OVER (ORDER BY score DESC, hash_uniform($seed, $id), $id) <= round($fraction * count(*) OVER ()) AS keep
-FROM input JOIN scores ON $id = scores.row_id
+SELECT input.*, chosen.score, chosen.keep
+FROM recipe('score_top', scores, id => row_id, fraction => $fraction, seed => $seed) AS chosen
+JOIN input ON $id = chosen.row_id

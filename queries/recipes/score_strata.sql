@@ -4,31 +4,46 @@
 -- param score column score: a number
 -- param order text lowest: which end is trimmed, lowest or highest
 -- param fraction number 0.5: share of the rows to keep
--- param trim number 0: share of the rows that goes first
+-- param trim number 0: share of the rows with a value that goes first
 -- param strata number 50: strata
+-- param closed text left: the end that belongs to a stratum, left or right
 -- param seed number 42: seed of the draw
-WITH scores AS (
-  SELECT $id AS row_id, CAST($score AS DOUBLE) AS worth FROM input WHERE $score IS NOT NULL
-), trimmed AS (
-  SELECT *, row_number() OVER (
-    ORDER BY CASE $order WHEN 'lowest' THEN 1.0 WHEN 'highest' THEN -1.0 END * worth, hash_uniform($seed, row_id), row_id
-  ) > $trim * count(*) OVER () AS fit FROM scores
-), strata AS (
-  SELECT *, width_bucket(worth, min(worth) OVER (), max(worth) OVER (), $strata) AS stratum FROM trimmed WHERE fit
-), sizes AS (
-  SELECT stratum, count(*) AS size FROM strata GROUP BY stratum
-), queue AS (
-  -- Equal shares, smallest stratum first: each takes what it has, or an equal part of what is left.
-  SELECT stratum, size, CAST(row_number() OVER ascending AS BIGINT) - 1 AS place, count(*) OVER () AS strata_count,
-    sum(size) OVER ascending - size AS spent, CAST(round($fraction * (SELECT count(*) FROM input)) AS BIGINT) AS total
-  FROM sizes WINDOW ascending AS (ORDER BY size, stratum ROWS UNBOUNDED PRECEDING)
+WITH scored AS (
+  SELECT *, CAST($score AS DOUBLE) AS _worth, CASE $order WHEN 'lowest' THEN 1.0 WHEN 'highest' THEN -1.0 END * CAST($score AS DOUBLE) AS _rank_by,
+    hash_uniform($seed, $id) AS _priority FROM input
+), keys AS (
+  SELECT $id AS row_id, _worth, _rank_by, _priority FROM scored WHERE _worth IS NOT NULL
+), totals AS (
+  SELECT CAST(round($fraction * count(*)) AS BIGINT) AS budget, floor($trim * count($score)) AS trimmed FROM input
 ), cut AS (
-  SELECT min(place) AS from_place, max(total - spent) AS remaining FROM queue WHERE size > (total - spent) / (strata_count - place)
+  -- The key of the last row that is trimmed. Decisions are taken on keys, and rows stream past their one-row answers.
+  SELECT * FROM materialize((
+    SELECT max(_rank_by) AS cut_rank, max(_priority) AS cut_priority, max(row_id) AS cut_id
+    FROM (SELECT *, row_number() OVER (ORDER BY _rank_by, _priority, row_id) AS place FROM keys WHERE $trim > 0)
+    WHERE place = (SELECT trimmed FROM totals)
+  ))
+), fit AS (
+  SELECT row_id, _worth, _priority FROM cut CROSS JOIN keys
+  WHERE cut_id IS NULL OR _rank_by > cut_rank OR (_rank_by = cut_rank AND (_priority > cut_priority OR (_priority = cut_priority AND row_id > cut_id)))
+), edges AS (
+  SELECT * FROM materialize((SELECT min(_worth) AS lowest, max(_worth) AS highest FROM fit))
+), strata AS (
+  SELECT row_id, _priority, width_bucket(_worth, lowest, highest, $strata, $closed) AS stratum FROM edges CROSS JOIN fit
 ), shares AS (
-  SELECT stratum, CASE WHEN place >= from_place THEN (remaining + place - from_place) / (strata_count - from_place) ELSE size END AS budget
-  FROM queue CROSS JOIN cut
-), chosen AS (
-  SELECT row_id, row_number() OVER (PARTITION BY strata.stratum ORDER BY hash_uniform($seed, row_id), row_id) <= budget AS keep
-  FROM shares JOIN strata ON shares.stratum = strata.stratum
+  SELECT stratum AS share_of, allocated FROM allocate_budget(
+    (SELECT stratum, size, budget FROM totals CROSS JOIN (SELECT stratum, count(*) AS size FROM strata GROUP BY stratum)),
+    budget => budget, "group" => stratum, size => size, method => 'equal')
+), lasts AS (
+  -- The key of the last row of each stratum that stays.
+  SELECT share_of AS last_of, _priority AS last_priority, row_id AS last_id
+  FROM shares JOIN (SELECT *, row_number() OVER (PARTITION BY stratum ORDER BY _priority, row_id) AS place FROM strata) AS placed
+  ON share_of = stratum AND allocated = place
+), placed AS (
+  SELECT scored.*, CASE WHEN _worth IS NOT NULL AND (cut_id IS NULL OR _rank_by > cut_rank
+    OR (_rank_by = cut_rank AND (_priority > cut_priority OR (_priority = cut_priority AND $id > cut_id))))
+    THEN width_bucket(_worth, lowest, highest, $strata, $closed) END AS _in_stratum
+  FROM edges CROSS JOIN cut CROSS JOIN scored
 )
-SELECT input.*, coalesce(keep, false) AS keep FROM input LEFT JOIN chosen ON $id = chosen.row_id
+SELECT placed.* EXCEPT (_worth, _rank_by, _priority, _in_stratum),
+  coalesce(_priority < last_priority OR (_priority = last_priority AND $id <= last_id), false) AS keep
+FROM lasts RIGHT JOIN placed ON last_of = _in_stratum

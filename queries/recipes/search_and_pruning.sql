@@ -33,4 +33,4 @@ WITH means AS (
   FROM clusters AS c JOIN prefixes AS p ON c.cluster = p.cluster CROSS JOIN best AS b
 )
 SELECT i.*, c.cluster, c.fd, c.prefix_fd, coalesce(c.kept, false) AS keep
-FROM input AS i LEFT JOIN chosen AS c ON i.$group = c.member AND NOT i.$target
+FROM chosen AS c RIGHT JOIN input AS i ON i.$group = c.member AND NOT i.$target

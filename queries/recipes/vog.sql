@@ -5,8 +5,7 @@
 -- param gradient column gradient: gradient of the true class's logit by the input, a list of floats
 -- param fraction number 0.5: share of the rows to keep
 -- param seed number 42: seed of ties
-SELECT *, row_number() OVER (ORDER BY score DESC, hash_uniform($seed, $id), $id) <= round($fraction * count(*) OVER ()) AS keep
-FROM (
+SELECT * FROM recipe('score_top', (
   SELECT $id, $label, zscore(vog) OVER (PARTITION BY $label) AS score
   FROM (SELECT $id, $label, array_avg(vec_spread($gradient)) AS vog FROM input GROUP BY $id, $label)
-)
+), id => $id, fraction => $fraction, seed => $seed)

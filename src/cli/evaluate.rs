@@ -65,6 +65,9 @@ pub struct EvaluateArgs {
     /// Epochs of the probe on everything; smaller selections take as many steps
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub epochs: u32,
+    /// Learning rate of the probe; by default the less, the longer the vectors are
+    #[arg(long, value_name = "RATE")]
+    pub learning_rate: Option<f64>,
     /// Seed of the draws and of the probes
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
@@ -97,7 +100,7 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
     let methods = names.iter().map(|name| recipe(name, args)).collect::<Result<Vec<_>, _>>()?;
     let ctx = engine.session()?;
     let folder = tempfile::tempdir_in(spill_folder(&ctx.runtime_env()))?;
-    let probe = Probe::new(args);
+    let mut probe = Probe::new(args);
     let (source, test, test_share, seed) = (args.source.clone(), args.test.clone(), args.test_share, args.seed);
     let (seeds, quiet) = (args.seeds, engine.quiet);
     let evaluation = engine.run(async move {
@@ -127,6 +130,7 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
                 note(text);
             }
         };
+        probe.fit_rate(&ctx).await?;
         let everything = probe.measure(&ctx, "SELECT * FROM input", 1.0, (seed, seeds)).await?;
         say(&format!("everything: {:.2}", mean(&everything)));
         let mut evaluation = Evaluation {
@@ -139,9 +143,8 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
         };
         for method in methods {
             let mut budgets: Vec<Measured> = vec![];
-            for (at, fraction) in fractions.iter().enumerate() {
-                let measured = probe.method(&ctx, folder.path(), &method, *fraction, (seed, seeds)).await?;
-                let (kept, accuracies) = measured;
+            let found = probe.method(&ctx, folder.path(), &method, &fractions, (seed, seeds)).await?;
+            for (at, (fraction, (kept, accuracies))) in fractions.iter().zip(found).enumerate() {
                 say(&format!("{} at {fraction}: {:.2}", method.name, mean(&accuracies)));
                 let mut measured = Measured::new(*fraction, kept, accuracies);
                 if let Some(random) = evaluation.methods.first().and_then(|random: &Method| random.budgets.get(at)) {
@@ -185,56 +188,87 @@ struct Probe {
     label: String,
     hidden: u32,
     epochs: u32,
+    rate: f64,
 }
+
+/// The learning rate of the probe on vectors whose squares add up to 30 and less.
+const RATE: f64 = 0.05;
+
+/// A step along the gradient of longer vectors changes the outputs as much as one along vectors of that size.
+const SQUARES: f64 = 30.0;
 
 impl Probe {
     fn new(args: &EvaluateArgs) -> Self {
-        let EvaluateArgs { id, vector, label, hidden, epochs, .. } = args;
-        Self { id: id.clone(), vector: vector.clone(), label: label.clone(), hidden: *hidden, epochs: *epochs }
+        let EvaluateArgs { id, vector, label, hidden, epochs, learning_rate, .. } = args;
+        let (id, vector, label) = (id.clone(), vector.clone(), label.clone());
+        Self { id, vector, label, hidden: *hidden, epochs: *epochs, rate: learning_rate.unwrap_or(f64::NAN) }
+    }
+
+    /// Chooses the learning rate where none was given.
+    async fn fit_rate(&mut self, ctx: &SessionContext) -> Result<(), Failure> {
+        if self.rate.is_nan() {
+            let vector = quote(&self.vector);
+            // Decimals add up to the same whatever the order of the rows.
+            let sql = format!(
+                "SELECT CAST(avg(CAST(dot_product({vector}, {vector}) AS DECIMAL(38, 9))) AS DOUBLE) FROM input WHERE {vector} IS NOT NULL"
+            );
+            let squares = numbers(&rows::run(ctx, &sql).await?, 0).first().copied().unwrap_or(0.0);
+            self.rate = RATE * (SQUARES / squares.max(SQUARES));
+        }
+        Ok(())
     }
 
     fn describe(&self) -> String {
         let layer = if self.hidden == 0 { "linear".to_owned() } else { format!("{} hidden units", self.hidden) };
-        format!("probe: {layer}, {} epochs on everything, on `{}`", self.epochs, self.vector)
+        format!(
+            "probe: {layer}, {} epochs on everything at a rate of {:.3}, on `{}`",
+            self.epochs, self.rate, self.vector
+        )
     }
 
-    /// Rows kept, and the accuracy of each seed.
+    /// For each share the rows kept, and the accuracy of each seed.
     async fn method(
         &self,
         ctx: &SessionContext,
         folder: &Path,
         method: &Recipe,
-        fraction: f64,
+        fractions: &[f64],
         (seed, seeds): (u64, u32),
-    ) -> Result<(u64, Vec<f64>), Failure> {
-        let (mut kept, mut found) = (0, vec![]);
+    ) -> Result<Vec<(u64, Vec<f64>)>, Failure> {
+        let mut found = vec![(0, vec![]); fractions.len()];
         let draws = if method.draws { seeds } else { 1 };
+        let id = quote(&self.id);
         for draw in 0..draws {
             let seed = seed + u64::from(draw);
-            let (share, drawn) = (fraction.to_string(), seed.to_string());
-            let own = method.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let mut args: Vec<_> = own.chain([("fraction", share.as_str())]).collect();
-            if method.draws {
-                args.push(("seed", drawn.as_str()));
+            // One query for all shares: what they have in common, such as scores that are learnt, is computed once.
+            let mut budgets = vec![];
+            for (at, fraction) in fractions.iter().enumerate() {
+                let (share, drawn) = (fraction.to_string(), seed.to_string());
+                let own = method.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                let mut args: Vec<_> = own.chain([("fraction", share.as_str())]).collect();
+                if method.draws {
+                    args.push(("seed", drawn.as_str()));
+                }
+                let sql = recipes::expand(&method.name, &args, &self.id, Some("text")).map_err(Failure::error)?;
+                budgets.push(format!("SELECT {at} AS budget, {id} AS kept_id FROM ({sql}) WHERE keep"));
             }
-            let sql = recipes::expand(&method.name, &args, &self.id, Some("text")).map_err(Failure::error)?;
-            let file = folder.join(format!("{}-{fraction}-{draw}.parquet", method.name.replace(['/', '\\'], "-")));
+            let file = folder.join(format!("{}-{draw}.parquet", method.name.replace(['/', '\\'], "-")));
             let file = rows::path(&file.to_string_lossy());
-            let id = quote(&self.id);
-            rows::run(
-                ctx,
-                &format!("COPY (SELECT {id} AS kept_id FROM ({sql}) WHERE keep) TO {file} STORED AS PARQUET"),
-            )
-            .await?;
+            rows::run(ctx, &format!("COPY ({}) TO {file} STORED AS PARQUET", budgets.join(" UNION ALL "))).await?;
             rows::run(ctx, &format!("CREATE OR REPLACE VIEW kept AS SELECT * FROM {file}")).await?;
-            kept = count(ctx, "SELECT count(*) FROM kept").await?;
-            if kept == 0 {
-                return Err(Failure::error(format!("{} keeps no row at {fraction}", method.name)));
+            for (at, fraction) in fractions.iter().enumerate() {
+                let kept = count(ctx, &format!("SELECT count(*) FROM kept WHERE budget = {at}")).await?;
+                if kept == 0 {
+                    return Err(Failure::error(format!("{} keeps no row at {fraction}", method.name)));
+                }
+                let chosen =
+                    format!("SELECT * FROM input WHERE {id} IN (SELECT kept_id FROM kept WHERE budget = {at})");
+                let accuracies = self.measure(ctx, &chosen, *fraction, (seed, seeds / draws)).await?;
+                found[at].0 = kept;
+                found[at].1.extend(accuracies);
             }
-            let chosen = format!("SELECT * FROM input WHERE {id} IN (SELECT kept_id FROM kept)");
-            found.extend(self.measure(ctx, &chosen, fraction, (seed, seeds / draws)).await?);
         }
-        Ok((kept, found))
+        Ok(found)
     }
 
     /// Test accuracies in percent of `runs` probes that learn from `chosen`.
@@ -247,11 +281,11 @@ impl Probe {
     ) -> Result<Vec<f64>, Failure> {
         let [id, vector, label] = [&self.id, &self.vector, &self.label].map(|name| quote(name));
         let epochs = (f64::from(self.epochs) / fraction).round().min(MOST_EPOCHS.max(f64::from(self.epochs))) as u32;
-        let hidden = self.hidden;
+        let (hidden, rate) = (self.hidden, self.rate);
         let sql = format!(
             "SELECT run, 100 * avg(CASE WHEN margin(probs, label) > 0 THEN 1.0 ELSE 0.0 END) FROM fit_softmax((SELECT {id} AS id, {vector} \
              AS vector, {label} AS label, true AS train FROM ({chosen}) UNION ALL SELECT {id}, {vector}, {label}, false FROM test_rows), \
-             train => train, hidden => {hidden}, epochs => {epochs}, runs => {runs}, batch => 16, learning_rate => 0.05, seed => {seed}, \
+             train => train, hidden => {hidden}, epochs => {epochs}, runs => {runs}, batch => 16, learning_rate => {rate}, seed => {seed}, \
              log => 'last') AS probe WHERE probe.id IN (SELECT {id} AS tested FROM test_rows) GROUP BY run ORDER BY run"
         );
         Ok(numbers(&rows::run(ctx, &sql).await?, 1))

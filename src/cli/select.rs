@@ -65,7 +65,7 @@ pub struct SelectArgs {
     /// Write the report here
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
-    /// Other budgets in the report, as shares; each runs the method again; `none` for none
+    /// Other budgets in the report, as shares; `none` for none
     #[arg(long, value_name = "SHARES", default_value = "0.05,0.1,0.2,0.3,0.5,0.7,0.9")]
     pub sweep: String,
     /// Columns of the rows shown in the report; plain columns by default
@@ -228,7 +228,7 @@ impl Decided<'_> {
         known: &[String],
         method: &Method,
     ) -> Result<(), Failure> {
-        let (ctx, id) = (self.ctx, &self.id);
+        let ctx = self.ctx;
         let label = options.label.as_deref().filter(|label| known.iter().any(|column| column == label)).map(quote);
         if let Some(label) = &label {
             let sql = format!(
@@ -249,29 +249,49 @@ impl Decided<'_> {
             to.most = self.examples(score, &finite, &shown, high).await?;
             to.least = self.examples(score, &finite, &shown, !high).await?;
         }
+        self.sweep(to, options, method, score.as_deref(), label.as_deref()).await
+    }
+
+    /// What other budgets keep. One query answers for all of them, so that what they share, such as scores that are learnt, is
+    /// computed once.
+    async fn sweep(
+        &self,
+        to: &mut Selection,
+        options: &Report,
+        method: &Method,
+        score: Option<&str>,
+        label: Option<&str>,
+    ) -> Result<(), Failure> {
+        if options.sweep.is_empty() {
+            return Ok(());
+        }
+        let (ctx, id) = (self.ctx, &self.id);
+        let (value, class) = (score.unwrap_or("CAST(NULL AS DOUBLE)"), label.unwrap_or("CAST(NULL AS BIGINT)"));
+        let mut budgets = vec![];
         for (at, fraction) in options.sweep.iter().enumerate() {
-            let other = format!("other_{at}");
-            let columns = self.save(&other, &method.sql(*fraction)?).await?;
-            let value = score.clone().unwrap_or_else(|| "CAST(NULL AS DOUBLE)".to_owned());
-            check(&columns, "keep", "the recipe")?;
-            let sql =
-                format!("SELECT count(*), min(v), avg(v), max(v) FROM (SELECT {value} AS v FROM {other} WHERE keep)");
+            let sql = method.sql(*fraction)?;
+            budgets.push(format!(
+                "SELECT {at} AS budget, {id} AS row_id, {value} AS v, {class} AS class, keep FROM ({sql})"
+            ));
+        }
+        self.save("others", &budgets.join(" UNION ALL ")).await?;
+        for (at, fraction) in options.sweep.iter().enumerate() {
+            let other = format!("(SELECT * FROM others WHERE budget = {at})");
+            let sql = format!("SELECT count(*), min(v), avg(v), max(v) FROM {other} WHERE keep");
             let found = rows::run(ctx, &sql).await?;
             let cell = |column: usize| numbers(&found, column).first().copied().unwrap_or(f64::NAN);
             let shared = format!(
-                "SELECT count(*) FROM (SELECT {id} AS a FROM {other} WHERE keep) JOIN (SELECT {id} AS b FROM decided WHERE keep) ON a = b"
+                "SELECT count(*) FROM (SELECT row_id FROM {other} WHERE keep) JOIN (SELECT {id} AS b FROM decided WHERE keep) ON row_id = b"
             );
-            let classes = match &label {
-                Some(label) => {
-                    let sql = format!(
-                        "SELECT count(*) FILTER (WHERE share = 0), min(share) FROM (SELECT avg(CASE WHEN keep THEN 1.0 ELSE 0.0 END) \
-                         AS share FROM {other} WHERE {label} IS NOT NULL GROUP BY {label})"
-                    );
+            let sql = format!(
+                "SELECT count(*) FILTER (WHERE share = 0), min(share) FROM (SELECT avg(CASE WHEN keep THEN 1.0 ELSE 0.0 END) AS share \
+                 FROM {other} WHERE class IS NOT NULL GROUP BY class)"
+            );
+            let classes = match label {
+                Some(_) => {
                     let found = rows::run(ctx, &sql).await?;
-                    numbers(&found, 0)
-                        .first()
-                        .zip(numbers(&found, 1).first())
-                        .map(|(lost, least)| (*lost as u64, *least))
+                    let (lost, least) = (numbers(&found, 0), numbers(&found, 1));
+                    lost.first().zip(least.first()).map(|(lost, least)| (*lost as u64, *least))
                 }
                 None => None,
             };
@@ -282,8 +302,6 @@ impl Decided<'_> {
                 shared: count(ctx, &shared).await?,
                 classes,
             });
-            // Only one of them takes room at a time.
-            std::fs::remove_file(self.folder.join(format!("{other}.parquet")))?;
         }
         Ok(())
     }

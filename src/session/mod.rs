@@ -17,6 +17,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_udfs::config::LimpidOptions;
+use limpid_udfs::operators::materialize::share::ShareRepeated;
 use limpid_udfs::operators::planner::OperatorQueryPlanner;
 
 use copy::SessionPlanner;
@@ -40,7 +41,9 @@ pub struct EngineOptions {
 
 /// A session context with everything of limpid registered.
 pub fn context(options: &EngineOptions) -> Result<SessionContext> {
-    let state = SessionStateBuilder::new_from_existing(state(options)?).with_query_planner(Arc::new(SessionPlanner));
+    let state = SessionStateBuilder::new_from_existing(state(options)?)
+        .with_query_planner(Arc::new(SessionPlanner))
+        .with_physical_optimizer_rule(Arc::new(ShareRepeated));
     Ok(limpid_connectors::url_table::enable_paths(SessionContext::new_with_state(state.build())))
 }
 
@@ -48,7 +51,7 @@ pub fn context(options: &EngineOptions) -> Result<SessionContext> {
 /// own from the same function.
 pub fn state(options: &EngineOptions) -> Result<SessionState> {
     if let Some(threads) = options.threads {
-        limpid_encoders::onnx::pool::set_threads(threads);
+        limpid_encoders::onnx::batcher::set_threads(threads);
     }
     let mut state = SessionStateBuilder::new()
         .with_config(config(options))
@@ -72,7 +75,7 @@ pub fn spill_folder(env: &RuntimeEnv) -> PathBuf {
 fn config(options: &EngineOptions) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
-        .with_option_extension(LimpidOptions::default())
+        .with_option_extension(LimpidOptions::of_environment())
         .with_batch_size(options.batch_size.unwrap_or(BATCH_SIZE));
     if let Some(threads) = options.threads {
         config = config.with_target_partitions(threads);

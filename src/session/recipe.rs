@@ -1,36 +1,41 @@
 //! `FROM recipe('name', relation, argument => value, ...)`: a recipe over a relation, where a table stands.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::common::{DataFusionError, Result, internal_err, plan_datafusion_err, plan_err};
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, SetExpr, Statement as SqlStatement, TableFactor, Value,
+    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Statement as SqlStatement,
+    TableAlias, TableFactor, Value, VisitMut, VisitorMut,
 };
 use limpid_udfs::operators::args::table_argument;
 
+use super::statement::relations;
 use crate::recipes;
 
 /// The SQL name.
 pub const NAME: &str = "recipe";
 
-/// Puts the query of the recipe in the place of the call.
-pub fn inline(state: &SessionState, factor: &mut TableFactor) -> ControlFlow<DataFusionError> {
+/// Puts the query of the recipe in the place of the call. `calls` counts the recipes of the statement so far.
+pub fn inline(state: &SessionState, factor: &mut TableFactor, calls: &mut usize) -> ControlFlow<DataFusionError> {
     let TableFactor::Table { args: Some(call), alias, .. } = factor else { return ControlFlow::Continue(()) };
-    match query(state, &call.args) {
+    match query(state, &call.args, calls) {
         Err(error) => ControlFlow::Break(error),
-        Ok(mut table) => {
-            if let TableFactor::Derived { alias: own, .. } = &mut table {
-                *own = alias.take();
-            }
-            *factor = table;
+        Ok(subquery) => {
+            *factor = TableFactor::Derived {
+                lateral: false,
+                subquery: Box::new(subquery),
+                alias: alias.take(),
+                sample: None,
+            };
             ControlFlow::Continue(())
         }
     }
 }
 
-fn query(state: &SessionState, args: &[FunctionArg]) -> Result<TableFactor> {
+fn query(state: &SessionState, args: &[FunctionArg], calls: &mut usize) -> Result<Query> {
     let [
         FunctionArg::Unnamed(FunctionArgExpr::Expr(name)),
         FunctionArg::Unnamed(FunctionArgExpr::Expr(relation)),
@@ -53,15 +58,71 @@ fn query(state: &SessionState, args: &[FunctionArg]) -> Result<TableFactor> {
     let args: Vec<(&str, String)> = rest.iter().map(argument).collect::<Result<_>>()?;
     let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let sql = recipes::expand(name, &args, "id", Some("text")).map_err(|error| plan_datafusion_err!("{error}"))?;
-    let sql = format!("SELECT * FROM (WITH input AS ({relation}) SELECT * FROM ({sql}))");
+    let mut recipe = parse(state, name, &sql)?;
+    let mut input = parse(state, name, &format!("WITH input AS ({relation}) SELECT * FROM input"))?;
+    if let (Some(first), Some(rest)) = (&mut input.with, recipe.with.take()) {
+        first.cte_tables.extend(rest.cte_tables);
+    }
+    recipe.with = input.with;
+    if let ControlFlow::Break(error) = relations(state, &mut recipe, calls) {
+        return Err(error);
+    }
+    *calls += 1;
+    rename(&mut recipe, &format!("{NAME}_{calls}_"));
+    Ok(recipe)
+}
+
+fn parse(state: &SessionState, name: &str, sql: &str) -> Result<Query> {
     let dialect = state.config().options().sql_parser.dialect;
-    let Statement::Statement(statement) = state.sql_to_statement(&sql, &dialect)? else {
-        return internal_err!("recipe `{name}` is no query");
-    };
-    let SqlStatement::Query(query) = *statement else { return internal_err!("recipe `{name}` is no query") };
-    match *query.body {
-        SetExpr::Select(mut select) if select.from.len() == 1 => Ok(select.from.remove(0).relation),
+    match state.sql_to_statement(sql, &dialect)? {
+        Statement::Statement(statement) => match *statement {
+            SqlStatement::Query(query) => Ok(*query),
+            _ => internal_err!("recipe `{name}` is no query"),
+        },
         _ => internal_err!("recipe `{name}` is no query"),
+    }
+}
+
+/// Puts `prefix` before the names in WITH, so that they are not those of the query around: SQL lets no name hide another.
+fn rename(query: &mut Query, prefix: &str) {
+    let mut names = Names { known: HashMap::new() };
+    let mut with = query.with.take();
+    for table in with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+        let _ = table.query.visit(&mut names);
+        let own = &mut table.alias.name;
+        let new = format!("{prefix}{}", own.value);
+        names.known.insert(meant(own), new.clone());
+        own.value = new;
+    }
+    let _ = query.visit(&mut names);
+    query.with = with;
+}
+
+/// The name that an identifier stands for.
+fn meant(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+struct Names {
+    known: HashMap<String, String>,
+}
+
+impl VisitorMut for Names {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        let TableFactor::Table { name: ObjectName(name), alias, args: None, .. } = factor else {
+            return ControlFlow::Continue(());
+        };
+        if let [ObjectNamePart::Identifier(own)] = name.as_mut_slice()
+            && let Some(new) = self.known.get(&meant(own))
+        {
+            let old = own.clone();
+            own.value.clone_from(new);
+            // Columns go on being called by the old name.
+            alias.get_or_insert_with(|| TableAlias { explicit: true, name: old, columns: vec![], at: None });
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -8,7 +8,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, Query, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
 use limpid_udfs::operators::args::{is_relation_argument, table_argument};
 use limpid_udfs::operators::planner::is_operator;
@@ -35,7 +35,7 @@ pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<Logi
 /// Writes `op(docs, ...)` as `op((SELECT * FROM docs), ...)`: DataFusion looks tables up before it plans and sees only
 /// those of a FROM clause.
 fn rewrite(state: &SessionState, statement: &mut Statement) -> ControlFlow<DataFusionError> {
-    let mut relations = Relations { state };
+    let mut relations = Relations { state, calls: &mut 0 };
     match statement {
         Statement::Statement(statement) => statement.visit(&mut relations),
         Statement::CopyTo(copy) => match &mut copy.source {
@@ -50,6 +50,13 @@ fn rewrite(state: &SessionState, statement: &mut Statement) -> ControlFlow<DataF
 /// The calls of a FROM clause.
 struct Relations<'a> {
     state: &'a SessionState,
+    /// Recipes called so far.
+    calls: &'a mut usize,
+}
+
+/// The same for the query of a recipe.
+pub(super) fn relations(state: &SessionState, query: &mut Query, calls: &mut usize) -> ControlFlow<DataFusionError> {
+    query.visit(&mut Relations { state, calls })
 }
 
 impl VisitorMut for Relations<'_> {
@@ -61,9 +68,9 @@ impl VisitorMut for Relations<'_> {
         };
         let lower = name.to_string().to_lowercase();
         if lower == recipe::NAME {
-            return recipe::inline(self.state, factor);
+            return recipe::inline(self.state, factor, self.calls);
         }
-        let Some(relations) = relations(&lower) else {
+        let Some(relations) = relation_arguments(&lower) else {
             let known = self.state.table_functions();
             return match name.0.first().map(ToString::to_string) {
                 Some(name) if !known.contains_key(&name) && !known.contains_key(&lower) => {
@@ -121,6 +128,6 @@ fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusi
 }
 
 /// How many relations the function of that name takes first; `None` where it is none of ours.
-fn relations(name: &str) -> Option<usize> {
+fn relation_arguments(name: &str) -> Option<usize> {
     limpid_lakes::sql::relations(name).or_else(|| is_operator(name).then_some(1))
 }

@@ -91,6 +91,25 @@ fn tables_go_and_come_back() {
 }
 
 #[test]
+fn rows_are_shown_where_columns_are_nested() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let all = "COPY (SELECT value AS id, 'p' || value AS name, named_struct('lat', value * 2) AS place FROM range(40)) \
+               TO 'nested/all.parquet'";
+    let some = "COPY (SELECT * FROM 'nested/all.parquet' WHERE id < 30) TO 'nested/some.parquet'";
+    for sql in [all, some] {
+        let (code, _, err) = limpid(at, &["-q", "sql", "-c", sql]);
+        assert_eq!(code, Some(0), "{err}");
+    }
+    std::fs::write(at.join("prices.yaml"), "accesses: 0\n").unwrap();
+    let (code, _, err) = limpid(at, &["lake", "plan", "nested", "--prices", "prices.yaml", "--report", "page.html"]);
+    assert_eq!(code, Some(0), "{err}");
+    let page = std::fs::read_to_string(at.join("page.html")).unwrap();
+    // The same rows on both sides.
+    assert_eq!(page.matches("<td>p3</td>").count(), 2, "{page}");
+}
+
+#[test]
 fn mistakes_are_named() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
@@ -105,7 +124,7 @@ fn mistakes_are_named() {
         (&["lake", "containment", "x", "--stage", "guess"][..], "possible values"),
         (&["lake", "containment", "x", "--threshold", "0"], "from 0.01 to 1"),
         (&["lake", "containment", "x", "--stage", "bytes", "--threshold", "0.9"], "--threshold at 1"),
-        (&["lake", "containment", "x", "--renamed", "--threshold", "0.9"], "--renamed needs"),
+        (&["lake", "containment", "x", "--renamed", "--stage", "minmax"], "--renamed needs"),
         (&["lake"], "Usage"),
     ] {
         let (code, _, err) = limpid(at, args);

@@ -93,7 +93,7 @@ fn flatten(
     let kind = match types {
         Types::Widen => kind,
         Types::Strict => &strict,
-        Types::Text => "",
+        Types::Text | Types::Parsed => "",
     };
     let mut values = vec![];
     for row in 0..column.len() {
@@ -103,6 +103,10 @@ fn flatten(
             // Adding zero makes -0 zero.
             let value = column.as_primitive::<Float64Type>().value(row) + 0.0;
             format!("{kind} value {value}")
+        } else if let (Types::Parsed, DataType::Utf8, Ok(value)) =
+            (types, column.data_type(), array_value_to_string(&column, row)?.parse::<f64>())
+        {
+            format!("{kind} value {}", value + 0.0)
         } else {
             format!("{kind} value {}", array_value_to_string(&column, row)?)
         };

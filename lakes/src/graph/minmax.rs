@@ -12,8 +12,8 @@ use limpid_udfs::kernels::tables::ranges::Ranges;
 
 use super::Edge;
 use super::schema::{Block, SchemaGraph};
-use crate::lake::{Class, Column, Lake};
-use crate::options::{Options, Rows};
+use crate::lake::{Class, Column, Lake, Range};
+use crate::options::{Options, Rows, Types};
 
 /// The lowest and the highest rank: unknown bounds.
 const LOWEST: u32 = 0;
@@ -44,7 +44,7 @@ impl Minmax {
     pub fn new(lake: &Lake, options: &Options) -> Self {
         let mut values: HashMap<(&str, Class), Vec<&[u8]>> = HashMap::new();
         for column in lake.tables.iter().flat_map(|table| &table.columns) {
-            if let Some(range) = &column.stats.range {
+            if let Some(range) = range(column, options) {
                 let all = values.entry((column.name.as_str(), column.class)).or_default();
                 all.extend([&*range.min.low, &*range.min.high, &*range.max.low, &*range.max.high]);
             }
@@ -56,7 +56,8 @@ impl Minmax {
         let near = options.threshold < 1.0;
         let ranked = |column: &Column| {
             let all = values.get(&(column.name.as_str(), column.class)).map_or(&[][..], Vec::as_slice);
-            if near { [disjoint(column, all), NONE] } else { [bounds(column, all), nulls(column)] }
+            let range = range(column, options);
+            if near { [disjoint(column, range, all), NONE] } else { [bounds(column, range, all), nulls(column)] }
         };
         let columns = lake.tables.iter().map(|table| table.columns.iter().map(ranked).collect()).collect();
         let classes =
@@ -155,13 +156,20 @@ fn best(tests: &[(Spans, Spans)], children: usize, parents: usize) -> Option<usi
     (0..tests.len()).min_by_key(|&at| left(&tests[at]))
 }
 
-fn bounds(column: &Column, all: &[&[u8]]) -> Limits {
+/// The range of a column's values, where it is in the order that they are compared in: the bounds of texts are not those of
+/// what they write.
+fn range<'a>(column: &'a Column, options: &Options) -> Option<&'a Range> {
+    let parsed = options.types == Types::Parsed && column.class == Class::Text;
+    column.stats.range.as_ref().filter(|_| !parsed)
+}
+
+fn bounds(column: &Column, range: Option<&Range>, all: &[&[u8]]) -> Limits {
     let rank = |key: &[u8]| all.binary_search(&key).map_or(LOWEST, |at| at as u32 + 1);
     if column.class == Class::Null {
         // Holds no value: as a parent it can hold no child's, as a child it asks for none.
         return Limits { as_parent: (HIGHEST, LOWEST), ..NONE };
     }
-    let Some(range) = &column.stats.range else { return NONE };
+    let Some(range) = range else { return NONE };
     let (min, max) = (&range.min, &range.max);
     Limits {
         as_parent: (rank(&min.low), rank(&max.high)),
@@ -173,10 +181,10 @@ fn bounds(column: &Column, all: &[&[u8]]) -> Limits {
 }
 
 /// For near-containments: no row can match where the ranges of a column without NULLs do not meet; nothing less is proof.
-fn disjoint(column: &Column, all: &[&[u8]]) -> Limits {
-    let Limits { as_parent, .. } = bounds(column, all);
+fn disjoint(column: &Column, range: Option<&Range>, all: &[&[u8]]) -> Limits {
+    let Limits { as_parent, .. } = bounds(column, range, all);
     let rank = |key: &[u8]| all.binary_search(&key).map_or(LOWEST, |at| at as u32 + 1);
-    let as_child = match &column.stats.range {
+    let as_child = match range {
         Some(range) if column.stats.nulls == Some(0) => (rank(&range.max.high), rank(&range.min.low)),
         _ => NONE.as_child,
     };

@@ -21,6 +21,8 @@ pub struct Counts {
     pub types: u64,
     /// Of these, pairs that bounds and counts allow.
     pub minmax: u64,
+    /// Of these, pairs that the values of single columns allow, where they were compared.
+    pub columns: u64,
     /// Of these, pairs that samples allow.
     pub sketch: u64,
     /// Contained pairs, as far as the last stage says.

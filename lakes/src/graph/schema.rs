@@ -147,7 +147,7 @@ fn fit(child: &Group, parent: &Group, kinds: &[Type], types: Types) -> bool {
             Types::Strict => child.logical == parent.logical,
             _ if !child.filled => true,
             _ if parent.class == Class::Null => false,
-            Types::Text => true,
+            Types::Text | Types::Parsed => true,
             Types::Widen => child.class == parent.class,
         }
     })

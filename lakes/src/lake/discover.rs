@@ -21,6 +21,9 @@ use crate::state::{Known, identity};
 
 /// Tables whose footers are read at the same time.
 const CONCURRENT: usize = 64;
+/// Bytes at the end of a file in an object store that are fetched at once: almost every footer fits. Of a local file just the
+/// footer is read: a second read costs nothing there, and most tables are no larger than this.
+const TAIL: usize = 16 << 10;
 /// Bytes of footers kept for the scans that may follow; beyond it they are read again.
 const KEPT: u64 = 128 << 20;
 
@@ -114,6 +117,7 @@ pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: 
     let groups = grouping::group(&paths, &prefix_name, layout);
     let bytes_read = Arc::new(AtomicU64::new(0));
     let kept = Arc::new(AtomicU64::new(0));
+    let tail = (!is_local(&url)).then_some(TAIL);
     let files: Arc<Vec<ObjectMeta>> = Arc::new(files.clone());
     let tasks = groups.into_iter().map(|(name, group)| {
         let (store, files) = (Arc::clone(&store), Arc::clone(&files));
@@ -129,7 +133,7 @@ pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: 
                     return Ok(table);
                 }
             }
-            let table = read_table(name.clone(), group, &files, &store, names, &bytes_read, &kept).await;
+            let table = read_table(name.clone(), group, &files, (&store, tail), names, &bytes_read, &kept).await;
             table.map_err(|e| Problem { table: name, kind, files: count, bytes, reason: plain(&e.to_string()) })
         })
     });
@@ -147,6 +151,11 @@ pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: 
     Ok(Lake { store, url, tables, problems, bytes_read: bytes_read.load(Ordering::Relaxed) })
 }
 
+/// Whether the files are of this machine.
+pub fn is_local(url: &ObjectStoreUrl) -> bool {
+    url.as_str().starts_with("file:")
+}
+
 /// An error without the names of layers.
 pub(crate) fn plain(error: &str) -> String {
     let mut text = error.split("\n\nbacktrace:").next().unwrap_or(error).to_owned();
@@ -160,7 +169,7 @@ async fn read_table(
     name: String,
     group: Group,
     metas: &[ObjectMeta],
-    store: &Arc<dyn ObjectStore>,
+    (store, tail): (&Arc<dyn ObjectStore>, Option<usize>),
     names: Names,
     bytes_read: &Arc<AtomicU64>,
     kept: &AtomicU64,
@@ -173,7 +182,7 @@ async fn read_table(
     let reads = group.files.into_iter().map(|(at, partitions)| {
         let meta = metas[at].clone();
         async move {
-            let footer = FileReader::new(store, &meta, None, bytes_read).read_footer().await;
+            let footer = FileReader::new(store, &meta, None, bytes_read).with_tail(tail).read_footer().await;
             let named = |e: &str| {
                 exec_datafusion_err!("cannot read {}: {}", meta.location.filename().unwrap_or_default(), plain(e))
             };

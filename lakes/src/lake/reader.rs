@@ -13,15 +13,13 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
-/// Bytes at the end of a file that are fetched at once: almost every footer fits.
-const TAIL: usize = 16 << 10;
-
 /// One file.
 pub struct FileReader {
     store: Arc<dyn ObjectStore>,
     location: ObjectPath,
     size: u64,
     footer: Option<Arc<ParquetMetaData>>,
+    tail: Option<usize>,
     bytes_read: Arc<AtomicU64>,
 }
 
@@ -38,8 +36,17 @@ impl FileReader {
             location: meta.location.clone(),
             size: meta.size,
             footer: footer.map(Arc::clone),
+            tail: None,
             bytes_read: Arc::clone(bytes_read),
         }
+    }
+
+    /// So many bytes at the end are fetched at once in the hope that the footer is among them: one request instead of two,
+    /// for more bytes.
+    #[must_use]
+    pub fn with_tail(mut self, tail: Option<usize>) -> Self {
+        self.tail = tail;
+        self
     }
 
     /// The footer.
@@ -51,7 +58,7 @@ impl FileReader {
             return Ok(Arc::clone(footer));
         }
         let size = self.size;
-        let reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(TAIL));
+        let reader = ParquetMetaDataReader::new().with_prefetch_hint(self.tail);
         let footer = Arc::new(reader.load_and_finish(&mut *self, size).await?);
         self.footer = Some(Arc::clone(&footer));
         Ok(footer)

@@ -143,6 +143,16 @@ impl RowHashes {
         Ok(())
     }
 
+    /// Calls `each` with the hashes in ascending order until it says no.
+    pub fn each_while(&self, mut each: impl FnMut(u128) -> bool) -> Result<()> {
+        for row in self.stream()? {
+            if !each(row?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn stream(&self) -> Result<Box<dyn Iterator<Item = Result<u128>> + '_>> {
         match self {
             Self::Memory { rows, .. } => Ok(Box::new(rows.iter().map(|&row| Ok(row)))),

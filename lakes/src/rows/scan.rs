@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use arrow::array::{ArrayRef, StringArray, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
-use futures::TryStreamExt;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use limpid_udfs::functions::lake::cells::{Cells, leaf_values, leaves};
 use limpid_udfs::kernels::tables::canonical::{self, Form};
 use limpid_udfs::kernels::tables::row_hash;
@@ -21,6 +21,11 @@ use crate::lake::{File, Source, Table};
 
 /// Rows decoded at a time.
 const BATCH: usize = 8192;
+/// Bytes of a file that is read whole before its turn: waiting for one small file after another is what takes time in an
+/// object store.
+const SMALL: u64 = 256 << 10;
+/// Small files of a table read at the same time.
+const AHEAD: usize = 8;
 
 /// A column of some rows.
 pub enum Values {
@@ -52,6 +57,7 @@ impl Values {
 }
 
 /// A column of some rows, as Arrow has it.
+#[derive(Clone)]
 pub enum Column {
     /// Read from a file.
     Array(ArrayRef),
@@ -85,7 +91,9 @@ pub async fn scan(
     let mut canonical = |rows: usize, columns: &[Column]| {
         let values = columns.iter().map(|column| match column {
             Column::Array(array) => Ok(Values::Cells(Cells::try_new(array, form)?)),
-            Column::Same(Some(text)) => Ok(Values::Constant(constant(|out| canonical::text(out, text.as_bytes())))),
+            Column::Same(Some(text)) => {
+                Ok(Values::Constant(constant(|out| canonical::string(out, form, text.as_bytes()))))
+            }
             Column::Same(None) => Ok(Values::Constant(constant(canonical::null))),
         });
         sink(rows, &values.collect::<Result<Vec<_>>>()?)
@@ -105,19 +113,54 @@ pub async fn scan_columns(
     sink: &mut (dyn FnMut(usize, &[Column]) -> Result<()> + Send),
 ) -> Result<()> {
     let mut rows = 0;
-    for file in &table.files {
-        let name = file.meta.location.filename().unwrap_or_default();
-        let read = scan_file(store, file, columns, bytes_read, sink).await;
+    let files: Vec<_> = table.files.iter().map(|file| early(store, file, columns, bytes_read).boxed()).collect();
+    let mut files = futures::stream::iter(files).buffered(AHEAD);
+    while let Some((file, batches)) = files.next().await {
+        let read = match batches {
+            Some(batches) => batches.and_then(|batches| {
+                batches.into_iter().try_fold(0, |all, (rows, values)| {
+                    sink(rows, &values)?;
+                    Ok(all + rows as u64)
+                })
+            }),
+            None => scan_file(store, file, columns, bytes_read, sink).await,
+        };
         rows += read.map_err(|e| match e.find_root() {
             DataFusionError::ResourcesExhausted(_) => e,
-            _ => exec_datafusion_err!("cannot read {name}: {}", plain(&e.to_string())),
+            _ => {
+                let name = file.meta.location.filename().unwrap_or_default();
+                exec_datafusion_err!("cannot read {name}: {}", plain(&e.to_string()))
+            }
         })?;
-        unchanged(store, &file.meta).await?;
     }
+    drop(files);
+    let checks: Vec<_> = table.files.iter().map(|file| unchanged(store, &file.meta).boxed()).collect();
+    futures::stream::iter(checks).buffered(AHEAD).try_collect::<()>().await?;
     if rows != table.rows {
         return exec_err!("it has {rows} rows although its footers say {}", table.rows);
     }
     Ok(())
+}
+
+type Batches = Vec<(usize, Vec<Column>)>;
+
+/// The batches of a small file.
+async fn early<'a>(
+    store: &Arc<dyn ObjectStore>,
+    file: &'a File,
+    columns: &[usize],
+    bytes_read: &Arc<AtomicU64>,
+) -> (&'a File, Option<Result<Batches>>) {
+    if file.meta.size > SMALL {
+        return (file, None);
+    }
+    let mut batches = vec![];
+    let mut keep = |rows: usize, values: &[Column]| {
+        batches.push((rows, values.to_vec()));
+        Ok(())
+    };
+    let read = scan_file(store, file, columns, bytes_read, &mut keep).await;
+    (file, Some(read.map(|_| batches)))
 }
 
 /// Whether a file is still the one that was listed.

@@ -39,6 +39,22 @@ impl Sample {
         Self { anchor, threshold: u64::MAX, values: BTreeMap::new(), width, rows: 0, most }
     }
 
+    /// What is left of it in so many rows.
+    #[must_use]
+    pub fn cut(&self, most: usize) -> Self {
+        let mut less = Self { most: self.most.min(most), ..self.clone() };
+        less.shrink();
+        less
+    }
+
+    fn shrink(&mut self) {
+        while self.values.len() > VALUES || self.rows > self.most {
+            let Some((value, gone)) = self.values.pop_last() else { break };
+            self.threshold = value;
+            self.rows -= gone.len() / self.width;
+        }
+    }
+
     /// Adds rows, given column by column.
     pub fn add(&mut self, rows: usize, cells: &[Vec<u128>]) {
         for row in 0..rows {
@@ -48,11 +64,7 @@ impl Sample {
             }
             self.values.entry(value).or_default().extend(cells.iter().map(|column| column[row]));
             self.rows += 1;
-            while self.values.len() > VALUES || self.rows > self.most {
-                let Some((value, gone)) = self.values.pop_last() else { break };
-                self.threshold = value;
-                self.rows -= gone.len() / self.width;
-            }
+            self.shrink();
         }
     }
 

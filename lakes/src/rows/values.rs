@@ -45,6 +45,22 @@ impl ColumnSketch {
         self.values.range(..=reaches).all(|value| parent.values.contains(value))
     }
 
+    /// How many of the kept values `parent` has, and of how many it can tell.
+    pub fn found_in(&self, parent: &Self) -> (usize, usize) {
+        let reaches = parent.reaches.unwrap_or(u64::MAX);
+        let tested = self.values.range(..=reaches);
+        tested.fold((0, 0), |(hits, all), value| (hits + usize::from(parent.values.contains(value)), all + 1))
+    }
+
+    /// About how many different values there are: the kept ones lie as densely as all (Bar-Yossef et al., Counting distinct
+    /// elements in a data stream, 2002).
+    pub fn distinct(&self) -> f64 {
+        match self.reaches {
+            None => self.values.len() as f64,
+            Some(reaches) => (self.values.len() - 1) as f64 * (u64::MAX as f64 / reaches.max(1) as f64),
+        }
+    }
+
     /// The smallest hash.
     pub fn least(&self) -> Option<u64> {
         self.values.first().copied()

@@ -1,13 +1,11 @@
 //! Arguments of the functions over lakes.
 
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, Result, ScalarValue, plan_datafusion_err, plan_err};
-use datafusion::logical_expr::Expr;
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::planner::RelationPlannerContext;
-use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, TableFunctionArgs};
+use datafusion::sql::sqlparser::ast::{self, TableFunctionArgs};
+use limpid_udfs::operators::args::{Written, integer, literal, number, word, written};
 
 use crate::options::{Layout, Names, Options, ROWS, Stage, Types};
 use crate::retention::Prices;
@@ -31,36 +29,10 @@ impl Args {
         args: TableFunctionArgs,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<Self> {
-        let mut all = Self { op, unnamed: vec![], named: vec![] };
-        for arg in args.args {
-            let (name, arg) = match arg {
-                FunctionArg::Unnamed(arg) => (None, arg),
-                FunctionArg::Named { name, arg, .. } => (Some(context.normalize_ident(name)), arg),
-                FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg, .. } => {
-                    (Some(context.normalize_ident(name)), arg)
-                }
-                FunctionArg::ExprNamed { name, .. } => {
-                    return plan_err!("{op}: an argument's name must be a plain word, not `{name}`");
-                }
-            };
-            let FunctionArgExpr::Expr(expr) = arg else { return plan_err!("{op}: `*` is not an argument") };
-            let Some(name) = name else {
-                all.unnamed.push(expr);
-                continue;
-            };
-            if !known.contains(&name.as_str()) {
-                return plan_err!("{op} has no argument `{name}`; it takes {}", known.join(", "));
-            }
-            if all.named.iter().any(|(other, _)| *other == name) {
-                return plan_err!("{op}: argument `{name}` is given twice");
-            }
-            let shown = expr.to_string();
-            match context.sql_to_expr(expr, &DFSchema::empty())? {
-                Expr::Literal(value, _) if !value.is_null() => all.named.push((name, value)),
-                _ => return plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
-            }
-        }
-        Ok(all)
+        let Written { unnamed, named } = written(op, known, args, context)?;
+        let schema = DFSchema::empty();
+        let value = |(name, expr)| Ok((String::clone(&name), literal(op, &name, expr, &schema, context)?));
+        Ok(Self { op, unnamed, named: named.into_iter().map(value).collect::<Result<_>>()? })
     }
 
     fn take(&mut self, name: &str) -> Option<ScalarValue> {
@@ -70,54 +42,17 @@ impl Args {
 
     fn choice<T: Copy>(&mut self, name: &str, default: T, allowed: &[(&str, T)]) -> Result<T> {
         let Some(value) = self.take(name) else { return Ok(default) };
-        let word = value.try_as_str().flatten();
-        match allowed.iter().find(|(allowed, _)| word == Some(allowed)) {
-            Some((_, chosen)) => Ok(*chosen),
-            None => {
-                let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
-                plan_err!("{}: `{name}` must be one of '{}', not {value}", self.op, words.join("', '"))
-            }
-        }
+        let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
+        let chosen = word(self.op, name, &value, &words)?;
+        Ok(allowed.iter().find(|(word, _)| *word == chosen).map_or(default, |(_, value)| *value))
     }
 
     fn number(&mut self, name: &str, default: f64, allowed: RangeInclusive<f64>) -> Result<f64> {
-        let Some(value) = self.take(name) else { return Ok(default) };
-        let number = match &value {
-            ScalarValue::Utf8(_) | ScalarValue::Boolean(_) => None,
-            value => match value.cast_to(&DataType::Float64) {
-                Ok(ScalarValue::Float64(number)) => number,
-                _ => None,
-            },
-        };
-        self.within(name, number, &value, "a number", &allowed)
+        self.take(name).map_or(Ok(default), |value| number(self.op, name, &value, &allowed))
     }
 
     fn integer(&mut self, name: &str, default: u64, allowed: RangeInclusive<u64>) -> Result<u64> {
-        let Some(value) = self.take(name) else { return Ok(default) };
-        let number = match value {
-            ScalarValue::Int64(Some(number)) => u64::try_from(number).ok(),
-            ScalarValue::UInt64(Some(number)) => Some(number),
-            _ => None,
-        };
-        self.within(name, number, &value, "a whole number", &allowed)
-    }
-
-    fn within<T: Display + PartialOrd>(
-        &self,
-        name: &str,
-        found: Option<T>,
-        given: &ScalarValue,
-        kind: &str,
-        allowed: &RangeInclusive<T>,
-    ) -> Result<T> {
-        found.filter(|number| allowed.contains(number)).ok_or_else(|| {
-            plan_datafusion_err!(
-                "{}: `{name}` must be {kind} from {} to {}, not {given}",
-                self.op,
-                allowed.start(),
-                allowed.end()
-            )
-        })
+        self.take(name).map_or(Ok(default), |value| integer(self.op, name, &value, &allowed))
     }
 
     /// The prices that were given, the rest by default.
@@ -162,13 +97,8 @@ impl Args {
                 self.op
             );
         }
-        if options.names == Names::Any
-            && (options.threshold < 1.0 || !matches!(options.stage, Stage::Exact | Stage::Bytes))
-        {
-            return plan_err!(
-                "{}: names => 'any' needs `stage` 'exact' or 'bytes' and `threshold` 1: all rows decide",
-                self.op
-            );
+        if options.names == Names::Any && !matches!(options.stage, Stage::Exact | Stage::Bytes) {
+            return plan_err!("{}: names => 'any' needs `stage` 'exact' or 'bytes': all rows decide", self.op);
         }
         Ok(options)
     }

@@ -11,7 +11,8 @@ const LAYOUT: &str = "What a table is: `'auto'`, a folder where it has `key=valu
                       `'file'` or `'folder'`.";
 const NAMES: &str = "`'fold'` (default): names are compared without case; `'exact'`: as written.";
 const RENAMED: &str = "`'fold'` (default): names are compared without case; `'exact'`: as written; `'any'`: tables of at least two \
-                       columns are also found when their columns have other names in the parent: `mapping` says which.";
+                       columns are also found when their columns have other names in the parent: `mapping` says which. With \
+                       `threshold` below 1 too, of several ways the one with most rows.";
 
 /// The functions.
 pub fn functions() -> Vec<OperatorDoc> {
@@ -59,9 +60,10 @@ pub fn functions() -> Vec<OperatorDoc> {
                  (row samples anchored to columns; the limits are of anchor values), `'sampled'` (some rows of the child looked \
                  for in the parent, as the paper R2D2 does: a pair that lacks a share e of its rows passes with probability \
                  (1 - e)^sample_rows), `'exact'` (128-bit hashes of all rows: the default) and `'bytes'` (the rows themselves). No \
-                 stage ever drops a pair that is contained. Values are compared as in `row_hash`; a NULL struct is one whose fields \
-                 are NULL. Tables without rows are in everything and are not listed. Each table is read once; a second time for \
-                 parents of narrower tables when cell hashes do not fit in memory. Over two relations it answers for that one pair, \
+                 stage ever drops a pair that is contained. Where many pairs are left, single columns are read first, and \
+                 nothing else of tables that these rule out. Values are compared as in `row_hash`; a NULL struct is one whose fields \
+                 are NULL. Tables without rows are in everything and are not listed. Nothing is read twice, but \
+                 parents of narrower tables when cell hashes do not fit in memory; of parents only what their children have. Over two relations it answers for that one pair, \
                  in one row; `state` is then `hash-exact`, `disproved` or `empty`.",
                 "table_containment('url', stage => 'exact', rows => 'multiset', types => 'widen', threshold => 1.0)",
             )
@@ -85,7 +87,8 @@ pub fn functions() -> Vec<OperatorDoc> {
             .with_argument(
                 "types",
                 "`'widen'` (default): integers, decimals and floats compare by value, dates with timestamps; `'strict'`: columns \
-                 must have one type, up to encoding; `'text'`: values compare as text.",
+                 must have one type, up to encoding; `'text'`: values compare as text; `'parsed'`: and texts that write a \
+                 number, a time or a truth value (`1.50`, `2024-01-01T00:00:00`, `True`) equal it. Codes such as `007` stay texts.",
             )
             .with_argument("names", RENAMED)
             .with_argument("layout", LAYOUT)

@@ -223,7 +223,8 @@ async fn compare(
 }
 
 fn record(metrics: &ExecutionPlanMetricsSet, counts: &Counts) {
-    let Counts { tables, pairs, schemas, schema, types, minmax, sketch, contained, scanned, bytes_read } = *counts;
+    let Counts { tables, pairs, schemas, schema, types, minmax, columns, sketch, contained, scanned, bytes_read } =
+        *counts;
     for (name, count) in [
         ("tables", tables),
         ("table_pairs", pairs),
@@ -231,6 +232,7 @@ fn record(metrics: &ExecutionPlanMetricsSet, counts: &Counts) {
         ("schema_pairs", schema),
         ("type_pairs", types),
         ("minmax_pairs", minmax),
+        ("column_pairs", columns),
         ("sketch_pairs", sketch),
         ("contained_pairs", contained),
         ("tables_scanned", scanned),

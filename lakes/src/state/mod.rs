@@ -1,6 +1,6 @@
 //! What a comparison learnt, kept in the lake for the next one.
 //!
-//! `_limpid/state/tables.parquet` holds what footers said of each table, its fingerprint and, of large tables, the samples;
+//! `_limpid/state/tables.parquet` holds what footers said of each table, its fingerprint, its smallest row hashes and, of large tables, the samples;
 //! `edges.parquet` the containments. A table is known as long as its files have the same paths, sizes, times and tags. The
 //! next comparison reads nothing of known tables but what pairs with new and changed ones need, and takes over the
 //! containments between known ones.
@@ -28,14 +28,14 @@ use crate::lake::Lake;
 use crate::options::Options;
 use crate::rows::TableRows;
 use crate::verify::{Evidence, Found, State};
-pub use tables::KnownTable;
+pub use tables::{KnownTable, Likeness};
 
 const TABLES: &str = "tables.parquet";
 const EDGES: &str = "edges.parquet";
 /// Name of the options that the edges were found by.
 const OPTIONS: &str = "limpid:options";
 /// Version of the form of both files.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is known of a lake.
 #[derive(Debug, Default)]
@@ -116,6 +116,26 @@ impl Known {
                 rows: Some((edge.rows, edge.rows)),
                 mapping: None,
             })
+        });
+        found.collect()
+    }
+
+    /// The containments that table `at` has because it has the rows that `name` had: those of `name` with tables that did not
+    /// change, with the number of rows where `at` is the parent.
+    pub fn of(&self, name: &str, at: u32, lake: &Lake, changed: &[bool]) -> Vec<((u32, u32), Option<u64>)> {
+        let place = |name: &str| {
+            let at = lake.tables.binary_search_by(|table| table.name.as_str().cmp(name)).ok()?;
+            (!changed[at]).then_some(at as u32)
+        };
+        let found = self.edges.iter().filter_map(|edge| {
+            let (found, rows) = if edge.child == name {
+                ((at, place(&edge.parent)?), None)
+            } else if edge.parent == name {
+                ((place(&edge.child)?, at), Some(edge.rows))
+            } else {
+                return None;
+            };
+            (found.0 != found.1).then_some((found, rows))
         });
         found.collect()
     }

@@ -11,12 +11,15 @@ use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use super::identity;
-use crate::lake::{Class, Column, ColumnStats, File, Kind, Lake, Source, Table};
+use crate::lake::{Class, Column, ColumnStats, File, Kind, Lake, Source, Table, logical_type};
 use crate::rows::TableRows;
+use crate::rows::least::Least;
 use crate::rows::sketch::Sample;
 
-/// Rows from which on samples are kept: smaller tables are read as fast.
+/// Rows from which on whole samples are kept: smaller tables are read as fast.
 const LARGE: u64 = 4096;
+/// Rows kept of one sample of a smaller table.
+const FEW: usize = 16;
 
 /// A table as it was.
 #[derive(Debug, Clone)]
@@ -24,10 +27,12 @@ pub struct KnownTable {
     /// What its files were.
     pub identity: String,
     said: Said,
-    /// Its samples, if it is large and they were taken.
+    /// Its samples, if they were taken; of a small table a few rows of one.
     pub samples: Vec<Sample>,
     /// Rows and their sum, where they were read.
     pub fingerprint: Option<Fingerprint>,
+    /// Its smallest row hashes, where they were read.
+    pub least: Option<Least>,
 }
 
 /// What its footers said.
@@ -49,7 +54,32 @@ struct SaidColumn {
     stats: ColumnStats,
 }
 
+/// What two tables that hold each other have in common: the names of their columns, their types where these count, and the
+/// number and sum of their rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Likeness {
+    columns: Vec<(String, String)>,
+    print: Fingerprint,
+}
+
+impl Likeness {
+    /// Of a table with these rows.
+    pub fn of(table: &Table, print: Fingerprint, strict: bool) -> Self {
+        let kind = |column: &Column| if strict { logical_type(&column.data_type) } else { String::new() };
+        Self { columns: table.columns.iter().map(|column| (column.name.clone(), kind(column))).collect(), print }
+    }
+}
+
 impl KnownTable {
+    /// What it has in common with tables of the same rows, if its rows are known.
+    pub fn likeness(&self, strict: bool) -> Option<Likeness> {
+        let columns = self.said.columns.iter().map(|column| {
+            let kind = if strict { logical_type(&column.data_type.parse().ok()?) } else { String::new() };
+            Some((column.name.clone(), kind))
+        });
+        Some(Likeness { columns: columns.collect::<Option<_>>()?, print: self.fingerprint? })
+    }
+
     /// The table, of these files, which are those that it had; `None` where that is not so after all.
     pub fn table(&self, name: String, files: Vec<ObjectMeta>) -> Option<Table> {
         let columns = self.said.columns.iter().map(|column| {
@@ -74,12 +104,14 @@ impl KnownTable {
 
 fn schema() -> SchemaRef {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    let least = Field::new("least", DataType::Binary, true);
     let samples = Field::new_list("samples", Field::new("item", DataType::Binary, true), false);
     Arc::new(Schema::new(vec![
         text("table", false),
         text("identity", false),
         text("footers", false),
         text("fingerprint", true),
+        least,
         samples,
     ]))
 }
@@ -88,6 +120,7 @@ fn schema() -> SchemaRef {
 pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, KnownTable>) -> Result<RecordBatch> {
     let (mut names, mut identities, mut footers, mut sums) = (vec![], vec![], vec![], vec![]);
     let mut samples = ListBuilder::new(BinaryBuilder::new());
+    let mut leasts = BinaryBuilder::new();
     for (at, table) in lake.tables.iter().enumerate() {
         // A type whose name does not lead back to it: the footer is read again next time.
         let known =
@@ -113,15 +146,23 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
         };
         let identity = identity(table.files.iter().map(|file| &file.meta));
         let old = before.get(&table.name).filter(|old| old.identity == identity);
-        let read = rows.get(at).and_then(Option::as_ref);
+        let read = rows.get(at).and_then(Option::as_ref).filter(|rows| rows.whole);
         let fingerprint = read
             .map(|rows| rows.fingerprint)
             .filter(|f| f.rows == table.rows)
             .or_else(|| old.and_then(|old| old.fingerprint));
+        let least = match read.filter(|rows| rows.fingerprint.rows == table.rows) {
+            Some(rows) => Some(Least::of(&rows.hashes)?),
+            None => old.and_then(|old| old.least.clone()),
+        };
+        leasts.append_option(least.map(|least| least.to_bytes()));
         let taken = read.map(|rows| &rows.samples).filter(|samples| !samples.is_empty());
         for sample in taken.or_else(|| old.map(|old| &old.samples)).into_iter().flatten() {
             if table.rows >= LARGE {
                 samples.values().append_value(sample.to_bytes());
+            } else {
+                samples.values().append_value(sample.cut(FEW).to_bytes());
+                break;
             }
         }
         samples.append(true);
@@ -136,6 +177,7 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
         Arc::new(StringArray::from(identities)),
         Arc::new(StringArray::from(footers)),
         Arc::new(StringArray::from(sums)),
+        Arc::new(leasts.finish()),
         Arc::new(samples),
     ];
     Ok(RecordBatch::try_new(schema(), columns)?)
@@ -150,7 +192,7 @@ pub fn read(batches: &[RecordBatch]) -> Option<HashMap<String, KnownTable>> {
         }
         let text = |at: usize| batch.column(at).as_string::<i32>();
         let (names, identities, footers, sums) = (text(0), text(1), text(2), text(3));
-        let samples = batch.column(4).as_list::<i32>();
+        let (leasts, samples) = (batch.column(4).as_binary::<i32>(), batch.column(5).as_list::<i32>());
         for row in 0..batch.num_rows() {
             let said: Said = serde_json::from_str(footers.value(row)).ok()?;
             let kept = samples.value(row);
@@ -163,8 +205,12 @@ pub fn read(batches: &[RecordBatch]) -> Option<HashMap<String, KnownTable>> {
                 }
                 false => None,
             };
+            let least = match leasts.is_valid(row) {
+                true => Some(Least::from_bytes(leasts.value(row))?),
+                false => None,
+            };
             let identity = identities.value(row).to_owned();
-            tables.insert(names.value(row).to_owned(), KnownTable { identity, said, samples, fingerprint });
+            tables.insert(names.value(row).to_owned(), KnownTable { identity, said, samples, fingerprint, least });
         }
     }
     Some(tables)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use hashbrown::{HashMap, HashSet};
 
 use super::judge::Judge;
@@ -18,6 +18,7 @@ use crate::graph::Edge;
 use crate::lake::{Lake, Table};
 use crate::rows::read::keys;
 use crate::rows::{Reader, TableRows};
+use crate::threads::in_chunks;
 
 /// Pairs compared in one task.
 const CHUNK: usize = 2048;
@@ -71,25 +72,17 @@ impl Context {
     }
 
     async fn decide_same(&self, edges: Vec<Edge>) -> Result<Vec<Found>> {
-        let chunks: Vec<Vec<Edge>> = edges.chunks(CHUNK).map(<[Edge]>::to_vec).collect();
-        let tasks = chunks.into_iter().map(|chunk| {
-            let this = self.clone();
-            SpawnedTask::spawn_blocking(move || {
-                let mut found = vec![];
-                for edge in chunk {
-                    let (child, parent) = (&this.rows[edge.0 as usize], &this.rows[edge.1 as usize]);
-                    let (Some(child), Some(parent)) = (child, parent) else { continue };
-                    found.extend(this.judge.judge(edge, &this.table(edge.0).name, child, &parent.hashes)?);
-                }
-                Ok::<_, DataFusionError>(found)
-            })
-        });
-        let all: Vec<Vec<Found>> = futures::stream::iter(tasks)
-            .map(|task| async move { task.join().await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))? })
-            .buffered(self.threads)
-            .try_collect()
-            .await?;
-        Ok(all.into_iter().flatten().collect())
+        let this = self.clone();
+        in_chunks(edges, CHUNK, self.threads, move |chunk: Vec<Edge>| {
+            let mut found = vec![];
+            for edge in chunk {
+                let (child, parent) = (&this.rows[edge.0 as usize], &this.rows[edge.1 as usize]);
+                let (Some(child), Some(parent)) = (child, parent) else { continue };
+                found.extend(this.judge.judge(edge, &this.table(edge.0).name, child, &parent.hashes)?);
+            }
+            Ok(found)
+        })
+        .await
     }
 
     async fn decide_cross(&self, edges: Vec<Edge>, same: &[Found]) -> Result<Decided> {

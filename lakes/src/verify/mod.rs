@@ -1,6 +1,7 @@
-//! Candidates decided: by samples, by row hashes, by bytes.
+//! Candidates decided: by single columns, by samples, by row hashes, by bytes.
 
 pub mod bytes;
+pub mod columns;
 pub mod decide;
 pub mod judge;
 pub mod rename;

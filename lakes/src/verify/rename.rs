@@ -1,7 +1,8 @@
 //! Containments that other names of columns hide.
 //!
 //! Sketches of columns say which of the parent's columns can hold a child's; where every column of a child has one, whole
-//! assignments are tried, those of like names first, and all rows decide.
+//! assignments are tried, those of like names first, and all rows decide. Where some rows may miss (`threshold` below 1), so
+//! may values: a column is ruled out only where more of its sketch misses than the missing rows explain.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use hashbrown::{HashMap, HashSet};
 
+use super::Found;
 use super::judge::Judge;
-use super::{Evidence, Found};
 use crate::graph::Edge;
 use crate::lake::{Class, Lake};
-use crate::options::{Options, Rows, Types};
+use crate::options::{Options, Rows};
 use crate::rows::read::{ReadPlan, keys};
+use crate::rows::values::ColumnSketch;
 use crate::rows::{Reader, TableRows};
 
 /// Columns that a child must have: of one column, ranges of numbers would be in each other everywhere.
@@ -23,13 +25,17 @@ const LEAST: usize = 2;
 const TRIED: usize = 24;
 /// Steps of the search for assignments.
 const STEPS: usize = 4096;
+/// Chance that a pair whose missing rows are spread by chance is not looked at.
+const OVERLOOKED: f64 = 1e-6;
+/// Standard deviations that a sketch may miss more than the missing rows explain.
+const DEVIATIONS: f64 = 5.0;
 
 /// What must be read: every table with enough columns, whole.
 pub fn plan(lake: &Lake, plans: &mut [Option<ReadPlan>]) {
     for (table, plan) in lake.tables.iter().zip(plans) {
         if table.rows > 0 && table.columns.len() >= LEAST {
             let plan = plan.get_or_insert_default();
-            (plan.hashes, plan.project, plan.columns) = (true, true, true);
+            (plan.hashes, plan.project, plan.columns, plan.only) = (true, true, true, None);
         }
     }
 }
@@ -69,13 +75,18 @@ pub async fn find(
                 .map(|places| places.iter().zip(&keys).map(|(&place, &key)| (place as usize, key)).collect())
                 .collect();
             let hashes = reader.project(lake, table, theirs, &projections).await?;
+            let mut best: Option<Found> = None;
             for (mapping, hashes) in mappings.into_iter().zip(&hashes) {
-                if ours.hashes.contained_in(hashes, options.rows)? {
-                    let whole = judge.whole((child, parent), ours, Evidence::Rows)?;
-                    found.push(Found { mapping: Some(mapping), ..whole });
+                let judged = judge.judge((child, parent), &child_table.name, ours, hashes)?;
+                let share = |found: &Option<Found>| found.as_ref().and_then(|found| found.similarity).unwrap_or(-1.0);
+                if share(&judged) > share(&best) {
+                    best = judged.map(|judged| Found { mapping: Some(mapping), ..judged });
+                }
+                if share(&best) >= 1.0 {
                     break;
                 }
             }
+            found.extend(best);
         }
     }
     Ok(found)
@@ -83,7 +94,7 @@ pub async fn find(
 
 /// Whether the kinds of two columns can be equal.
 fn fits(child: Class, parent: Class, options: &Options) -> bool {
-    child == parent || child == Class::Null || options.types == Types::Text
+    child == parent || child == Class::Null || options.types.meet()
 }
 
 /// Pairs of which the child's most varied column may be in one of the parent's.
@@ -110,16 +121,25 @@ fn candidates(lake: &Lake, rows: &[Option<TableRows>], options: &Options) -> Vec
     for (at, table) in rows.iter().enumerate() {
         let Some(table) = table else { continue };
         // The column with the most different values has the smallest least hash.
-        let Some(pivot) = table.columns.iter().filter_map(|column| column.least()).min() else { continue };
-        let beyond = short.partition_point(|(reaches, _)| *reaches < pivot);
-        let mut parents: Vec<u32> = holders.get(&pivot).into_iter().flatten().copied().collect();
+        let pivot = table.columns.iter().filter(|column| column.least().is_some()).min_by_key(|column| column.least());
+        let Some(pivot) = pivot else { continue };
+        // A parent has the first of its values, or one of the first where some may miss.
+        let missing = missing(pivot, lake.tables[at].rows, options);
+        let first: Vec<u64> = match missing {
+            0.0 => pivot.values().take(1).collect(),
+            1.0 => pivot.values().collect(),
+            share => pivot.values().take((OVERLOOKED.ln() / share.ln()).ceil() as usize).collect(),
+        };
+        let beyond = short.partition_point(|(reaches, _)| Some(reaches) < first.last());
+        let mut parents: Vec<u32> = first.iter().filter_map(|value| holders.get(value)).flatten().copied().collect();
         parents.extend(short[..beyond].iter().map(|(_, table)| *table));
         parents.sort_unstable();
         parents.dedup();
         let child = &lake.tables[at];
         let fits = |&parent: &u32| {
             let parent_table = &lake.tables[parent as usize];
-            let enough = options.rows == Rows::Set || child.rows <= parent_table.rows;
+            let least = child.rows as f64 * options.threshold;
+            let enough = options.rows == Rows::Set || least <= parent_table.rows as f64;
             parent as usize != at && child.columns.len() <= parent_table.columns.len() && enough
         };
         found.extend(parents.into_iter().filter(fits).map(|parent| (at as u32, parent)));
@@ -127,17 +147,37 @@ fn candidates(lake: &Lake, rows: &[Option<TableRows>], options: &Options) -> Vec
     found
 }
 
+/// The greatest share of a column's different values that the rows that may miss can take with them.
+fn missing(column: &ColumnSketch, rows: u64, options: &Options) -> f64 {
+    ((1.0 - options.threshold) * rows as f64 / column.distinct().max(1.0)).min(1.0)
+}
+
+/// How much of a column's sketch misses in a parent's column, in thousandths, unless it is too much.
+fn misses(column: &ColumnSketch, rows: u64, parent: &ColumnSketch, options: &Options) -> Option<usize> {
+    if options.threshold >= 1.0 {
+        return column.may_be_in(parent).then_some(0);
+    }
+    let (hits, tested) = column.found_in(parent);
+    let (misses, share, all) = ((tested - hits) as f64, missing(column, rows, options), tested as f64);
+    let most = share * all + DEVIATIONS * (share * (1.0 - share) * all).sqrt() + 1.0;
+    (misses <= most).then_some(1000 * (tested - hits) / tested.max(1))
+}
+
 /// Assignments of the child's columns to different columns of the parent that may hold them and that rename at least one,
 /// the likeliest first.
 fn assignments(lake: &Lake, rows: &[Option<TableRows>], (child, parent): Edge, options: &Options) -> Vec<Vec<u32>> {
     let (ours, theirs) = (&lake.tables[child as usize].columns, &lake.tables[parent as usize].columns);
+    let all = lake.tables[child as usize].rows;
     let (Some(child), Some(parent)) = (&rows[child as usize], &rows[parent as usize]) else { return vec![] };
     let mut choices: Vec<(usize, Vec<u32>)> = vec![];
     for (at, (column, sketch)) in ours.iter().zip(&child.columns).enumerate() {
-        let mut fitting: Vec<(u32, (bool, bool, usize))> = vec![];
+        let mut fitting: Vec<(u32, (bool, usize, bool, usize))> = vec![];
         for (place, (other, candidate)) in theirs.iter().zip(&parent.columns).enumerate() {
-            if fits(column.class, other.class, options) && sketch.may_be_in(candidate) {
-                let rank = (column.name != other.name, sketch.sum != candidate.sum, place.abs_diff(at));
+            if !fits(column.class, other.class, options) {
+                continue;
+            }
+            if let Some(misses) = misses(sketch, all, candidate, options) {
+                let rank = (column.name != other.name, misses, sketch.sum != candidate.sum, place.abs_diff(at));
                 fitting.push((place as u32, rank));
             }
         }

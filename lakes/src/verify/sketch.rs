@@ -16,9 +16,8 @@ const ANCHORS: usize = 3;
 /// Anchors of a parent of children of many schemas.
 pub const MOST: usize = 12;
 
-/// Which columns of each table are sampled: a child's by how different their values are over the whole lake, a parent's by
-/// its children, so that the two share one.
-pub fn anchors(lake: &Lake, graph: &SchemaGraph, edges: &[Edge]) -> Vec<Vec<usize>> {
+/// How different the values of columns of a name are over the whole lake: bytes of a value before compression.
+pub fn spread(lake: &Lake) -> impl Fn(&str) -> f64 {
     let mut spread: HashMap<&str, (u64, u64)> = HashMap::new();
     for table in &lake.tables {
         for column in &table.columns {
@@ -27,7 +26,13 @@ pub fn anchors(lake: &Lake, graph: &SchemaGraph, edges: &[Edge]) -> Vec<Vec<usiz
             *rows += table.rows;
         }
     }
-    let score = |name: &str| spread.get(name).map_or(0.0, |(bytes, rows)| *bytes as f64 / (*rows).max(1) as f64);
+    move |name| spread.get(name).map_or(0.0, |(bytes, rows)| *bytes as f64 / (*rows).max(1) as f64)
+}
+
+/// Which columns of each table are sampled: a child's by how different their values are over the whole lake, a parent's by
+/// its children, so that the two share one.
+pub fn anchors(lake: &Lake, graph: &SchemaGraph, edges: &[Edge]) -> Vec<Vec<usize>> {
+    let score = spread(lake);
     let mut group_of = vec![u32::MAX; lake.tables.len()];
     let mut of_group: Vec<Vec<&str>> = vec![];
     for (at, group) in graph.groups.iter().enumerate() {

@@ -6,6 +6,7 @@ mod growth;
 mod real;
 mod retire;
 mod state;
+mod store;
 mod trouble;
 
 use std::collections::BTreeSet;

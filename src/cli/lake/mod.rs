@@ -78,8 +78,8 @@ struct ContainmentArgs {
     /// Whether a row that the child repeats must be repeated in the parent
     #[arg(long, value_name = "HOW", default_value = "multiset", value_parser = ["multiset", "set"])]
     rows: String,
-    /// Which values are equal: of one kind by value; of one type; as text
-    #[arg(long, value_name = "HOW", default_value = "widen", value_parser = ["widen", "strict", "text"])]
+    /// Which values are equal: of one kind by value; of one type; as text; as what texts write
+    #[arg(long, value_name = "HOW", default_value = "widen", value_parser = ["widen", "strict", "text", "parsed"])]
     types: String,
     /// Least share of the child's rows in the parent, from 0.01 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
@@ -159,8 +159,8 @@ impl ContainmentArgs {
             let says = "stages sketch and bytes know whole containments only: leave --threshold at 1";
             return Err(Failure::Usage(says.to_owned()));
         }
-        if self.renamed && (options.threshold < 1.0 || !matches!(options.stage, Stage::Exact | Stage::Bytes)) {
-            let says = "--renamed needs --stage exact or bytes and --threshold 1: all rows decide";
+        if self.renamed && !matches!(options.stage, Stage::Exact | Stage::Bytes) {
+            let says = "--renamed needs --stage exact or bytes: all rows decide";
             return Err(Failure::Usage(says.to_owned()));
         }
         if self.renamed && self.place.names == "exact" {
@@ -254,12 +254,13 @@ fn show(
     })
 }
 
-fn stages(counts: &Counts) -> [(&'static str, u64); 6] {
+fn stages(counts: &Counts) -> [(&'static str, u64); 7] {
     [
         ("pairs of tables", counts.pairs),
         ("names of columns", counts.schema),
         ("types", counts.types),
         ("bounds and counts", counts.minmax),
+        ("single columns", counts.columns),
         ("samples", counts.sketch),
         ("contained", counts.contained),
     ]
@@ -306,7 +307,7 @@ fn document(outcome: &Outcome) -> Result<Value, Failure> {
         "schemas": counts.schemas,
         "stages": {
             "pairs": counts.pairs, "schema": counts.schema, "types": counts.types, "minmax": counts.minmax,
-            "sketch": counts.sketch, "contained": counts.contained,
+            "columns": counts.columns, "sketch": counts.sketch, "contained": counts.contained,
         },
         "tables_scanned": counts.scanned,
         "bytes_read": counts.bytes_read,

@@ -6,7 +6,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
-use limpid_lakes::lake::Table;
+use limpid_lakes::lake::{Column, Table};
 use limpid_lakes::pipeline::Outcome;
 use limpid_lakes::retention::{Advice, RetentionPlan};
 use limpid_lakes::retire::predicate::know;
@@ -88,18 +88,20 @@ fn side(table: &Table, (columns, sample): Sample) -> Side {
 
 /// The first rows of a table, and the same rows in its source.
 async fn samples(ctx: &SessionContext, ours: &Table, theirs: &Table) -> Option<(Sample, Sample)> {
-    if ours.columns.iter().chain(&theirs.columns).any(|column| column.shown.contains('.')) {
-        return None;
-    }
     if !know(ctx, ours).await.ok()? || !know(ctx, theirs).await.ok()? {
         return None;
     }
     let ident = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let pairs = ours.columns.iter().filter_map(|column| {
+    // Fields of structs are columns to a comparison and none to a query: they are left out here.
+    let plain = |column: &&Column| !column.shown.contains('.');
+    let pairs = ours.columns.iter().filter(plain).filter_map(|column| {
         let other = theirs.columns.iter().find(|other| other.name == column.name)?;
-        Some((ident(&column.shown), ident(&other.shown)))
+        plain(&other).then(|| (ident(&column.shown), ident(&other.shown)))
     });
     let pairs: Vec<(String, String)> = pairs.collect();
+    if pairs.is_empty() {
+        return None;
+    }
     let (child, parent) = (ident(&ours.name), ident(&theirs.name));
     let first = pairs.iter().map(|(ours, _)| ours.as_str()).collect::<Vec<_>>().join(", ");
     let on: Vec<String> =
@@ -107,8 +109,12 @@ async fn samples(ctx: &SessionContext, ours: &Table, theirs: &Table) -> Option<(
     let rows = format!("SELECT {first} FROM {child} ORDER BY {first} LIMIT {ROWS}");
     // The columns that both have come first, so that rows stand beside rows.
     let shared = pairs.iter().map(|(_, theirs)| format!("p.{theirs}")).collect::<Vec<_>>();
-    let more =
-        theirs.columns.iter().map(|column| ident(&column.shown)).filter(|name| pairs.iter().all(|(_, p)| p != name));
+    let more = theirs
+        .columns
+        .iter()
+        .filter(plain)
+        .map(|column| ident(&column.shown))
+        .filter(|name| pairs.iter().all(|(_, p)| p != name));
     let all: Vec<String> = shared.iter().cloned().chain(more.map(|name| format!("p.{name}"))).collect();
     let source = format!(
         "SELECT {} FROM {parent} p LEFT SEMI JOIN ({rows}) c ON {} ORDER BY {} LIMIT {ROWS}",

@@ -13,13 +13,15 @@ use prost::Message;
 
 use super::calls::{CallNodeMessage, ColumnsMessage};
 use super::messages::{
-    AnalysisNodeMessage, ComponentsNodeMessage, DedupNodeMessage, LogicalKind, LogicalMessage, OrderMessage, required,
+    AnalysisNodeMessage, ComponentsNodeMessage, DedupNodeMessage, LogicalKind, LogicalMessage, MaterializeMessage,
+    OrderMessage, required,
 };
 use super::{OTHERS, OURS};
 use crate::operators::analysis::node::AnalysisNode;
 use crate::operators::call::node::CallNode;
 use crate::operators::connected_components::node::ComponentsNode;
 use crate::operators::dedup::node::DedupNode;
+use crate::operators::materialize::node::MaterializeNode;
 
 /// Our nodes, and everything else through `others`.
 #[derive(Debug)]
@@ -55,6 +57,9 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
                 columns: columns.collect(),
                 order_by: order_by.collect::<Result<_>>()?,
             })
+        } else if let Some(node) = node.node.as_any().downcast_ref::<MaterializeNode>() {
+            let MaterializeNode { input: _ } = node;
+            LogicalKind::Materialize(MaterializeMessage {})
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf);
@@ -97,6 +102,9 @@ impl LogicalExtensionCodec for OperatorLogicalCodec {
                 let columns = columns.into_iter().map(Into::into).collect();
                 let node = AnalysisNode::try_new(input.clone(), required(analysis, "analysis")?, columns)?;
                 Extension { node: Arc::new(node) }
+            }
+            LogicalKind::Materialize(MaterializeMessage {}) => {
+                Extension { node: Arc::new(MaterializeNode { input: input.clone() }) }
             }
         })
     }

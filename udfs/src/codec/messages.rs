@@ -15,7 +15,7 @@ use crate::operators::semantic_dedup::{Mode, Semantic};
 /// A logical node of ours.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LogicalMessage {
-    #[prost(oneof = "LogicalKind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "LogicalKind", tags = "1, 2, 3, 4, 5")]
     pub kind: Option<LogicalKind>,
 }
 
@@ -30,12 +30,14 @@ pub enum LogicalKind {
     Call(CallNodeMessage),
     #[prost(message, tag = "4")]
     Analysis(AnalysisNodeMessage),
+    #[prost(message, tag = "5")]
+    Materialize(MaterializeMessage),
 }
 
 /// A physical node of ours.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PhysicalMessage {
-    #[prost(oneof = "PhysicalKind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "PhysicalKind", tags = "1, 2, 3, 4, 5, 6")]
     pub kind: Option<PhysicalKind>,
 }
 
@@ -52,7 +54,13 @@ pub enum PhysicalKind {
     Call(CallExecMessage),
     #[prost(message, tag = "5")]
     Analysis(AnalysisExecMessage),
+    #[prost(message, tag = "6")]
+    Materialize(MaterializeMessage),
 }
+
+/// Has its input only.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct MaterializeMessage {}
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct DedupNodeMessage {

@@ -12,14 +12,15 @@ use prost::Message;
 
 use super::calls::{CallExecMessage, IndexesMessage};
 use super::messages::{
-    AnalysisExecMessage, ComponentsExecMessage, DedupExecMessage, OrderMessage, PhysicalKind, PhysicalMessage,
-    SketchExecMessage, required,
+    AnalysisExecMessage, ComponentsExecMessage, DedupExecMessage, MaterializeMessage, OrderMessage, PhysicalKind,
+    PhysicalMessage, SketchExecMessage, required,
 };
 use super::{OTHERS, OURS};
 use crate::operators::analysis::exec::AnalysisExec;
 use crate::operators::call::exec::{CallExec, CallSpec};
 use crate::operators::connected_components::exec::ComponentsExec;
 use crate::operators::dedup::exec::{DedupExec, DedupSpec};
+use crate::operators::materialize::exec::MaterializeExec;
 use crate::operators::minhash_dedup::exec::SketchExec;
 
 /// Our nodes, and everything else through `others`.
@@ -66,6 +67,9 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
                 columns: columns.iter().map(indexes).collect(),
                 order_by: order_by.iter().map(OrderMessage::from_index).collect(),
             })
+        } else if let Some(node) = node.downcast_ref::<MaterializeExec>() {
+            let MaterializeExec { input: _, slots: _, metrics: _ } = node;
+            PhysicalKind::Materialize(MaterializeMessage {})
         } else {
             buf.push(OTHERS);
             return self.others.try_encode(node, buf, converter);
@@ -122,6 +126,7 @@ impl PhysicalExtensionCodec for OperatorPhysicalCodec {
                 let columns = columns.into_iter().map(|column| column as usize).collect();
                 Arc::new(AnalysisExec::try_new(required(analysis, "analysis")?, columns, input)?)
             }
+            PhysicalKind::Materialize(MaterializeMessage {}) => Arc::new(MaterializeExec::new(input)),
         })
     }
 

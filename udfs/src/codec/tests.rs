@@ -55,6 +55,7 @@ fn calls(operator: &str) -> Vec<String> {
             "vec => embedding",
             "partition_by => text, order_by => 'quality DESC', mode => 'greedy', threshold => 0.3",
         ],
+        "embed" => &["output => 'v'", "text => text, output => 'a', model => 'static', device => 'cpu', cache => ''"],
         "farthest_first" => &[
             "k => 1, partition_by => quality, order_by => 'text DESC NULLS LAST', init => 'first'",
             "k => 2, metric => 'l2', init => 'random', seed => 3",
@@ -88,13 +89,18 @@ fn calls(operator: &str) -> Vec<String> {
              learning_rate => 2.5, steps => 4",
         ],
         "graph_filter" => &["score => quality, concepts => words", "id => text, score => id, concepts => words"],
+        "materialize" => &["", ""],
         "spectral_clusters" => &[
             "vector => embedding, k => 1",
             "id => text, vector => embedding, k => 2, landmarks => 9, sigma => 0.5, seed => 9",
         ],
         other => panic!("write calls of {other} here: its nodes must survive the way"),
     };
-    arguments.iter().map(|arguments| format!("SELECT * FROM {operator}({INPUT}, {arguments})")).collect()
+    let call = |arguments: &&str| match *arguments {
+        "" => format!("SELECT * FROM {operator}({INPUT})"),
+        arguments => format!("SELECT * FROM {operator}({INPUT}, {arguments})"),
+    };
+    arguments.iter().map(call).collect()
 }
 
 fn context() -> SessionContext {

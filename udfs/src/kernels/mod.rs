@@ -16,4 +16,5 @@ pub mod simhash;
 pub mod tables;
 pub mod union_find;
 pub mod vector;
+pub mod wide;
 pub mod words;

@@ -31,38 +31,14 @@ impl<'a> Args<'a> {
         args: TableFunctionArgs,
         context: &'a mut dyn RelationPlannerContext,
     ) -> Result<Self> {
-        let mut input = None;
-        let mut named = vec![];
-        for arg in args.args {
-            let (name, arg) = match arg {
-                FunctionArg::Unnamed(arg) => (None, arg),
-                FunctionArg::Named { name, arg, .. } => (Some(context.normalize_ident(name)), arg),
-                FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg, .. } => {
-                    (Some(context.normalize_ident(name)), arg)
-                }
-                FunctionArg::ExprNamed { name, .. } => {
-                    return plan_err!("{op}: an argument's name must be a plain word, not `{name}`");
-                }
-            };
-            let FunctionArgExpr::Expr(expr) = arg else {
-                return plan_err!("{op}: `*` is not an argument; write {op}((SELECT ...), name => value)");
-            };
-            match name {
-                None if input.is_none() => input = Some(relation(op, expr)?),
-                None => {
-                    return plan_err!(
-                        "{op}: arguments after the relation are given by name; write name => {expr}; it takes {}",
-                        known.join(", ")
-                    );
-                }
-                Some(name) if !known.contains(&name.as_str()) => {
-                    return plan_err!("{op} has no argument `{name}`; it takes {}", known.join(", "));
-                }
-                Some(name) if named.iter().any(|(n, _)| *n == name) => {
-                    return plan_err!("{op}: argument `{name}` is given twice");
-                }
-                Some(name) => named.push((name, expr)),
-            }
+        let Written { unnamed, named } = written(op, known, args, context)?;
+        let mut unnamed = unnamed.into_iter();
+        let input = unnamed.next().map(|expr| relation(op, expr)).transpose()?;
+        if let Some(expr) = unnamed.next() {
+            return plan_err!(
+                "{op}: arguments after the relation are given by name; write name => {expr}; it takes {}",
+                taken(known)
+            );
         }
         let Some(input) = input else {
             return plan_err!("{op} needs a relation first: {op}((SELECT ...), ...) or {op}(table, ...)");
@@ -89,6 +65,12 @@ impl<'a> Args<'a> {
     /// Whether the argument was given.
     pub fn has(&self, name: &str) -> bool {
         self.named.iter().any(|(n, _)| n == name)
+    }
+
+    /// Whether the argument was given as a column and not as a literal.
+    pub fn names_column(&self, name: &str) -> bool {
+        let given = self.named.iter().find(|(n, _)| n == name);
+        matches!(given, Some((_, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_))))
     }
 
     /// A column of the input; without the argument the column called `default`, where there is one.
@@ -124,17 +106,8 @@ impl<'a> Args<'a> {
     }
 
     fn literal(&mut self, name: &str) -> Result<Option<ScalarValue>> {
-        let op = self.op;
         let Some(expr) = self.take(name) else { return Ok(None) };
-        let shown = expr.to_string();
-        match self.context.sql_to_expr(expr, self.input.schema())? {
-            Expr::Literal(value, _) if !value.is_null() => Ok(Some(value)),
-            Expr::Negative(inner) => match *inner {
-                Expr::Literal(value, _) => Ok(Some(value.arithmetic_negate()?)),
-                _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
-            },
-            _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
-        }
+        literal(self.op, name, expr, self.input.schema(), self.context).map(Some)
     }
 
     /// Another relation: a subquery or a table's name.
@@ -159,26 +132,12 @@ impl<'a> Args<'a> {
 
     /// A number within `allowed`.
     pub fn number(&mut self, name: &str, default: f64, allowed: RangeInclusive<f64>) -> Result<f64> {
-        let Some(value) = self.literal(name)? else { return Ok(default) };
-        let number = match &value {
-            ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Boolean(_) => None,
-            value => value.cast_to(&arrow::datatypes::DataType::Float64).ok().and_then(|v| match v {
-                ScalarValue::Float64(v) => v,
-                _ => None,
-            }),
-        };
-        self.within(name, number.filter(|v| allowed.contains(v)), &value, "a number", &allowed)
+        self.literal(name)?.map_or(Ok(default), |value| number(self.op, name, &value, &allowed))
     }
 
     /// A whole number within `allowed`.
     pub fn integer(&mut self, name: &str, default: u64, allowed: RangeInclusive<u64>) -> Result<u64> {
-        let Some(value) = self.literal(name)? else { return Ok(default) };
-        let number = match value {
-            ScalarValue::Int64(Some(v)) => u64::try_from(v).ok(),
-            ScalarValue::UInt64(Some(v)) => Some(v),
-            _ => None,
-        };
-        self.within(name, number.filter(|v| allowed.contains(v)), &value, "a whole number", &allowed)
+        self.literal(name)?.map_or(Ok(default), |value| integer(self.op, name, &value, &allowed))
     }
 
     /// TRUE or FALSE.
@@ -201,33 +160,19 @@ impl<'a> Args<'a> {
         }
     }
 
-    fn within<T: Display>(
-        &self,
-        name: &str,
-        found: Option<T>,
-        given: &ScalarValue,
-        kind: &str,
-        allowed: &RangeInclusive<T>,
-    ) -> Result<T> {
-        found.ok_or_else(|| {
-            plan_datafusion_err!(
-                "{}: `{name}` must be {kind} from {} to {}, not {given}",
-                self.op,
-                allowed.start(),
-                allowed.end()
-            )
-        })
+    /// A text.
+    pub fn text(&mut self, name: &str) -> Result<Option<String>> {
+        match self.literal(name)? {
+            None => Ok(None),
+            Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) => Ok(Some(text)),
+            Some(other) => plan_err!("{}: `{name}` must be text, not {other}", self.op),
+        }
     }
 
     /// One of a fixed set of words.
     pub fn choice(&mut self, name: &str, default: Option<&str>, allowed: &[&str]) -> Result<Option<String>> {
         let Some(value) = self.literal(name)? else { return Ok(default.map(Into::into)) };
-        if let ScalarValue::Utf8(Some(word)) | ScalarValue::Utf8View(Some(word)) = &value
-            && allowed.contains(&word.as_str())
-        {
-            return Ok(Some(word.clone()));
-        }
-        plan_err!("{}: `{name}` must be one of '{}', not {value}", self.op, allowed.join("', '"))
+        word(self.op, name, &value, allowed).map(|word| Some(word.to_owned()))
     }
 
     /// `order_by => 'quality DESC, id'`: who comes first survives. Only columns of the input may be named.
@@ -260,6 +205,135 @@ impl<'a> Args<'a> {
             })
             .collect()
     }
+}
+
+/// The names an operator takes, for an error.
+fn taken(known: &[&str]) -> String {
+    if known.is_empty() { "the relation alone".to_owned() } else { known.join(", ") }
+}
+
+/// Arguments as they were written.
+pub struct Written {
+    /// Those without a name, in their order.
+    pub unnamed: Vec<ast::Expr>,
+    /// The others.
+    pub named: Vec<(String, ast::Expr)>,
+}
+
+/// Splits the arguments of `op`; `known` are the names it takes.
+///
+/// # Errors
+/// Unknown and repeated names.
+pub fn written(
+    op: &str,
+    known: &[&str],
+    args: TableFunctionArgs,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<Written> {
+    let mut all = Written { unnamed: vec![], named: vec![] };
+    for arg in args.args {
+        let (name, arg) = match arg {
+            FunctionArg::Unnamed(arg) => (None, arg),
+            FunctionArg::Named { name, arg, .. } => (Some(context.normalize_ident(name)), arg),
+            FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg, .. } => {
+                (Some(context.normalize_ident(name)), arg)
+            }
+            FunctionArg::ExprNamed { name, .. } => {
+                return plan_err!("{op}: an argument's name must be a plain word, not `{name}`");
+            }
+        };
+        let FunctionArgExpr::Expr(expr) = arg else {
+            return plan_err!("{op}: `*` is not an argument; write (SELECT ...) or name => value");
+        };
+        match name {
+            None => all.unnamed.push(expr),
+            Some(name) if !known.contains(&name.as_str()) => {
+                return plan_err!("{op} has no argument `{name}`; it takes {}", taken(known));
+            }
+            Some(name) if all.named.iter().any(|(n, _)| *n == name) => {
+                return plan_err!("{op}: argument `{name}` is given twice");
+            }
+            Some(name) => all.named.push((name, expr)),
+        }
+    }
+    Ok(all)
+}
+
+/// The value of the argument `name`, which must be a literal.
+///
+/// # Errors
+/// It is none.
+pub fn literal(
+    op: &str,
+    name: &str,
+    expr: ast::Expr,
+    schema: &DFSchema,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<ScalarValue> {
+    let shown = expr.to_string();
+    match context.sql_to_expr(expr, schema)? {
+        Expr::Literal(value, _) if !value.is_null() => Ok(value),
+        Expr::Negative(inner) => match *inner {
+            Expr::Literal(value, _) => value.arithmetic_negate(),
+            _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
+        },
+        _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
+    }
+}
+
+/// The number that `value` is.
+///
+/// # Errors
+/// It is none, or not within `allowed`.
+pub fn number(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusive<f64>) -> Result<f64> {
+    let number = match value {
+        ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Boolean(_) => None,
+        value => value.cast_to(&arrow::datatypes::DataType::Float64).ok().and_then(|v| match v {
+            ScalarValue::Float64(v) => v,
+            _ => None,
+        }),
+    };
+    within(op, name, number, value, "a number", allowed)
+}
+
+/// The whole number that `value` is.
+///
+/// # Errors
+/// It is none, or not within `allowed`.
+pub fn integer(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusive<u64>) -> Result<u64> {
+    let number = match *value {
+        ScalarValue::Int64(Some(v)) => u64::try_from(v).ok(),
+        ScalarValue::UInt64(Some(v)) => Some(v),
+        _ => None,
+    };
+    within(op, name, number, value, "a whole number", allowed)
+}
+
+fn within<T: Display + PartialOrd>(
+    op: &str,
+    name: &str,
+    found: Option<T>,
+    given: &ScalarValue,
+    kind: &str,
+    allowed: &RangeInclusive<T>,
+) -> Result<T> {
+    found.filter(|number| allowed.contains(number)).ok_or_else(|| {
+        plan_datafusion_err!("{op}: `{name}` must be {kind} from {} to {}, not {given}", allowed.start(), allowed.end())
+    })
+}
+
+/// The one of the `allowed` words that `value` is.
+///
+/// # Errors
+/// It is none of them.
+pub fn word<'w>(op: &str, name: &str, value: &ScalarValue, allowed: &[&'w str]) -> Result<&'w str> {
+    match value {
+        ScalarValue::Utf8(Some(word)) | ScalarValue::Utf8View(Some(word)) => {
+            allowed.iter().find(|allowed| *allowed == word).copied()
+        }
+        _ => None,
+    }
+    .ok_or_else(|| plan_datafusion_err!("{op}: `{name}` must be one of '{}', not {value}", allowed.join("', '")))
 }
 
 /// The names of `schema` for an error message.

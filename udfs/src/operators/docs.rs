@@ -3,8 +3,8 @@
 use datafusion::logical_expr::{DocSection, Documentation};
 
 use super::{
-    connected_components, exact_dedup, fit_softmax, graph_filter, influence, minhash_dedup, multilinear_importance,
-    spectral_clusters, vector_docs,
+    connected_components, exact_dedup, fit_softmax, graph_filter, influence, materialize, minhash_dedup,
+    multilinear_importance, spectral_clusters, vector_docs,
 };
 
 /// An operator as the reference shows it.
@@ -135,6 +135,31 @@ pub fn operators() -> Vec<OperatorDoc> {
             .with_argument("relation", "The edges: `(SELECT ...)` or a table's name.")
             .with_argument("source", "Column of one end; `source` by default.")
             .with_argument("target", "Column of the other end, of the same type; `target` by default.")
+            .build(),
+        },
+        OperatorDoc {
+            name: materialize::plan::NAME,
+            documentation: Documentation::builder(
+                SECTION,
+                "Yields the rows of the relation as they are. A CTE is otherwise computed wherever it is named; what stands in \
+                 `materialize` is computed once a query, kept (in memory, spilling beyond) and read as often as it is named. Relations \
+                 that hold an operator or an encoder and are needed in several places alike are shared without it; it \
+                 helps where one place needs other columns or rows than another. On a cluster every stage computes its own.",
+                "materialize(relation)",
+            )
+            .with_sql_example(
+                r#"```sql
+> WITH kept AS (SELECT * FROM materialize((SELECT * FROM exact_dedup((SELECT * FROM (VALUES (1, 'a'), (2, 'b'), (3, 'a')) AS t(id, text))) WHERE keep)))
+  SELECT id, text, (SELECT count(*) FROM kept) AS rows_kept FROM kept ORDER BY id;
++----+------+-----------+
+| id | text | rows_kept |
++----+------+-----------+
+| 1  | a    | 2         |
+| 2  | b    | 2         |
++----+------+-----------+
+```"#,
+            )
+            .with_argument("relation", INPUT)
             .build(),
         },
         OperatorDoc {
@@ -364,5 +389,6 @@ pub fn operators() -> Vec<OperatorDoc> {
         },
     ];
     all.extend(vector_docs::operators());
+    all.push(super::embed::documentation::documentation());
     all
 }

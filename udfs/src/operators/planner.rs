@@ -25,9 +25,13 @@ use super::connected_components::plan as connected_components;
 use super::dedup::exec::{DedupExec, DedupSpec};
 use super::dedup::node::DedupNode;
 use super::dedup::{Rule, SKETCH, Similar};
+use super::embed::plan as embed;
 use super::fit_softmax::plan as fit_softmax;
 use super::graph_filter::plan as graph_filter;
 use super::influence::plan as influence;
+use super::materialize::exec::MaterializeExec;
+use super::materialize::node::MaterializeNode;
+use super::materialize::plan as materialize;
 use super::minhash_dedup::exec::SketchExec;
 use super::multilinear_importance::plan as multilinear_importance;
 use super::spectral_clusters::plan as spectral_clusters;
@@ -64,8 +68,10 @@ fn operator(name: &str) -> Option<(&'static str, &'static [&'static str], Plan)>
         allocate_budget::NAME => (allocate_budget::NAME, allocate_budget::ARGUMENTS, allocate_budget::plan),
         assign_nearest::NAME => (assign_nearest::NAME, assign_nearest::ARGUMENTS, assign_nearest::plan),
         concept_clusters::NAME => (concept_clusters::NAME, concept_clusters::ARGUMENTS, concept_clusters::plan),
+        embed::NAME => (embed::NAME, embed::ARGUMENTS, embed::plan),
         farthest_first::NAME => (farthest_first::NAME, farthest_first::ARGUMENTS, farthest_first::plan),
         kmeans::NAME => (kmeans::NAME, kmeans::ARGUMENTS, kmeans::plan),
+        materialize::NAME => (materialize::NAME, materialize::ARGUMENTS, materialize::plan),
         max_prior_similarity::NAME => {
             (max_prior_similarity::NAME, max_prior_similarity::ARGUMENTS, max_prior_similarity::plan)
         }
@@ -159,6 +165,9 @@ impl ExtensionPlanner for OperatorExtensionPlanner {
             let columns = node.columns.iter().map(|column| index(below, column)).collect::<Result<_>>()?;
             let exec = AnalysisExec::try_new(node.analysis.clone(), columns, Arc::clone(input))?;
             return Ok(Some(Arc::new(exec)));
+        }
+        if node.as_any().is::<MaterializeNode>() {
+            return Ok(Some(Arc::new(MaterializeExec::new(Arc::clone(input)))));
         }
         Ok(None)
     }

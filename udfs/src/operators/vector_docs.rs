@@ -350,7 +350,7 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
 ```"#,
             )
             .with_argument("relation", INPUT)
-            .with_argument("budget", "Rows to divide.")
+            .with_argument("budget", "Rows to divide: a number, or a column with the same number in all rows.")
             .with_argument("group", "Column of the group's key; `group` by default.")
             .with_argument("size", "Column of the rows a group has; `size` by default.")
             .with_argument("weight", "Column of weights, at least 0. By default the size, for 'proportional'.")

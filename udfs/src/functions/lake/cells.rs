@@ -141,7 +141,7 @@ impl Cells {
             Kind::Float(values) => canonical::float(out, form, values.value(row)),
             Kind::Decimal(values, scale) => canonical::decimal(out, form, values.value(row), *scale),
             Kind::WideDecimal(values, scale) => wide_decimal(out, form, values.value(row), *scale),
-            Kind::Text(values) => canonical::text(out, values.value(row).as_bytes()),
+            Kind::Text(values) => canonical::string(out, form, values.value(row).as_bytes()),
             Kind::Binary(values) => canonical::binary(out, values.value(row)),
             Kind::Time { values, kind, nanoseconds } => {
                 canonical::time(out, form, *kind, i128::from(values.value(row)) * nanoseconds);

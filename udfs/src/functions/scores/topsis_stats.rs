@@ -13,10 +13,14 @@ use datafusion_macros::user_doc;
 
 use super::lists::{Lists, list_scalar};
 use super::parameters::{Kind, Parameter, coerce, list_of, required, signature};
+use crate::kernels::wide::Wide;
 
 const NAME: &str = "topsis_stats";
 
 const PARAMETERS: [Parameter; 1] = [required("values", Kind::Numbers)];
+
+/// The field of a state that the statistics do not have: what the sums of squares leave.
+const LOW: &str = "sum_squares_low";
 
 /// The fields of the statistics: a list each, one value a criterion.
 const FIELDS: [&str; 3] = ["sum_squares", "min", "max"];
@@ -25,7 +29,7 @@ const FIELDS: [&str; 3] = ["sum_squares", "min", "max"];
 #[user_doc(
     doc_section(label = "Score Aggregates"),
     description = "What `topsis_closeness` must know of all rows: for each criterion, a value of the list, the sum of its squares, \
-the least and the greatest value, as a struct of the lists `sum_squares`, `min` and `max`. One pass, and states merge. NULL lists \
+the least and the greatest value, as a struct of the lists `sum_squares`, `min` and `max`. One pass, and states merge; the order of the rows does not show. NULL lists \
 do not count, and without any the result is NULL; lists of different length, NaN, infinity and NULL among the values are errors.",
     syntax_example = "topsis_stats(values)",
     sql_example = r#"```sql
@@ -76,12 +80,12 @@ impl AggregateUDFImpl for TopsisStats {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Columns::default()))
+        Ok(Box::new(Totals::default()))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |name| Field::new(format_state_name(args.name, name), list_of(DataType::Float64), true).into();
-        Ok(FIELDS.map(field).to_vec())
+        Ok([FIELDS[0], LOW, FIELDS[1], FIELDS[2]].map(field).to_vec())
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -92,7 +96,6 @@ impl AggregateUDFImpl for TopsisStats {
 /// The statistics of every criterion.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
-    seen: bool,
     /// Sums of squares.
     pub(super) sum_squares: Vec<f64>,
     /// Least values.
@@ -101,53 +104,79 @@ pub(super) struct Columns {
     pub(super) max: Vec<f64>,
 }
 
-impl Columns {
-    /// Adds rows that have these statistics.
-    fn add(&mut self, sum_squares: impl Iterator<Item = f64>, min: &[f64], max: &[f64]) -> Result<()> {
+/// The same on the way.
+#[derive(Debug, Default)]
+struct Totals {
+    seen: bool,
+    sum_squares: Vec<Wide>,
+    min: Vec<f64>,
+    max: Vec<f64>,
+}
+
+impl Totals {
+    /// Makes room for rows of that many criteria.
+    fn expect(&mut self, criteria: usize) -> Result<()> {
         if !self.seen {
             self.seen = true;
-            self.sum_squares = vec![0.0; min.len()];
-            self.min = vec![f64::INFINITY; min.len()];
-            self.max = vec![f64::NEG_INFINITY; min.len()];
+            self.sum_squares = vec![Wide::default(); criteria];
+            self.min = vec![f64::INFINITY; criteria];
+            self.max = vec![f64::NEG_INFINITY; criteria];
         }
-        if min.len() != self.min.len() {
-            return exec_err!("{NAME}: lists of {} and {} values", self.min.len(), min.len());
+        if criteria != self.min.len() {
+            return exec_err!("{NAME}: lists of {} and {criteria} values", self.min.len());
         }
-        self.sum_squares.iter_mut().zip(sum_squares).for_each(|(own, other)| *own += other);
-        self.min.iter_mut().zip(min).for_each(|(own, other)| *own = own.min(*other));
-        self.max.iter_mut().zip(max).for_each(|(own, other)| *own = own.max(*other));
         Ok(())
     }
 
+    fn extend(&mut self, min: &[f64], max: &[f64]) {
+        self.min.iter_mut().zip(min).for_each(|(own, other)| *own = own.min(*other));
+        self.max.iter_mut().zip(max).for_each(|(own, other)| *own = own.max(*other));
+    }
+
+    fn list(&self, values: impl Iterator<Item = f64>) -> ScalarValue {
+        list_scalar(self.seen.then(|| values.collect()).as_ref())
+    }
+
+    /// Sums of squares, least and greatest values.
     fn lists(&self) -> [ScalarValue; 3] {
-        [&self.sum_squares, &self.min, &self.max].map(|list| list_scalar(self.seen.then_some(list)))
+        let sum_squares = self.list(self.sum_squares.iter().map(|sum| sum.value()));
+        [sum_squares, self.list(self.min.iter().copied()), self.list(self.max.iter().copied())]
     }
 }
 
-impl Accumulator for Columns {
+impl Accumulator for Totals {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let lists = Lists::try_new(NAME, "values", &values[0])?;
         let mut buffer = vec![];
         for row in 0..values[0].len() {
             if let Some(values) = lists.finite(row, &mut buffer)? {
-                self.add(values.iter().map(|value| value * value), values, values)?;
+                self.expect(values.len())?;
+                self.sum_squares.iter_mut().zip(values.iter()).for_each(|(sum, value)| sum.add_square(*value));
+                self.extend(values, values);
             }
         }
         Ok(())
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let view = StatsView { nulls: None, lists: lists(NAME, [&states[0], &states[1], &states[2]])? };
+        let view = StatsView { nulls: None, lists: lists(NAME, [&states[0], &states[2], &states[3]])? };
+        let low = Lists::try_new(NAME, LOW, &states[1])?;
+        let mut buffer = vec![];
         for row in 0..states[0].len() {
-            if let Some(other) = view.get(row)? {
-                self.add(other.sum_squares.iter().copied(), &other.min, &other.max)?;
-            }
+            let (Some(other), Some(low)) = (view.get(row)?, low.get(row, &mut buffer)?) else { continue };
+            self.expect(other.min.len())?;
+            let sums = other.sum_squares.iter().zip(low.iter()).map(|(high, low)| Wide { high: *high, low: *low });
+            self.sum_squares.iter_mut().zip(sums).for_each(|(own, other)| own.merge(other));
+            self.extend(&other.min, &other.max);
         }
         Ok(())
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(self.lists().to_vec())
+        let high = self.list(self.sum_squares.iter().map(|sum| sum.high));
+        let low = self.list(self.sum_squares.iter().map(|sum| sum.low));
+        let [_, min, max] = self.lists();
+        Ok(vec![high, low, min, max])
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
@@ -159,7 +188,7 @@ impl Accumulator for Columns {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + 3 * self.min.capacity() * size_of::<f64>()
+        size_of::<Self>() + 4 * self.min.capacity() * size_of::<f64>()
     }
 }
 
@@ -201,7 +230,7 @@ impl<'a> StatsView<'a> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return Ok(None);
         }
-        let mut columns = Columns { seen: true, ..Columns::default() };
+        let mut columns = Columns::default();
         let [sum_squares, min, max] = &self.lists;
         let given = sum_squares.get(row, &mut columns.sum_squares)?.is_some()
             && min.get(row, &mut columns.min)?.is_some()

@@ -12,6 +12,7 @@ use super::lists::{Lists, list_scalar};
 use super::parameters::{Kind, Parameter, coerce, list_of, optional, required, signature};
 use crate::functions::literals::Literals;
 use crate::kernels::scores::spread::Spread;
+use crate::kernels::wide::Wide;
 
 const NAME: &str = "vec_spread";
 
@@ -23,7 +24,7 @@ const PARAMETERS: [Parameter; 2] = [required("vector", Kind::Numbers), optional(
     description = "Standard deviation of each value over the vectors of a group, as a list of 64-bit numbers; divided by the \
 number of vectors, not by one less. Of the gradients of the true class by the input at several checkpoints its mean, \
 `array_avg(vec_spread(g))`, is the variance of gradients, VoG (Agarwal, D'souza and Hooker, Estimating example difficulty using \
-variance of gradients, 2022); scale it with `zscore` in each class. One pass by Welford's method, which merges. NULL vectors do \
+variance of gradients, 2022); scale it with `zscore` in each class. One pass, and states merge; the order of the rows does not show. NULL vectors do \
 not count, and without any the result is NULL; vectors of different length, NaN, infinity and NULL among the values are errors.",
     syntax_example = "vec_spread(vector [, measure])",
     sql_example = r#"```sql
@@ -77,13 +78,25 @@ impl AggregateUDFImpl for VecSpread {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |name, data_type| Field::new(format_state_name(args.name, name), data_type, true).into();
-        let numbers = || list_of(DataType::Float64);
-        Ok(vec![field("count", DataType::UInt64), field("mean", numbers()), field("squares", numbers())])
+        let lists = SUMS.map(|name| field(name, list_of(DataType::Float64)));
+        Ok(std::iter::once(field("count", DataType::UInt64)).chain(lists).collect())
     }
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
+}
+
+/// The lists of a state: both halves of both sums.
+const SUMS: [&str; 4] = ["sums", "sums_low", "squares", "squares_low"];
+
+/// The sums of a row of states.
+fn wides((high, low): &(Lists<'_>, Lists<'_>), row: usize) -> Result<Option<Vec<Wide>>> {
+    let (mut highs, mut lows) = (vec![], vec![]);
+    if high.get(row, &mut highs)?.is_none() || low.get(row, &mut lows)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(highs.into_iter().zip(lows).map(|(high, low)| Wide { high, low }).collect()))
 }
 
 #[derive(Debug)]
@@ -102,7 +115,7 @@ impl Accumulator for SpreadAccumulator {
             {
                 return exec_err!(
                     "{NAME}: vectors of {} and {} values in a group",
-                    self.spread.mean.len(),
+                    self.spread.sums.len(),
                     vector.len()
                 );
             }
@@ -112,15 +125,14 @@ impl Accumulator for SpreadAccumulator {
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let counts = states[0].as_primitive::<UInt64Type>();
-        let (means, squares) =
-            (Lists::try_new(NAME, "mean", &states[1])?, Lists::try_new(NAME, "squares", &states[2])?);
+        let lists = [1, 2, 3, 4].map(|at| Lists::try_new(NAME, SUMS[at - 1], &states[at]));
+        let [sums, sums_low, squares, squares_low] = lists;
+        let (sums, squares) = ((sums?, sums_low?), (squares?, squares_low?));
         for row in 0..counts.len() {
-            let mut other = Spread { count: counts.value(row), ..Spread::default() };
-            if means.get(row, &mut other.mean)?.is_none() || squares.get(row, &mut other.squares)?.is_none() {
-                continue;
-            }
+            let (Some(own), Some(own_squares)) = (wides(&sums, row)?, wides(&squares, row)?) else { continue };
+            let other = Spread { count: counts.value(row), sums: own, squares: own_squares };
             if !self.spread.merge(&other) {
-                let (a, b) = (self.spread.mean.len(), other.mean.len());
+                let (a, b) = (self.spread.sums.len(), other.sums.len());
                 return exec_err!("{NAME}: vectors of {a} and {b} values in a group");
             }
         }
@@ -128,8 +140,10 @@ impl Accumulator for SpreadAccumulator {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let Spread { count, mean, squares } = &self.spread;
-        Ok(vec![(*count).into(), list_scalar(Some(mean)), list_scalar(Some(squares))])
+        let Spread { count, sums, squares } = &self.spread;
+        let list = |values: &[Wide], part: fn(&Wide) -> f64| list_scalar(Some(&values.iter().map(part).collect()));
+        let (high, low): (fn(&Wide) -> f64, fn(&Wide) -> f64) = (|sum| sum.high, |sum| sum.low);
+        Ok(vec![(*count).into(), list(sums, high), list(sums, low), list(squares, high), list(squares, low)])
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
@@ -139,6 +153,6 @@ impl Accumulator for SpreadAccumulator {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + (self.spread.mean.capacity() + self.spread.squares.capacity()) * size_of::<f64>()
+        size_of::<Self>() + (self.spread.sums.capacity() + self.spread.squares.capacity()) * size_of::<Wide>()
     }
 }

@@ -9,6 +9,7 @@ use datafusion_macros::user_doc;
 
 use super::parameters::{coerce, signature};
 use super::rescale::{PARAMETERS, Rescaler};
+use crate::kernels::wide::Wide;
 
 const NAME: &str = "zscore";
 
@@ -71,8 +72,9 @@ impl WindowUDFImpl for Zscore {
 }
 
 fn scale(numbers: &Float64Array) -> (f64, f64) {
-    let count = numbers.iter().flatten().count() as f64;
-    let mean = numbers.iter().flatten().sum::<f64>() / count;
-    let squares: f64 = numbers.iter().flatten().map(|number| (number - mean) * (number - mean)).sum();
-    (mean, (squares / count).sqrt())
+    let (mut sum, mut squares) = (Wide::default(), Wide::default());
+    let count = numbers.iter().flatten().map(|number| sum.add(number)).count() as f64;
+    let mean = sum.value() / count;
+    numbers.iter().flatten().for_each(|number| squares.add_square(number - mean));
+    (mean, (squares.value() / count).sqrt())
 }

@@ -1,14 +1,16 @@
-//! Mean and spread of vectors, value by value, in one pass.
+//! Spread of vectors, value by value, in one pass.
 
-/// Welford's running moments of vectors of one length; two of them merge (Chan, Golub and LeVeque, 1979).
+use crate::kernels::wide::Wide;
+
+/// Sums and sums of squares of vectors of one length, with digits enough for their difference; two of them merge.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spread {
     /// Vectors seen.
     pub count: u64,
-    /// Their mean.
-    pub mean: Vec<f64>,
-    /// Sums of squared distances from the mean.
-    pub squares: Vec<f64>,
+    /// Their sum.
+    pub sums: Vec<Wide>,
+    /// The sums of squares.
+    pub squares: Vec<Wide>,
 }
 
 impl Spread {
@@ -16,17 +18,15 @@ impl Spread {
     #[must_use]
     pub fn add(&mut self, vector: &[f64]) -> bool {
         if self.count == 0 {
-            (self.mean, self.squares) = (vec![0.0; vector.len()], vec![0.0; vector.len()]);
+            (self.sums, self.squares) = (vec![Wide::default(); vector.len()], vec![Wide::default(); vector.len()]);
         }
-        if vector.len() != self.mean.len() {
+        if vector.len() != self.sums.len() {
             return false;
         }
         self.count += 1;
-        let weight = 1.0 / self.count as f64;
-        for ((mean, squares), value) in self.mean.iter_mut().zip(&mut self.squares).zip(vector) {
-            let delta = value - *mean;
-            *mean += delta * weight;
-            *squares += delta * (value - *mean);
+        for ((sum, squares), value) in self.sums.iter_mut().zip(&mut self.squares).zip(vector) {
+            sum.add(*value);
+            squares.add_square(*value);
         }
         true
     }
@@ -41,22 +41,23 @@ impl Spread {
             self.clone_from(other);
             return true;
         }
-        if self.mean.len() != other.mean.len() {
+        if self.sums.len() != other.sums.len() {
             return false;
         }
-        let (a, b) = (self.count as f64, other.count as f64);
         self.count += other.count;
-        for at in 0..self.mean.len() {
-            let delta = other.mean[at] - self.mean[at];
-            self.mean[at] += delta * b / (a + b);
-            self.squares[at] += other.squares[at] + delta * delta * a * b / (a + b);
-        }
+        self.sums.iter_mut().zip(&other.sums).for_each(|(own, other)| own.merge(*other));
+        self.squares.iter_mut().zip(&other.squares).for_each(|(own, other)| own.merge(*other));
         true
     }
 
-    /// Variance of each value over the vectors, divided by their number.
+    /// Variance of each value over the vectors, divided by their number: (n * sum of squares - square of the sum) / n^2.
     pub fn variances(&self) -> impl Iterator<Item = f64> + '_ {
-        self.squares.iter().map(|squares| squares / self.count.max(1) as f64)
+        let count = self.count.max(1) as f64;
+        self.sums.iter().zip(&self.squares).map(move |(sum, squares)| {
+            let mut scaled = squares.times(count);
+            scaled.merge(sum.squared().times(-1.0));
+            scaled.value().max(0.0) / (count * count)
+        })
     }
 }
 

@@ -5,6 +5,8 @@
 //! the timestamp at its midnight. Timestamps with a zone are instants and differ from those without. Texts are compared
 //! byte for byte, and are not binaries.
 
+use super::written::spelling;
+
 /// Version of the forms below; part of everything that is stored.
 pub const VERSION: u8 = 1;
 
@@ -16,6 +18,8 @@ pub enum Form {
     Value,
     /// As text: 1, 1.0 and '1' are one.
     Text,
+    /// As text, where a text that writes a number, a time or a truth value counts as that: '1.0' and 1 are one too.
+    Parsed,
 }
 
 const NULL: u8 = 0;
@@ -37,6 +41,9 @@ const STRUCT: u8 = 13;
 pub const DAY: i128 = 86_400_000_000_000;
 /// 2^127 as a float: the first that no `i128` holds.
 const BEYOND: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+
+/// 2^53: below it every whole number is a float.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// A point in time or a span, by the tag that tells them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +67,7 @@ pub fn null(out: &mut Vec<u8>) {
 pub fn boolean(out: &mut Vec<u8>, form: Form, value: bool) {
     match form {
         Form::Value => out.extend([BOOLEAN, u8::from(value)]),
-        Form::Text => text(out, if value { b"true" } else { b"false" }),
+        Form::Text | Form::Parsed => text(out, if value { b"true" } else { b"false" }),
     }
 }
 
@@ -71,13 +78,15 @@ pub fn integer(out: &mut Vec<u8>, form: Form, value: i128) {
             out.push(INTEGER);
             out.extend(value.to_le_bytes());
         }
-        Form::Text => text(out, value.to_string().as_bytes()),
+        Form::Text | Form::Parsed => text(out, value.to_string().as_bytes()),
     }
 }
 
 /// Appends a floating-point number.
 pub fn float(out: &mut Vec<u8>, form: Form, value: f64) {
-    if value.fract() == 0.0 && value.abs() < BEYOND {
+    // Beyond 2^53 texts show the shortest digits that lead back to the float, not all that it has.
+    let whole = if form == Form::Parsed { WHOLE } else { BEYOND };
+    if value.fract() == 0.0 && value.abs() < whole {
         return integer(out, form, value as i128);
     }
     match form {
@@ -86,7 +95,7 @@ pub fn float(out: &mut Vec<u8>, form: Form, value: f64) {
             out.push(FLOAT);
             out.extend(value.to_bits().to_le_bytes());
         }
-        Form::Text => text(out, value.to_string().as_bytes()),
+        Form::Text | Form::Parsed => text(out, value.to_string().as_bytes()),
     }
 }
 
@@ -114,7 +123,7 @@ pub fn decimal(out: &mut Vec<u8>, form: Form, mut mantissa: i128, scale: i8) {
                 out.extend(scale.to_le_bytes());
             }
         },
-        Form::Text => text(out, decimal_text(mantissa, scale).as_bytes()),
+        Form::Text | Form::Parsed => text(out, decimal_text(mantissa, scale).as_bytes()),
     }
 }
 
@@ -126,7 +135,7 @@ pub fn wide_decimal(out: &mut Vec<u8>, form: Form, mantissa: &[u8], scale: i8, s
             out.extend(mantissa);
             out.extend(i32::from(scale).to_le_bytes());
         }
-        Form::Text => text(out, shown.as_bytes()),
+        Form::Text | Form::Parsed => text(out, shown.as_bytes()),
     }
 }
 
@@ -155,6 +164,17 @@ pub fn text(out: &mut Vec<u8>, value: &[u8]) {
     out.extend(value);
 }
 
+/// Appends the text of a column.
+pub fn string(out: &mut Vec<u8>, form: Form, value: &[u8]) {
+    if form == Form::Parsed
+        && let Ok(value) = std::str::from_utf8(value)
+        && let Some(spelling) = spelling(value)
+    {
+        return text(out, spelling.as_bytes());
+    }
+    text(out, value);
+}
+
 /// Appends bytes.
 pub fn binary(out: &mut Vec<u8>, value: &[u8]) {
     out.push(BINARY);
@@ -173,7 +193,7 @@ pub fn time(out: &mut Vec<u8>, form: Form, kind: Time, nanoseconds: i128) {
             });
             out.extend(nanoseconds.to_le_bytes());
         }
-        Form::Text => text(out, time_text(kind, nanoseconds).as_bytes()),
+        Form::Text | Form::Parsed => text(out, time_text(kind, nanoseconds).as_bytes()),
     }
 }
 
@@ -186,7 +206,7 @@ pub fn interval(out: &mut Vec<u8>, form: Form, months: i32, days: i32, nanosecon
             out.extend(days.to_le_bytes());
             out.extend(nanoseconds.to_le_bytes());
         }
-        Form::Text => text(out, format!("{months} months {days} days {nanoseconds} ns").as_bytes()),
+        Form::Text | Form::Parsed => text(out, format!("{months} months {days} days {nanoseconds} ns").as_bytes()),
     }
 }
 

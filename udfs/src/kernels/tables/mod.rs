@@ -8,3 +8,4 @@ pub mod ranges;
 pub mod row_hash;
 pub mod schemas;
 pub mod sorted;
+pub mod written;

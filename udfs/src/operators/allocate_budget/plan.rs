@@ -16,7 +16,11 @@ pub const ARGUMENTS: &[&str] = &["budget", "group", "size", "weight", "method", 
 
 /// Plans a call.
 pub fn plan(mut args: Args) -> Result<LogicalPlan> {
-    let budget = args.required_integer("budget", 0..=i64::MAX as u64)?;
+    let budget_column = if args.names_column("budget") { Some(args.column("budget", None)?) } else { None };
+    let budget = match budget_column {
+        Some(_) => None,
+        None => Some(args.required_integer("budget", 0..=i64::MAX as u64)?),
+    };
     let method = match args.choice("method", Some("proportional"), &["equal", "proportional", "projection"])?.as_deref()
     {
         Some("equal") => Method::Equal,
@@ -34,18 +38,20 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
     if args.has("weight") {
         columns.push(args.column("weight", None)?);
     }
+    let weighted = columns.len() == 3;
     match method {
-        Method::Equal if columns.len() == 3 => {
+        Method::Equal if weighted => {
             return plan_err!("{NAME}: `weight` has no meaning with method => 'equal'");
         }
         Method::Equal if rounding == Rounding::Floor => {
             return plan_err!("{NAME}: `rounding` has no meaning with method => 'equal', which deals in whole numbers");
         }
-        Method::Projection if columns.len() == 2 => {
+        Method::Projection if !weighted => {
             return plan_err!("{NAME}: method => 'projection' needs `weight => column`");
         }
         _ => {}
     }
+    columns.extend(budget_column);
     let call = Call::AllocateBudget(AllocateBudget { budget, method, rounding, floor, floor_ratio });
     plan::call(call, vec![args.input().clone()], vec![columns], vec![])
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef, UInt64Type};
 use arrow::row::{OwnedRow, RowConverter, SortField};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use futures::TryStreamExt;
 
-use super::AllocateBudget;
 use super::plan::NAME;
+use super::{AllocateBudget, Roles};
 use crate::kernels::allocation::{Group, Method, allocate};
 use crate::operators::call::table::append;
 use crate::operators::dedup::matcher::Surroundings;
@@ -30,17 +30,33 @@ pub async fn run(
 ) -> Result<SendableRecordBatchStream> {
     let env = around.context.runtime_env();
     let below = input.schema();
+    let Some(Roles { group, size, weight, budget }) = call.roles(&columns) else {
+        return internal_err!("{NAME} works on two to four columns");
+    };
+    let mut stated = call.budget;
     let mut rows = BatchStore::new(NAME, Arc::clone(&below), &env, around.spills.clone());
     let reservation = MemoryConsumer::new(NAME).register(&env.memory_pool);
-    let converter = RowConverter::new(vec![SortField::new(below.field(columns[0]).data_type().clone())])?;
+    let converter = RowConverter::new(vec![SortField::new(below.field(group).data_type().clone())])?;
     let mut groups: Vec<(OwnedRow, usize, Group)> = vec![];
     while let Some(batch) = input.try_next().await? {
-        let keys = converter.convert_columns(std::slice::from_ref(batch.column(columns[0])))?;
+        let keys = converter.convert_columns(std::slice::from_ref(batch.column(group)))?;
         reservation.try_grow(batch.num_rows() * GROUP + keys.size())?;
-        let sizes = numbers(batch.column(columns[1]), &DataType::UInt64, "size")?;
+        let sizes = numbers(batch.column(size), &DataType::UInt64, "size")?;
         let sizes = sizes.as_primitive::<UInt64Type>();
-        let weights = match columns.get(2) {
-            Some(&column) => Some(numbers(batch.column(column), &DataType::Float64, "weight")?),
+        if let Some(column) = budget {
+            let budgets = numbers(batch.column(column), &DataType::UInt64, "budget")?;
+            for &budget in budgets.as_primitive::<UInt64Type>().values() {
+                let first = *stated.get_or_insert(budget);
+                if budget != first {
+                    return exec_err!(
+                        "{NAME}: column `{}` is {first} and {budget}; it is one budget, the same in all rows",
+                        below.field(column).name()
+                    );
+                }
+            }
+        }
+        let weights = match weight {
+            Some(column) => Some(numbers(batch.column(column), &DataType::Float64, "weight")?),
             None => None,
         };
         let weights = weights.as_ref().map(|weights| weights.as_primitive::<Float64Type>());
@@ -64,7 +80,7 @@ pub async fn run(
         let name = arrow::util::display::array_value_to_string(&name[0], 0)?;
         return exec_err!("{NAME}: group `{name}` appears more than once; GROUP BY it first");
     }
-    let (allocated, met) = divide(&call, &mut groups)?;
+    let (allocated, met) = divide(&call, stated.unwrap_or(0), &mut groups)?;
     let mut in_order = vec![0; groups.len()];
     for ((_, row, _), taken) in groups.iter().zip(allocated) {
         in_order[*row] = taken.cast_signed();
@@ -75,28 +91,27 @@ pub async fn run(
 }
 
 /// The shares of groups in ascending order, and whether there are as many rows as the budget.
-fn divide(call: &AllocateBudget, groups: &mut [(OwnedRow, usize, Group)]) -> Result<(Vec<u64>, bool)> {
+fn divide(call: &AllocateBudget, budget: u64, groups: &mut [(OwnedRow, usize, Group)]) -> Result<(Vec<u64>, bool)> {
     let total: u128 = groups.iter().map(|(_, _, group)| u128::from(group.size)).sum();
-    if total < u128::from(call.budget) {
+    if total < u128::from(budget) {
         return Ok((groups.iter().map(|(_, _, group)| group.size).collect(), false));
     }
-    let even = call.floor_ratio.get() * call.budget as f64 / groups.len().max(1) as f64;
+    let even = call.floor_ratio.get() * budget as f64 / groups.len().max(1) as f64;
     let floor = call.floor.max(even.floor() as u64);
     let mut floors = 0_u128;
     for (_, _, group) in groups.iter_mut() {
         group.floor = floor.min(group.size);
         floors += u128::from(group.floor);
     }
-    if floors > u128::from(call.budget) {
+    if floors > u128::from(budget) {
         return exec_err!(
-            "{NAME}: a floor of {floor} rows in each of {} groups asks for {floors} rows, more than the budget of {}",
-            groups.len(),
-            call.budget
+            "{NAME}: a floor of {floor} rows in each of {} groups asks for {floors} rows, more than the budget of {budget}",
+            groups.len()
         );
     }
     let bounds: Vec<Group> = groups.iter().map(|(_, _, group)| *group).collect();
     let method = if groups.is_empty() { Method::Equal } else { call.method };
-    Ok((allocate(&bounds, call.budget, method, call.rounding), true))
+    Ok((allocate(&bounds, budget, method, call.rounding), true))
 }
 
 fn numbers(column: &ArrayRef, kind: &DataType, what: &str) -> Result<ArrayRef> {

@@ -1,0 +1,142 @@
+//! One computation for all the places of a plan where the same relation stands.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+};
+use futures::future::{BoxFuture, FutureExt, Shared};
+use futures::{TryFutureExt, TryStreamExt};
+
+use crate::storage::batches::{BatchStore, StoredBatches};
+
+/// The rows of a partition, once they are there.
+type Rows = Shared<BoxFuture<'static, Result<Arc<StoredBatches>, Arc<DataFusionError>>>>;
+
+/// The partitions that somebody has asked for.
+type Slots = Arc<Mutex<HashMap<usize, Rows>>>;
+
+/// Yields the rows of its input, to everybody who holds this node. Who first asks for a partition computes it to the end and keeps it,
+/// spilling; the others read what is kept. Nobody waits for a node that is not running, so the order in which they ask is free.
+#[derive(Clone)]
+pub struct MaterializeExec {
+    pub(crate) input: Arc<dyn ExecutionPlan>,
+    pub(crate) slots: Slots,
+    pub(crate) metrics: ExecutionPlanMetricsSet,
+}
+
+impl fmt::Debug for MaterializeExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaterializeExec").field("input", &self.input).finish_non_exhaustive()
+    }
+}
+
+impl MaterializeExec {
+    /// A node over `input`.
+    pub fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+        Self { input, slots: Slots::default(), metrics: ExecutionPlanMetricsSet::new() }
+    }
+
+    fn rows(&self, partition: usize, context: Arc<TaskContext>) -> Rows {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = slots.entry(partition).or_insert_with(|| {
+            let (input, spills) = (Arc::clone(&self.input), SpillMetrics::new(&self.metrics, partition));
+            keep(input, partition, context, spills).map_err(Arc::new).boxed().shared()
+        });
+        rows.clone()
+    }
+}
+
+async fn keep(
+    input: Arc<dyn ExecutionPlan>,
+    partition: usize,
+    context: Arc<TaskContext>,
+    spills: SpillMetrics,
+) -> Result<Arc<StoredBatches>> {
+    let mut store = BatchStore::new("materialized rows", input.schema(), &context.runtime_env(), spills);
+    let mut stream = input.execute(partition, context)?;
+    while let Some(batch) = stream.try_next().await? {
+        store.push(batch)?;
+    }
+    Ok(Arc::new(store.finish()?))
+}
+
+impl DisplayAs for MaterializeExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("MaterializeExec")
+    }
+}
+
+impl ExecutionPlan for MaterializeExec {
+    fn name(&self) -> &str {
+        "MaterializeExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            // Other rows, kept anew.
+            (Some(input), true) => Ok(Arc::new(Self::new(input))),
+            _ => internal_err!("MaterializeExec takes one input"),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let rows = self.rows(partition, context);
+        let kept = async move { rows.await.map_err(DataFusionError::Shared).and_then(|rows| stream(&rows)) };
+        let batches = futures::stream::once(kept).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
+    }
+}
+
+/// The rows; they stay as long as somebody reads them.
+fn stream(rows: &Arc<StoredBatches>) -> Result<SendableRecordBatchStream> {
+    let (batches, held) = (rows.stream()?, Arc::clone(rows));
+    let schema = batches.schema();
+    let batches = batches.inspect_ok(move |_| {
+        let _ = &held;
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+}

@@ -1,0 +1,115 @@
+//! The same relation in several places of a plan, computed once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::{ExecutionPlan, displayable, replace_children_if_necessary};
+use datafusion_proto::bytes::physical_plan_to_bytes_with_extension_codec;
+use datafusion_proto::physical_plan::DefaultPhysicalExtensionCodec;
+
+use super::exec::MaterializeExec;
+use crate::codec::OperatorPhysicalCodec;
+use crate::operators::analysis::exec::AnalysisExec;
+use crate::operators::call::exec::CallExec;
+use crate::operators::connected_components::exec::ComponentsExec;
+use crate::operators::dedup::exec::DedupExec;
+
+/// Functions that take longer than keeping their results.
+const COSTLY: &[&str] = &["embed_text(", "embed_image(", "token_nll("];
+
+type Plan = Arc<dyn ExecutionPlan>;
+
+/// Puts a [`MaterializeExec`] over the largest parts of a plan that come several times and hold an operator or an encoder, and takes
+/// those away that are read once.
+///
+/// Parts are the same where their messages are: what a cluster would be sent describes a part fully. What cannot be sent, or
+/// takes a filter from a join outside, is left alone.
+#[derive(Debug)]
+pub struct ShareRepeated;
+
+impl PhysicalOptimizerRule for ShareRepeated {
+    fn optimize(&self, plan: Plan, _: &ConfigOptions) -> Result<Plan> {
+        if !is_costly(&plan)? {
+            return Ok(plan);
+        }
+        let mut sharing = Sharing::default();
+        sharing.count(&plan)?;
+        sharing.rewrite(plan)
+    }
+
+    fn name(&self) -> &str {
+        "share_repeated"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Default)]
+struct Sharing {
+    /// How many places of the rewritten plan read a part.
+    readers: HashMap<Vec<u8>, usize>,
+    /// What stands for it.
+    shared: HashMap<Vec<u8>, Plan>,
+}
+
+impl Sharing {
+    fn count(&mut self, plan: &Plan) -> Result<()> {
+        if let Some(key) = key(plan)? {
+            let readers = self.readers.entry(key).or_insert(0);
+            *readers += 1;
+            if *readers > 1 {
+                return Ok(());
+            }
+        }
+        plan.children().into_iter().try_for_each(|child| self.count(child))
+    }
+
+    fn rewrite(&mut self, plan: Plan) -> Result<Plan> {
+        let key = key(&plan)?;
+        let is_read_once = key.as_ref().is_none_or(|key| self.readers.get(key).is_none_or(|readers| *readers < 2));
+        if let Some(shared) = key.as_ref().and_then(|key| self.shared.get(key)) {
+            return Ok(Arc::clone(shared));
+        }
+        let children = plan.children().into_iter().map(|child| self.rewrite(Arc::clone(child)));
+        let children = children.collect::<Result<Vec<_>>>()?;
+        if plan.is::<MaterializeExec>() && is_read_once && key.is_some() {
+            return Ok(children.into_iter().next().unwrap_or(plan));
+        }
+        let plan = replace_children_if_necessary(plan, children)?;
+        let Some(key) = key.filter(|_| !is_read_once) else { return Ok(plan) };
+        let shared = if plan.is::<MaterializeExec>() { plan } else { Arc::new(MaterializeExec::new(plan)) as Plan };
+        self.shared.insert(key, Arc::clone(&shared));
+        Ok(shared)
+    }
+}
+
+/// What tells a part from others; `None` where it is cheap or cannot be shared.
+fn key(plan: &Plan) -> Result<Option<Vec<u8>>> {
+    if !is_costly(plan)? || displayable(plan.as_ref()).indent(false).to_string().contains("DynamicFilter") {
+        return Ok(None);
+    }
+    let codec = OperatorPhysicalCodec { others: Arc::new(DefaultPhysicalExtensionCodec {}) };
+    let message = physical_plan_to_bytes_with_extension_codec(Arc::clone(plan), &codec);
+    Ok(message.ok().map(|bytes| bytes.to_vec()))
+}
+
+/// Whether computing it once more costs more than keeping it.
+fn is_costly(plan: &Plan) -> Result<bool> {
+    plan.exists(|node| {
+        let is_operator = node.is::<AnalysisExec>()
+            || node.is::<CallExec>()
+            || node.is::<ComponentsExec>()
+            || node.is::<DedupExec>()
+            || node.is::<MaterializeExec>();
+        Ok(is_operator || {
+            let own = displayable(node.as_ref()).one_line().to_string();
+            COSTLY.iter().any(|function| own.contains(function))
+        })
+    })
+}
