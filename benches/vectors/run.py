@@ -3,13 +3,15 @@ other.
 
 usage: run.py LIMPID WORK [--rows N] [--dims D] [--k K] [--threads T] [--images PARQUET] [--only kmeans|dedup|neighbors|concepts]
 
-Prints the conditions, then one line a measurement. Times of limpid are those of the whole program: start, reading Parquet,
+Prints the conditions, then one line a measurement. `cpu` is processor time of all threads, which says more than `seconds` where
+others use the machine. Times of limpid are those of the whole program: start, reading Parquet,
 work, writing Parquet. Times of the peers leave out the start of Python and reading. `truth` compares all pairs in numpy.
 """
 
 import argparse
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -68,12 +70,27 @@ def write(x, path):
     pq.write_table(table, path, row_group_size=8192, compression="none")
 
 
+class Clock:
+    """Seconds and processor seconds of this process and of those it started."""
+
+    def __init__(self):
+        self.wall, self.cpu = time.perf_counter(), self.used()
+
+    @staticmethod
+    def used():
+        own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+    def read(self):
+        return {"seconds": time.perf_counter() - self.wall, "cpu": self.used() - self.cpu}
+
+
 def limpid(options, sql, out):
     if os.path.exists(out):
         os.remove(out)
     command = [options.limpid, "sql", "--threads", str(options.threads), "--memory-limit", options.memory]
     command += ["-c", f"COPY ({sql}) TO '{out}' STORED AS PARQUET"]
-    start = time.perf_counter()
+    clock = Clock()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peak = 0
     while child.poll() is None:
@@ -84,10 +101,10 @@ def limpid(options, sql, out):
         except OSError:
             pass
         time.sleep(0.01)
-    seconds = time.perf_counter() - start
+    spent = clock.read()
     if child.returncode != 0:
         sys.exit(f"limpid failed: {sql}\n{child.stderr.read().decode()}")
-    return pq.read_table(out), seconds, peak
+    return pq.read_table(out), spent, peak
 
 
 def unit(x):
@@ -126,37 +143,37 @@ def kmeans(options, x, path):
             f"SELECT * FROM kmeans((SELECT * FROM '{path}'), k => {options.k}, metric => '{metric}', sample => 0, "
             f"iterations => {rounds})"
         )
-        table, seconds, peak = limpid(options, sql, os.path.join(options.work, "centroids.parquet"))
+        table, spent, peak = limpid(options, sql, os.path.join(options.work, "centroids.parquet"))
         ours = np.array(table["centroid"].to_pylist(), dtype=np.float32)
         ours = inertia(x, ours, spherical)
-        line(f"kmeans {metric} limpid", seconds=seconds, inertia=ours, peak_mb=peak)
+        line(f"kmeans {metric} limpid", **spent, inertia=ours, peak_mb=peak)
         batches = sql.replace(f"sample => 0, iterations => {rounds}", "mini_batch => true")
-        table, seconds, peak = limpid(options, batches, os.path.join(options.work, "centroids.parquet"))
+        table, spent, peak = limpid(options, batches, os.path.join(options.work, "centroids.parquet"))
         found = inertia(x, np.array(table["centroid"].to_pylist(), dtype=np.float32), spherical)
-        line(f"kmeans {metric} limpid, mini-batch", seconds=seconds, inertia=found, to_all_rows=found / ours, peak_mb=peak)
+        line(f"kmeans {metric} limpid, mini-batch", **spent, inertia=found, to_all_rows=found / ours, peak_mb=peak)
         even = sql.replace("sample => 0", "sample => 0, balanced => true")
         if len(x) <= 50_000:
-            table, seconds, peak = limpid(options, even, os.path.join(options.work, "centroids.parquet"))
+            table, spent, peak = limpid(options, even, os.path.join(options.work, "centroids.parquet"))
             n, total = table["n"].to_numpy(), float(np.sum(table["inertia"].to_numpy()))
-            line(f"kmeans {metric} limpid, balanced", seconds=seconds, inertia=total, least=int(n.min()), most=int(n.max()))
+            line(f"kmeans {metric} limpid, balanced", **spent, inertia=total, least=int(n.min()), most=int(n.max()))
         if options.no_truth:
             continue
-        start = time.perf_counter()
+        clock = Clock()
         model = faiss.Kmeans(x.shape[1], options.k, niter=rounds, seed=SEED, spherical=spherical,
                              max_points_per_centroid=10**9)
         model.train(y)
-        seconds, theirs = time.perf_counter() - start, inertia(x, model.centroids, spherical)
-        line(f"kmeans {metric} faiss", seconds=seconds, inertia=theirs, ours_to_theirs=ours / theirs)
+        spent, theirs = clock.read(), inertia(x, model.centroids, spherical)
+        line(f"kmeans {metric} faiss", **spent, inertia=theirs, ours_to_theirs=ours / theirs)
         if not spherical:
-            start = time.perf_counter()
+            clock = Clock()
             model = KMeans(options.k, n_init=1, max_iter=rounds, tol=0, random_state=SEED).fit(y)
-            seconds, theirs = time.perf_counter() - start, inertia(x, model.cluster_centers_, spherical)
-            line(f"kmeans {metric} scikit-learn", seconds=seconds, inertia=theirs, ours_to_theirs=ours / theirs)
-            start = time.perf_counter()
+            spent, theirs = clock.read(), inertia(x, model.cluster_centers_, spherical)
+            line(f"kmeans {metric} scikit-learn", **spent, inertia=theirs, ours_to_theirs=ours / theirs)
+            clock = Clock()
             batches = MiniBatchKMeans(options.k, n_init=1, batch_size=8192, max_iter=3, tol=0, max_no_improvement=None,
                                       random_state=SEED).fit(y)
-            seconds, theirs = time.perf_counter() - start, inertia(x, batches.cluster_centers_, spherical)
-            line(f"kmeans {metric} scikit-learn, mini-batch", seconds=seconds, inertia=theirs, ours_to_theirs=found / theirs)
+            spent, theirs = clock.read(), inertia(x, batches.cluster_centers_, spherical)
+            line(f"kmeans {metric} scikit-learn, mini-batch", **spent, inertia=theirs, ours_to_theirs=found / theirs)
 
 
 def similar_pairs(y, rows_a, rows_b, threshold):
@@ -186,10 +203,10 @@ def survivors(n, pairs):
 def dedup(options, x, path, threshold=0.9):
     out = os.path.join(options.work, "dedup.parquet")
     sql = f"SELECT id, keep, duplicate_of, similarity FROM semantic_dedup((SELECT * FROM '{path}'), threshold => {threshold})"
-    table, seconds, peak = limpid(options, sql, out)
+    table, spent, peak = limpid(options, sql, out)
     table = table.sort_by("id")
     ours = table["keep"].to_numpy()
-    line("semantic_dedup limpid", seconds=seconds, removed=int((~ours).sum()), peak_mb=peak)
+    line("semantic_dedup limpid", **spent, removed=int((~ours).sum()), peak_mb=peak)
     removed = np.flatnonzero(~ours)
     kept = table["duplicate_of"].to_numpy()[removed].astype(np.int64)
     exact = np.array([float(np.dot(x[a].astype(np.float64), x[b].astype(np.float64)) /
@@ -199,21 +216,21 @@ def dedup(options, x, path, threshold=0.9):
     if options.no_truth:
         return
     sql_all = sql.replace(f"threshold => {threshold}", f"threshold => {threshold}, recall => 1")
-    everything, seconds, peak = limpid(options, sql_all, out)
-    line("semantic_dedup limpid, all pairs", seconds=seconds, peak_mb=peak)
+    everything, spent, peak = limpid(options, sql_all, out)
+    line("semantic_dedup limpid, all pairs", **spent, peak_mb=peak)
     y = unit(x)
-    start = time.perf_counter()
+    clock = Clock()
     blocks = [np.arange(s, min(s + 2048, len(y))) for s in range(0, len(y), 2048)]
     pairs = np.concatenate([similar_pairs(y, a, b, threshold) for i, b in enumerate(blocks) for a in blocks[: i + 1]])
     truth = survivors(len(y), pairs)
-    line("truth: all pairs in numpy", seconds=time.perf_counter() - start, pairs=len(pairs), removed=int((~truth).sum()))
+    line("truth: all pairs in numpy", **clock.read(), pairs=len(pairs), removed=int((~truth).sum()))
     line("  all pairs equal the truth", same=bool(np.array_equal(everything.sort_by("id")["keep"].to_numpy(), truth)))
     recall = float(np.mean(~ours[~truth]))
     line("  recall of removed rows", recall=recall, same_as_truth=float(np.mean(ours == truth)))
     import faiss
 
     for probes in (1, 2, 4, 8, 16, 32):
-        start = time.perf_counter()
+        clock = Clock()
         model = faiss.Kmeans(x.shape[1], options.k, niter=25, seed=SEED, spherical=True)
         model.train(y)
         _, cells = model.index.search(y, probes)
@@ -222,9 +239,9 @@ def dedup(options, x, path, threshold=0.9):
             members = np.flatnonzero((cells == cell).any(axis=1))
             found.append(similar_pairs(y, members, members, threshold))
         theirs = survivors(len(y), np.unique(np.concatenate(found), axis=0))
-        seconds = time.perf_counter() - start
+        spent = clock.read()
         reached = float(np.mean(~theirs[~truth]))
-        line(f"faiss k-means + numpy, {probes} cells a row", seconds=seconds, recall=reached)
+        line(f"faiss k-means + numpy, {probes} cells a row", **spent, recall=reached)
         if reached >= recall:
             break
 
@@ -240,10 +257,10 @@ def neighbors(options, x, path, k=10):
     if os.path.exists(index):
         os.remove(index)
     sql = f"SELECT * FROM nearest_neighbors((SELECT * FROM '{path}'), k => {k}, recall => 0.95, index => '{index}')"
-    table, seconds, peak = limpid(options, sql, out)
-    line("nearest_neighbors limpid", seconds=seconds, pairs=len(table), peak_mb=peak)
-    table, seconds, peak = limpid(options, sql, out)
-    line("  the same with its index", seconds=seconds, pairs=len(table), peak_mb=peak)
+    table, spent, peak = limpid(options, sql, out)
+    line("nearest_neighbors limpid", **spent, pairs=len(table), peak_mb=peak)
+    table, spent, peak = limpid(options, sql, out)
+    line("  the same with its index", **spent, pairs=len(table), peak_mb=peak)
     ids, near = table["id"].to_numpy(), table["neighbor_id"].to_numpy()
     order = np.lexsort((table["rank"].to_numpy(), ids))
     ours = near[order].reshape(len(x), k)
@@ -251,54 +268,54 @@ def neighbors(options, x, path, k=10):
 
     y = unit(x)
     sample = np.random.default_rng(SEED).choice(len(x), min(len(x), 2000), replace=False)
-    start = time.perf_counter()
+    clock = Clock()
     flat = faiss.IndexFlatIP(y.shape[1])
     flat.add(y)
     _, truth = flat.search(y[sample], k + 1)
-    seconds = time.perf_counter() - start
+    seconds = clock.read()["seconds"]
     truth = [row[row != own][:k] for own, row in zip(sample, truth)]
     line("truth: faiss, all pairs", seconds=seconds * len(x) / len(sample), measured_rows=len(sample))
     recall = found_of(truth, ours[sample])
     line("  recall", recall=recall)
     if options.no_truth:
         return
-    start = time.perf_counter()
+    clock = Clock()
     graph = faiss.IndexHNSWFlat(y.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = 100
     graph.add(y)
-    built = time.perf_counter() - start
+    built = clock.read()
     for ef in (16, 32, 64, 128, 256):
         graph.hnsw.efSearch = ef
-        start = time.perf_counter()
+        clock = Clock()
         _, found = graph.search(y, k + 1)
-        seconds = time.perf_counter() - start
+        spent = {name: value + built[name] for name, value in clock.read().items()}
         reached = found_of(truth, [found[own][found[own] != own][:k] for own in sample])
-        line(f"faiss HNSW 16, ef {ef}", seconds=built + seconds, build=built, recall=reached)
+        line(f"faiss HNSW 16, ef {ef}", **spent, build=built["seconds"], recall=reached)
         if reached >= recall:
             break
     cells = int(2 * len(x) ** 0.5)
-    start = time.perf_counter()
+    clock = Clock()
     quantizer = faiss.IndexFlatIP(y.shape[1])
     inverted = faiss.IndexIVFFlat(quantizer, y.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
     inverted.train(y)
     inverted.add(y)
-    built = time.perf_counter() - start
+    built = clock.read()
     for probes in (1, 2, 4, 8, 16, 32, 64, 128):
         inverted.nprobe = probes
-        start = time.perf_counter()
+        clock = Clock()
         _, found = inverted.search(y, k + 1)
-        seconds = time.perf_counter() - start
+        spent = {name: value + built[name] for name, value in clock.read().items()}
         reached = found_of(truth, [found[own][found[own] != own][:k] for own in sample])
         if reached >= recall:
-            line(f"faiss IVF {cells}, {probes} probes", seconds=built + seconds, build=built, recall=reached)
+            line(f"faiss IVF {cells}, {probes} probes", **spent, build=built["seconds"], recall=reached)
             break
 
 
 def concepts(options, path):
     out = os.path.join(options.work, "concepts.parquet")
     sql = f"SELECT * EXCEPT (embedding) FROM concept_clusters((SELECT * FROM '{path}'), k => {options.k})"
-    table, seconds, peak = limpid(options, sql, out)
-    line("concept_clusters limpid", seconds=seconds, largest=int(table["concept_size"].to_numpy().max()), peak_mb=peak)
+    table, spent, peak = limpid(options, sql, out)
+    line("concept_clusters limpid", **spent, largest=int(table["concept_size"].to_numpy().max()), peak_mb=peak)
 
 
 def main():

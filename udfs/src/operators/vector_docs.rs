@@ -242,8 +242,8 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
             .with_argument("cells", "Number of cells; by default 2 * sqrt(vectors).")
             .with_argument(
                 "index",
-                "Path of a file that keeps the cells: made where there is none, read where there is one. One that is damaged, cut \
-                 off, or made of other vectors or arguments is an error.",
+                "Path of a file that keeps the cells, where the operator runs: made where there is none, read where there is \
+                 one. One that is damaged, cut off, or made of other vectors or arguments is an error.",
             )
             .with_argument("seed", "Seed of the cells and of the measured rows; 42 by default (`limpid.seed`).")
             .build(),
