@@ -1,4 +1,4 @@
-"""Writes the small models that the tests of the encoders run: encoders/tests/models/{text,causal,image}.
+"""Writes the small models that the tests of the encoders run: encoders/tests/models/{text,half,int8,causal,image}.
 
     pip install onnx numpy
     python models/fixtures.py encoders/tests/models
@@ -76,6 +76,22 @@ def main():
               node("Unsqueeze", ["ones", "axes"], ["column"]), node("Mul", ["rows", "column"], ["last_hidden_state"])]
     text = model("text", masked, [ids, mask], [floats("last_hidden_state", ["batch", "seq", SIZE])], rows)
     write(root / "text", text, 'modality = "text"\npooling = "mean"\nnormalize = false\nmax_length = 8\n', True)
+    # The same in 16-bit floats, weights and output.
+    halves = [gather, node("Cast", ["attention_mask"], ["ones"], to=TensorProto.FLOAT16), *masked[2:]]
+    half = model("half", halves, [ids, mask],
+                 [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT16, ["batch", "seq", SIZE])],
+                 rows | {"table": rows["table"].astype(np.float16)})
+    write(root / "half", half, 'modality = "text"\npooling = "mean"\nnormalize = false\nmax_length = 8\n', True)
+    # Rows of the table times a table of as many columns, quantised as libraries do to 8 bits while it runs.
+    weights = table(SIZE, SIZE)
+    scale = np.float32(np.abs(weights).max() / 127)
+    quantised = [gather, node("DynamicQuantizeLinear", ["rows"], ["q", "scale", "zero"]),
+                 node("MatMulInteger", ["q", "weights", "zero"], ["product"]),
+                 node("Cast", ["product"], ["float"], to=TensorProto.FLOAT),
+                 node("Mul", ["scale", "weight_scale"], ["both"]), node("Mul", ["float", "both"], ["last_hidden_state"])]
+    int8 = model("int8", quantised, [ids], [floats("last_hidden_state", ["batch", "seq", SIZE])],
+                 {"table": rows["table"], "weights": np.rint(weights / scale).astype(np.int8), "weight_scale": scale})
+    write(root / "int8", int8, 'modality = "text"\npooling = "mean"\nnormalize = false\nmax_length = 8\n', True)
     heads = {"table": rows["table"], "heads": table(SIZE, len(TOKENS))}
     causal = model("causal", [gather, node("MatMul", ["rows", "heads"], ["logits"])], [ids],
                    [floats("logits", ["batch", "seq", len(TOKENS)])], heads)

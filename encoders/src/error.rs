@@ -84,6 +84,17 @@ pub enum Error {
         /// Why not.
         message: String,
     },
+    /// That is no model of the hub.
+    #[error("'{0}' is no model of the hub: write hf://organisation/name or hf://organisation/name@revision")]
+    Source(String),
+    /// A download failed.
+    #[error("{url}: {message}")]
+    Download {
+        /// What was asked for.
+        url: String,
+        /// Why it did not come.
+        message: String,
+    },
     /// The model does something else.
     #[error("model '{model}' is {is}; {needed} is needed here")]
     Modality {

@@ -91,6 +91,9 @@ pub struct Settings {
     /// SHA-256 of the model's file, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// Where the model was downloaded from, with the revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// How images are prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSettings>,
@@ -164,6 +167,7 @@ impl Settings {
             output: None,
             licence: None,
             sha256: None,
+            source: None,
             image: None,
         }
     }
@@ -196,6 +200,11 @@ impl Settings {
         }
     }
 
+    /// The settings without those that no vector depends on.
+    pub fn of_vectors(&self) -> Self {
+        Self { model: model_file(), licence: None, sha256: None, source: None, ..self.clone() }
+    }
+
     /// The settings as the text of `model.toml`.
     pub fn text(&self) -> Result<String, String> {
         basic_toml::to_string(self).map_err(|error| error.to_string())
@@ -205,6 +214,39 @@ impl Settings {
     pub fn model_path(&self, folder: &Path) -> PathBuf {
         folder.join(&self.model)
     }
+}
+
+/// All that the vectors of a model depend on: two with equal ones give equal vectors. Versions of the runtime are not among
+/// it, and neither is which of several cards it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// SHA-256 of the model's file, and of those beside it: weights of their own, the tokenizer.
+    pub files: Vec<String>,
+    /// The settings; the model that is part of the program has none.
+    pub settings: Option<Settings>,
+    /// Numbers of a vector.
+    pub dimension: usize,
+    /// What runs the model.
+    pub runtime: String,
+    /// The kind of device.
+    pub device: String,
+}
+
+impl Identity {
+    /// As text, always the same way.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// SHA-256 of it, in hexadecimal digits.
+    pub fn hash(&self) -> String {
+        hexadecimal(&Sha256::digest(self.text()))
+    }
+}
+
+/// Names of the files that belong to a model beside its own: weights of more than 2 GB, the tokenizer.
+pub(crate) fn beside(model: &str) -> [String; 3] {
+    [format!("{model}_data"), format!("{model}.data"), "tokenizer.json".to_owned()]
 }
 
 impl ImageSettings {
@@ -233,6 +275,11 @@ pub fn sha256(path: &Path) -> Result<String> {
             Err(error) => return Err(Error::file(path, &error)),
         }
     }
+}
+
+/// SHA-256 of `bytes`.
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

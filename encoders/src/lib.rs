@@ -2,14 +2,16 @@
 //!
 //! Two kinds stand behind one type, [`Model`]: the [`static encoder`](static_model) that is part of the program, and
 //! ONNX models in folders ([`folder`]) that [`onnx`] runs with libonnxruntime, or with tract where that is not found and
-//! the feature `tract` is built in. [`registry`] opens each model once a process; [`onnx::pool`] is where the threads of a
-//! query meet those of the model.
+//! the feature `tract` is built in. [`registry`] opens each model once a process; [`onnx::batcher`] is where the threads of
+//! queries meet those of the model.
 //!
 //! There is neither Arrow nor SQL here: slices in, numbers out.
 
 pub mod device;
 mod error;
 pub mod folder;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod image;
 mod model;
 pub mod onnx;

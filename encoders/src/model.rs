@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::device::Device;
-use crate::folder::{Modality, hexadecimal};
+use crate::folder::{Identity, Modality, hexadecimal};
 use crate::onnx::Onnx;
 use crate::static_model::StaticModel;
 use crate::{Error, Result};
@@ -43,6 +43,8 @@ pub struct Vectors {
     pub values: Vec<f32>,
     /// Which inputs have a vector: not those of which the model knows nothing, whose numbers are zeros.
     pub present: Vec<bool>,
+    /// Tokens that ran.
+    pub tokens: usize,
 }
 
 impl Model {
@@ -74,15 +76,43 @@ impl Model {
         }
     }
 
+    /// All that its vectors depend on.
+    pub fn identity(&self) -> Result<Identity> {
+        match &self.kind {
+            Kind::Onnx(model) => model.identity(),
+            Kind::Static(model) => Ok(Identity {
+                files: vec![self.hash()?],
+                settings: None,
+                dimension: model.dimension(),
+                runtime: "limpid".to_owned(),
+                device: self.info.device.to_string(),
+            }),
+        }
+    }
+
+    /// How many inputs are well given at once: enough to keep the model busy, few enough that vectors come steadily.
+    pub fn portion(&self) -> usize {
+        match (&self.kind, self.info.device) {
+            (Kind::Static(_), _) => 4096,
+            (Kind::Onnx(_), Device::Cpu) => 128,
+            (Kind::Onnx(_), _) => 1024,
+        }
+    }
+
     /// A vector a text. The calling thread waits; the work is done on the threads of the model. Equal texts are embedded once.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vectors> {
         self.needs(Modality::Text)?;
         let dimension = self.info.dimension;
         let mut values = Vec::with_capacity(texts.len() * dimension);
-        let present = match &self.kind {
+        let (present, tokens) = match &self.kind {
             Kind::Static(model) => {
-                let mut tokens = vec![];
-                texts.iter().map(|text| model.encode(text, &mut tokens, &mut values)).collect()
+                let (mut tokens, mut sum) = (vec![], 0);
+                let encoded = texts.iter().map(|text| {
+                    let present = model.encode(text, &mut tokens, &mut values);
+                    sum += tokens.len();
+                    present
+                });
+                (encoded.collect(), sum)
             }
             Kind::Onnx(model) => {
                 let mut places: HashMap<&str, usize> = HashMap::new();
@@ -94,15 +124,15 @@ impl Model {
                     });
                 }
                 let mut vectors = Vec::with_capacity(distinct.len() * dimension);
-                model.embed_texts(&distinct, &mut vectors)?;
+                let tokens = model.embed_texts(&distinct, &mut vectors)?;
                 for text in texts {
                     let place = places.get(text).copied().unwrap_or(0);
                     values.extend_from_slice(&vectors[place * dimension..(place + 1) * dimension]);
                 }
-                vec![true; texts.len()]
+                (vec![true; texts.len()], tokens)
             }
         };
-        Ok(Vectors { dimension, values, present })
+        Ok(Vectors { dimension, values, present, tokens })
     }
 
     /// A vector an image, given as the bytes of a PNG or JPEG file.
@@ -112,7 +142,7 @@ impl Model {
         if let Kind::Onnx(model) = &self.kind {
             model.embed_images(images, &mut values)?;
         }
-        Ok(Vectors { dimension: self.info.dimension, values, present: vec![true; images.len()] })
+        Ok(Vectors { dimension: self.info.dimension, values, present: vec![true; images.len()], tokens: 0 })
     }
 
     /// For each text the negative log-likelihood (natural logarithm) of each of its tokens but the first, given those before.

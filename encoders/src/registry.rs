@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::device::Device;
-use crate::folder::{SETTINGS, Settings, sha256};
+use crate::folder::{SETTINGS, Settings, beside, sha256};
 use crate::onnx::Onnx;
 use crate::static_model::{self, StaticModel};
 use crate::{Error, Model, Result};
@@ -86,16 +86,10 @@ pub fn list() -> Result<Vec<Entry>> {
 pub fn add(source: &Path, name: &str, mut settings: Settings) -> Result<PathBuf> {
     let settings_path = source.join(SETTINGS);
     let wrong = |message: String| Error::Settings { path: settings_path.clone(), message };
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) || name == static_model::NAME {
-        return Err(wrong(format!("the name of a model is letters, digits, '-', '_' and '.', not '{name}'")));
-    }
-    settings.check().map_err(&wrong)?;
+    settings.check().map_err(wrong)?;
     let root = folder();
+    check_name(name, &root)?;
     let target = root.join(name);
-    if target.exists() {
-        return Err(Error::File { path: target, message: "there is such a model already".to_owned() });
-    }
     std::fs::create_dir_all(&root).map_err(|error| Error::file(&root, &error))?;
     let draft = root.join(format!(".{name}.{}", std::process::id()));
     let filled = fill(source, &draft, &mut settings).and_then(|()| Onnx::open(name, &draft, Device::Cpu));
@@ -108,14 +102,47 @@ pub fn add(source: &Path, name: &str, mut settings: Settings) -> Result<PathBuf>
     Ok(target)
 }
 
+/// Downloads a model of the hub (`file` of it, or the one of the usual name) and adds it under `name`, once it has been
+/// tried; `change` may change what its settings say. `tell` hears of each file before it comes.
+#[cfg(feature = "hub")]
+pub fn add_from_hub(
+    source: &crate::hub::Source,
+    file: Option<&str>,
+    name: &str,
+    change: impl FnOnce(&mut Settings),
+    tell: &dyn Fn(&str),
+) -> Result<PathBuf> {
+    let root = folder();
+    check_name(name, &root)?;
+    std::fs::create_dir_all(&root).map_err(|error| Error::file(&root, &error))?;
+    let drafts = tempfile::Builder::new().prefix(".download-").tempdir_in(&root);
+    let draft = drafts.map_err(|error| Error::file(&root, &error))?;
+    let mut settings = crate::hub::download(source, file, draft.path(), tell)?;
+    change(&mut settings);
+    add(draft.path(), name, settings)
+}
+
+/// An error unless a model can be added under `name`.
+fn check_name(name: &str, root: &Path) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let target = root.join(name);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) || name == static_model::NAME {
+        let message = format!("the name of a model is letters, digits, '-', '_' and '.', not '{name}'");
+        return Err(Error::File { path: root.to_owned(), message });
+    }
+    if target.exists() {
+        return Err(Error::File { path: target, message: "there is such a model already".to_owned() });
+    }
+    Ok(())
+}
+
 fn fill(source: &Path, draft: &Path, settings: &mut Settings) -> Result<()> {
     std::fs::create_dir_all(draft).map_err(|error| Error::file(draft, &error))?;
     let model = settings.model_path(source);
     let copy = |from: &Path, to: &str| {
         std::fs::copy(from, draft.join(to)).map(|_| ()).map_err(|error| Error::file(from, &error))
     };
-    // Weights of more than 2 GB lie beside the model.
-    for extra in [format!("{}_data", settings.model), format!("{}.data", settings.model), "tokenizer.json".to_owned()] {
+    for extra in beside(&settings.model) {
         let from = source.join(&extra);
         if from.is_file() {
             copy(&from, &extra)?;

@@ -102,9 +102,103 @@ fn pooling_prefix_length_and_pieces_follow_the_settings() {
     assert!((unit.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
     // Pieces of four tokens and two: their means with weights 4 and 2.
     let pieces = vector("max_length = 8", "max_length = 6\nlong = \"average\"", "hello world hello world hello hello");
+    let last = "max_length = 6\nlong = \"average\"";
+    let text = "hello world hello world hello hello";
+    let folder = changed("text", "model.toml", |bytes| {
+        let toml = std::str::from_utf8(bytes).unwrap();
+        toml.replace("mean", "last").replace("max_length = 8", last).into_bytes()
+    });
+    let found = registry::open(path(folder.path()), Device::Cpu).unwrap().embed_texts(&[text]).unwrap();
+    assert_near(&found.values, &mean(&[SEP]));
+    assert_eq!(found.tokens, 6 + 4);
     let (first, second) = (mean(&[CLS, HELLO, WORLD, HELLO, WORLD, SEP]), mean(&[CLS, HELLO, HELLO, SEP]));
     let expected: Vec<f32> = first.iter().zip(&second).map(|(a, b)| (4.0 * a + 2.0 * b) / 6.0).collect();
     assert_near(&pieces, &expected);
+}
+
+/// The mean of the rows that a quantised model should give: those of the table times another table.
+fn product(tokens: &[usize]) -> Vec<f32> {
+    let mean = mean(tokens);
+    (0..4).map(|j| (0..4).map(|k| mean[k] * number(k, j)).sum()).collect()
+}
+
+#[test]
+fn sixteen_and_eight_bit_models_give_their_vectors() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let open = |name: &str| registry::open(path(&fixture(name)), Device::Cpu).unwrap();
+    let texts = ["hello world", "", "a b c , . hello", "world"];
+    let [full, half, int8] = ["text", "half", "int8"].map(|name| open(name).embed_texts(&texts).unwrap());
+    assert_eq!(full.tokens, 4 + 2 + 8 + 3);
+    for (a, b) in full.values.iter().zip(&half.values) {
+        assert!((a - b).abs() < 1e-3, "{:?} {:?}", full.values, half.values);
+    }
+    let tokens = [&[CLS, HELLO, WORLD, SEP][..], &[CLS, SEP], &[CLS, 7, 8, 9, 11, 10, HELLO, SEP], &[CLS, WORLD, SEP]];
+    for (found, tokens) in int8.values.chunks(4).zip(tokens) {
+        // A step of 8 bits is 1 / 255 of the range of the rows and 1 / 127 of that of the weights, and a row has four numbers.
+        let near = found.iter().zip(product(tokens)).all(|(a, b)| (a - b).abs() < 5e-3);
+        assert!(near, "{found:?} {:?}", product(tokens));
+    }
+    // Quantisation takes its range from all that runs together: alone means that neighbours make no difference.
+    for (text, expected) in texts.iter().zip(int8.values.chunks(4)) {
+        assert_eq!(open("int8").embed_texts(&[text]).unwrap().values, expected);
+    }
+}
+
+#[test]
+fn models_are_told_apart_by_all_that_changes_a_vector() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    let identity = |folder: &Path| registry::open(path(folder), Device::Cpu).unwrap().identity().unwrap().hash();
+    let own = identity(&fixture("text"));
+    let same = changed("text", "model.toml", |bytes| [bytes, b"licence = \"MIT\"\n"].concat());
+    assert_eq!(own, identity(same.path()));
+    let renamed = replaced("text", "model.toml", "modality", "model = \"other.onnx\"\nmodality");
+    std::fs::rename(renamed.path().join("model.onnx"), renamed.path().join("other.onnx")).unwrap();
+    assert_eq!(own, identity(renamed.path()));
+    let others = [
+        fixture("half"),
+        fixture("int8"),
+        replaced("text", "model.toml", "mean", "cls").keep(),
+        replaced("text", "model.toml", "max_length = 8", "max_length = 7").keep(),
+        replaced("text", "model.toml", "max_length", "prefix = \"a\"\nmax_length").keep(),
+        replaced("text", "tokenizer.json", "\"hello\"", "\"hallo\"").keep(),
+    ];
+    for other in others {
+        assert_ne!(own, identity(&other), "{}", other.display());
+        if !other.starts_with(env!("CARGO_MANIFEST_DIR")) {
+            std::fs::remove_dir_all(other).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_is_an_error() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    // The number of the table's row 4 (hello), column 3: (28 + 9) mod 11 = 4; and wherever else it stands.
+    let broken = |name: &str| {
+        let number = ((4.0f64 / 10.0 - 0.5) as f32).to_le_bytes();
+        changed(name, "model.onnx", |bytes| {
+            let mut bytes = bytes.to_vec();
+            let places: Vec<usize> = (0..bytes.len() - 3).filter(|&at| bytes[at..at + 4] == number).collect();
+            assert!(!places.is_empty());
+            for at in places {
+                bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+            }
+            bytes
+        })
+    };
+    let folder = broken("text");
+    let model = registry::open(path(folder.path()), Device::Cpu).unwrap();
+    let error = model.embed_texts(&["world", "hello"]).unwrap_err();
+    assert!(matches!(error, Error::Run { .. }) && error.to_string().contains("NaN"), "{error}");
+    let folder = broken("causal");
+    let error = registry::open(path(folder.path()), Device::Cpu).unwrap().token_nll(&["hello a"]).unwrap_err();
+    assert!(matches!(error, Error::Run { .. }) && error.to_string().contains("NaN"), "{error}");
 }
 
 #[test]
@@ -112,7 +206,7 @@ fn many_threads_get_the_same_vectors() {
     if !there_is_a_runtime() {
         return;
     }
-    let model = registry::open(path(&fixture("text")), Device::Cpu).unwrap();
+    let model = registry::open(path(&fixture("int8")), Device::Cpu).unwrap();
     let texts: Vec<String> =
         (0..500).map(|i| "hello world a b c . ,".split(' ').cycle().skip(i % 7).take(i % 9).collect()).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -138,6 +232,11 @@ fn losses_are_those_of_the_logits() {
     };
     assert_near(&found[0], &[loss(CLS, HELLO), loss(HELLO, WORLD), loss(WORLD, SEP)]);
     assert_near(&found[1], &[loss(CLS, SEP)]);
+    // A longer text goes on in another piece, whose first token is given.
+    let long = replaced("causal", "model.toml", "max_length = 8", "max_length = 4\nlong = \"average\"");
+    let found = registry::open(path(long.path()), Device::Cpu).unwrap().token_nll(&["hello world hello"]).unwrap();
+    let first = [loss(CLS, HELLO), loss(HELLO, WORLD), loss(WORLD, SEP)];
+    assert_near(&found[0], &[&first[..], &[loss(CLS, HELLO), loss(HELLO, SEP)]].concat());
 }
 
 #[test]
@@ -178,6 +277,14 @@ fn what_is_wrong_with_a_model_is_said() {
     assert!(modality.to_string().contains("pixel_values"), "{modality}");
     let room = open(&replaced("text", "model.toml", "max_length = 8", "max_length = 2"));
     assert!(room.to_string().contains("max_length"), "{room}");
+    // A file cut short at any place is an error, and one that says which file it is.
+    for file in ["model.onnx", "tokenizer.json"] {
+        let length = std::fs::read(fixture("text").join(file)).unwrap().len();
+        for part in 0..8 {
+            let error = open(&changed("text", file, |bytes| bytes[..part * length / 8].to_vec()));
+            assert!(error.to_string().contains(file), "{part}/8 of {file}: {error}");
+        }
+    }
     for file in ["model.onnx", "tokenizer.json", "model.toml"] {
         let folder = changed("text", file, <[u8]>::to_vec);
         std::fs::remove_file(folder.path().join(file)).unwrap();

@@ -1,7 +1,7 @@
 //! `limpid models`: the encoders there are.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use limpid_encoders::folder::{Long, Modality, Pooling, SETTINGS, Settings};
@@ -31,23 +31,25 @@ enum ModelsCommand {
 #[derive(Debug, Args)]
 struct ListArgs {}
 
-/// Copy a model to where models are kept, once it has been tried
+/// Copy a model, or download one of the hub, to where models are kept, once it has been tried
 ///
-/// Without `model.toml` in the folder the flags say how the model is used; with it they change what it says. Models are kept in
+/// hf://ORGANISATION/NAME@REVISION is a model of the hub (huggingface.co, or what HF_ENDPOINT names); its hash and its exact revision go
+/// to `model.toml`. Without `model.toml` in the folder the flags say how the model is used; with it they change what it says. Models are kept in
 /// $LIMPID_MODELS, else in limpid/models among the user's data.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   limpid models add all-MiniLM-L6-v2/ --max-length 256 --licence Apache-2.0
   limpid models add e5-small/ --name e5 --prefix 'query: '
-  limpid models add gpt2/ --modality causal --max-length 1024")]
+  limpid models add gpt2/ --modality causal --max-length 1024
+  limpid models add hf://sentence-transformers/all-MiniLM-L6-v2@main --licence Apache-2.0")]
 struct AddArgs {
-    /// The folder with the model
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
-    /// Its name in SQL; the folder's by default
+    /// The folder with the model, or hf://ORGANISATION/NAME@REVISION
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    /// Its name in SQL; that of the folder or on the hub by default
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The model's file in the folder
+    /// The model's file in the folder or repository
     #[arg(long, value_name = "FILE")]
     model: Option<String>,
     /// What it is for: text or causal; a model for images needs a `model.toml` with a section [image]
@@ -119,20 +121,50 @@ fn list() -> Result<(), Failure> {
 }
 
 fn add(args: &AddArgs) -> Result<(), Failure> {
-    let settings = settings(args)?;
-    let own = || args.folder.canonicalize().ok()?.file_name().map(|name| name.to_string_lossy().into_owned());
+    if args.source.starts_with("hf://") {
+        return download(args);
+    }
+    let source = Path::new(&args.source);
+    let settings = settings(args, source)?;
+    let own = || source.canonicalize().ok()?.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = args.name.clone().or_else(own).unwrap_or_default();
-    let folder = registry::add(&args.folder, &name, settings)?;
+    let folder = registry::add(source, &name, settings)?;
     note(&format!("{name} is in {}", folder.display()));
     Ok(())
 }
 
-fn settings(args: &AddArgs) -> Result<Settings, Failure> {
-    let mut settings = match Settings::read(&args.folder) {
+#[cfg(feature = "hub")]
+fn download(args: &AddArgs) -> Result<(), Failure> {
+    let source: limpid_encoders::hub::Source = args.source.parse()?;
+    let name = args.name.as_ref().unwrap_or(&source.name);
+    let tell = |file: &str| note(&format!("downloading {file}"));
+    let change = |settings: &mut Settings| change(args, settings);
+    let folder = registry::add_from_hub(&source, args.model.as_deref(), name, change, &tell)?;
+    note(&format!("{name} is in {}", folder.display()));
+    Ok(())
+}
+
+#[cfg(not(feature = "hub"))]
+fn download(_: &AddArgs) -> Result<(), Failure> {
+    let message = "this limpid was built without the feature `hub`: download the model's files and give their folder";
+    Err(Failure::error(message))
+}
+
+fn settings(args: &AddArgs, folder: &Path) -> Result<Settings, Failure> {
+    let mut settings = match Settings::read(folder) {
         Ok(settings) => settings,
-        Err(Error::File { .. }) if !args.folder.join(SETTINGS).exists() => fresh(&args.folder)?,
+        Err(Error::File { .. }) if !folder.join(SETTINGS).exists() => fresh(folder)?,
         Err(error) => return Err(error.into()),
     };
+    change(args, &mut settings);
+    if let Some(model) = &args.model {
+        settings.model.clone_from(model);
+    }
+    Ok(settings)
+}
+
+/// What the flags say, in place of what the settings do.
+fn change(args: &AddArgs, settings: &mut Settings) {
     match args.modality.as_deref() {
         Some("causal") => settings.modality = Modality::Causal,
         Some(_) => settings.modality = Modality::Text,
@@ -152,15 +184,15 @@ fn settings(args: &AddArgs) -> Result<Settings, Failure> {
     }
     settings.normalize &= !args.no_normalize;
     settings.max_length = args.max_length.unwrap_or(settings.max_length);
-    if let Some(model) = &args.model {
-        settings.model.clone_from(model);
-    }
     if let Some(prefix) = &args.prefix {
         settings.prefix.clone_from(prefix);
     }
-    settings.output = args.output.clone().or(settings.output);
-    settings.licence = args.licence.clone().or(settings.licence);
-    Ok(settings)
+    if args.output.is_some() {
+        settings.output.clone_from(&args.output);
+    }
+    if args.licence.is_some() {
+        settings.licence.clone_from(&args.licence);
+    }
 }
 
 /// The settings of a folder without any: those of an encoder of texts, and the one model there is.

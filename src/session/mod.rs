@@ -51,7 +51,7 @@ pub fn context(options: &EngineOptions) -> Result<SessionContext> {
 /// own from the same function.
 pub fn state(options: &EngineOptions) -> Result<SessionState> {
     if let Some(threads) = options.threads {
-        limpid_encoders::onnx::pool::set_threads(threads);
+        limpid_encoders::onnx::batcher::set_threads(threads);
     }
     let mut state = SessionStateBuilder::new()
         .with_config(config(options))
@@ -75,7 +75,7 @@ pub fn spill_folder(env: &RuntimeEnv) -> PathBuf {
 fn config(options: &EngineOptions) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
-        .with_option_extension(LimpidOptions::default())
+        .with_option_extension(LimpidOptions::of_environment())
         .with_batch_size(options.batch_size.unwrap_or(BATCH_SIZE));
     if let Some(threads) = options.threads {
         config = config.with_target_partitions(threads);

@@ -6,6 +6,7 @@ mod cli;
 mod cluster;
 mod concepts;
 mod docs;
+mod embed;
 mod everywhere;
 mod hard_inputs;
 mod jobs;

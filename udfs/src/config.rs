@@ -16,6 +16,9 @@ extensions_options! {
         pub bucket_limit: u64, default = 1000
         /// Probability, at least, that a pair of rows at the threshold is found.
         pub recall: f64, default = 0.99
+        /// Folder in which vectors of encoders are kept, so that none is made twice; without it none is kept. The environment
+        /// variable LIMPID_EMBEDDING_CACHE sets it for a whole program.
+        pub embedding_cache: String, default = String::new()
     }
 }
 
@@ -28,7 +31,21 @@ impl ConfigExtension for LimpidOptions {
     const PREFIX: &'static str = "limpid";
 }
 
+/// The environment variable that names the folder in which vectors are kept.
+pub const EMBEDDING_CACHE: &str = "LIMPID_EMBEDDING_CACHE";
+
 impl LimpidOptions {
+    /// The defaults, as the environment has them.
+    pub fn of_environment() -> Self {
+        let embedding_cache = std::env::var(EMBEDDING_CACHE).unwrap_or_default();
+        Self(Settings { embedding_cache, ..Settings::default() })
+    }
+
+    /// The folder in which vectors are kept.
+    pub fn cache(&self) -> Option<&str> {
+        Some(self.embedding_cache.as_str()).filter(|folder| !folder.is_empty())
+    }
+
     /// The settings of a session; the defaults where it has none.
     pub fn of(options: &ConfigOptions) -> Self {
         options.extensions.get::<Self>().cloned().unwrap_or_default()

@@ -9,28 +9,22 @@ use ort::ep;
 use ort::session::Session as OrtSession;
 use ort::session::SessionInputValue;
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
 use ort::value::{Tensor, TensorElementType, ValueType};
 
+use super::batcher::{Numbers, Row, Run};
 use super::runtime::{Backend, Runtime};
 use crate::device::Device;
 use crate::folder::{Modality, Pooling, Settings};
 use crate::{Error, Result};
 
-/// The rows of one run.
-#[derive(Debug, Clone)]
-pub enum Rows {
-    /// Tokens.
-    Tokens(Vec<Vec<u32>>),
-    /// Channels of pixels, `crop` x `crop` each.
-    Pixels(Vec<Vec<f32>>),
-}
-
 /// A model ready to run.
-#[derive(Debug)]
 pub struct Session {
     session: OrtSession,
     feeds: Vec<Feed>,
     output: String,
+    /// What leaves out the other outputs; tract knows no such thing.
+    options: Option<RunOptions<HasSelectedOutputs>>,
     modality: Modality,
     pooling: Pooling,
     crop: usize,
@@ -71,18 +65,24 @@ impl Session {
         let output = output(&session, settings).map_err(shape)?;
         let crop = settings.image.as_ref().map_or(0, |image| image.crop);
         let (modality, pooling) = (settings.modality, settings.pooling);
-        Ok(Self { session, feeds, output, modality, pooling, crop })
+        let options = match runtime.backend {
+            Backend::Tract => None,
+            Backend::Library { .. } => {
+                let options = RunOptions::new().map_err(|error| shape(error.to_string()))?;
+                Some(options.with_outputs(OutputSelector::no_default().with(&output)))
+            }
+        };
+        Ok(Self { session, feeds, output, options, modality, pooling, crop })
     }
 
-    /// Runs `rows` together: a vector a row, or for a causal model the negative log-likelihood of each token from the second.
-    pub fn run(&mut self, rows: &Rows) -> Result<Vec<Vec<f32>>, String> {
-        guarded(|| self.run_rows(rows))
-    }
-
-    fn run_rows(&mut self, rows: &Rows) -> Result<Vec<Vec<f32>>, String> {
+    fn run_rows(&mut self, rows: &[Row]) -> Result<Numbers, String> {
         let inputs = self.feeds.iter().map(|feed| Ok((Cow::from(feed.name.as_str()), self.value(feed, rows)?)));
         let inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = inputs.collect::<Result<_, String>>()?;
-        let outputs = self.session.run(inputs).map_err(|error| error.to_string())?;
+        let outputs = match &self.options {
+            Some(options) => self.session.run_with_options(inputs, options),
+            None => self.session.run(inputs),
+        };
+        let outputs = outputs.map_err(|error| error.to_string())?;
         let Some(value) = outputs.get(&self.output) else { return Err(format!("it gave no output {}", self.output)) };
         let (shape, values) = match value.try_extract_tensor::<f32>() {
             Ok((shape, values)) => (shape, Cow::from(values)),
@@ -92,62 +92,80 @@ impl Session {
             },
         };
         let dims: Vec<usize> = shape.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
-        let gives = || format!("output {} has the shape {dims:?}", self.output);
-        let result = match rows {
-            Rows::Tokens(rows) if self.modality == Modality::Causal => losses(rows, &dims, &values),
-            Rows::Tokens(rows) => {
-                let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
+        let result = match self.modality {
+            Modality::Causal => losses(rows, &dims, &values),
+            Modality::Text => {
+                let lengths: Vec<usize> = rows.iter().map(|row| tokens(row).len()).collect();
                 pooled(&lengths, self.pooling, &dims, &values)
             }
-            Rows::Pixels(rows) => {
+            Modality::Image => {
                 let length = dims.get(1).copied().unwrap_or(0);
                 pooled(&vec![length; rows.len()], self.pooling, &dims, &values)
             }
         };
-        result.ok_or_else(gives)
+        result.ok_or_else(|| format!("output {} has the shape {dims:?}", self.output))
     }
 
-    fn value(&self, feed: &Feed, rows: &Rows) -> Result<SessionInputValue<'static>, String> {
+    fn value(&self, feed: &Feed, rows: &[Row]) -> Result<SessionInputValue<'static>, String> {
         let failed = |error: ort::Error| error.to_string();
-        match rows {
-            Rows::Pixels(rows) => {
-                let shape = vec![rows.len(), 3, self.crop, self.crop];
-                let values: Vec<f32> = rows.iter().flatten().copied().collect();
-                if feed.element == TensorElementType::Float16 {
-                    let values: Vec<f16> = values.into_iter().map(f16::from_f32).collect();
-                    return Ok(Tensor::from_array((shape, values)).map_err(failed)?.into());
-                }
-                Ok(Tensor::from_array((shape, values)).map_err(failed)?.into())
+        if feed.kind == FeedKind::Pixels {
+            let shape = vec![rows.len(), 3, self.crop, self.crop];
+            let values: Vec<f32> = rows.iter().flat_map(pixels).copied().collect();
+            if feed.element == TensorElementType::Float16 {
+                let values: Vec<f16> = values.into_iter().map(f16::from_f32).collect();
+                return Ok(Tensor::from_array((shape, values)).map_err(failed)?.into());
             }
-            Rows::Tokens(rows) => {
-                let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-                let mut values = Vec::with_capacity(rows.len() * width);
-                for row in rows {
-                    let cell = |at: usize| match feed.kind {
-                        FeedKind::Ids => row.get(at).map_or(0, |&token| i64::from(token)),
-                        FeedKind::Mask => i64::from(at < row.len()),
-                        FeedKind::Positions => at.min(row.len()) as i64,
-                        FeedKind::Types | FeedKind::Pixels => 0,
-                    };
-                    values.extend((0..width).map(cell));
-                }
-                let shape = vec![rows.len(), width];
-                if feed.element == TensorElementType::Int32 {
-                    let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
-                    return Ok(Tensor::from_array((shape, values)).map_err(failed)?.into());
-                }
-                Ok(Tensor::from_array((shape, values)).map_err(failed)?.into())
-            }
+            return Ok(Tensor::from_array((shape, values)).map_err(failed)?.into());
         }
+        let width = rows.iter().map(|row| tokens(row).len()).max().unwrap_or(0);
+        let mut values = Vec::with_capacity(rows.len() * width);
+        for row in rows.iter().map(tokens) {
+            let cell = |at: usize| match feed.kind {
+                FeedKind::Ids => row.get(at).map_or(0, |&token| i64::from(token)),
+                FeedKind::Mask => i64::from(at < row.len()),
+                FeedKind::Positions => at.min(row.len()) as i64,
+                FeedKind::Types | FeedKind::Pixels => 0,
+            };
+            values.extend((0..width).map(cell));
+        }
+        let shape = vec![rows.len(), width];
+        if feed.element == TensorElementType::Int32 {
+            let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
+            return Ok(Tensor::from_array((shape, values)).map_err(failed)?.into());
+        }
+        Ok(Tensor::from_array((shape, values)).map_err(failed)?.into())
+    }
+}
+
+impl Run for Session {
+    /// Runs `rows` together: a vector a row, or for a causal model the negative log-likelihood of each token from the second.
+    fn run(&mut self, rows: &[Row]) -> Result<Numbers, String> {
+        guarded(|| self.run_rows(rows))
+    }
+}
+
+fn tokens(row: &Row) -> &[u32] {
+    match row {
+        Row::Tokens(tokens) => tokens,
+        Row::Pixels(_) => &[],
+    }
+}
+
+fn pixels(row: &Row) -> &[f32] {
+    match row {
+        Row::Tokens(_) => &[],
+        Row::Pixels(pixels) => pixels,
     }
 }
 
 fn build(runtime: &Runtime, path: &Path, device: Device, threads: usize) -> Result<OrtSession, String> {
     let options = || -> ort::Result<OrtSession> {
-        // tract runs only what its optimiser has seen, and knows no other option.
-        let mut builder =
-            OrtSession::builder(&runtime.environment)?.with_optimization_level(GraphOptimizationLevel::Level3)?;
-        if runtime.backend != Backend::Tract {
+        let mut builder = OrtSession::builder(&runtime.environment)?;
+        if runtime.backend == Backend::Tract {
+            // It runs only what its optimiser has seen, and knows no other option.
+            builder = builder.with_optimization_level(GraphOptimizationLevel::Level3)?;
+        } else {
+            builder = builder.with_optimization_level(GraphOptimizationLevel::All)?;
             builder = builder.with_intra_threads(threads)?;
             // The library writes to the terminal what it returns as an error, too.
             builder = builder.with_log_level(ort::logging::LogLevel::Fatal)?;
@@ -282,13 +300,13 @@ fn pooled(lengths: &[usize], pooling: Pooling, dims: &[usize], values: &[f32]) -
 }
 
 /// -ln p of each token from the second on, given those before it.
-fn losses(rows: &[Vec<u32>], dims: &[usize], values: &[f32]) -> Option<Vec<Vec<f32>>> {
+fn losses(rows: &[Row], dims: &[usize], values: &[f32]) -> Option<Vec<Vec<f32>>> {
     let [count, width, size] = *dims else { return None };
     if count != rows.len() || values.len() != count * width * size {
         return None;
     }
     let mut losses = vec![];
-    for (row, logits) in rows.iter().zip(values.chunks_exact((width * size).max(1))) {
+    for (row, logits) in rows.iter().map(tokens).zip(values.chunks_exact((width * size).max(1))) {
         let mut found = Vec::with_capacity(row.len().saturating_sub(1));
         for (token, logits) in row.iter().skip(1).zip(logits.chunks_exact(size.max(1))) {
             let own = f64::from(*logits.get(*token as usize)?);
@@ -321,10 +339,10 @@ mod tests {
     #[test]
     fn losses_are_the_logarithm_of_the_softmax() {
         let logits = [0.0, 0.0, 1.0, 0.0, 7.0, 7.0];
-        let losses = losses(&[vec![0, 1, 0]], &[1, 3, 2], &logits).unwrap();
+        let losses = losses(&[Row::Tokens(vec![0, 1, 0])], &[1, 3, 2], &logits).unwrap();
         let expected = [2f32.ln(), (1.0 + (-1f32).exp()).ln()];
         assert!(losses[0].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{losses:?}");
-        assert!(super::losses(&[vec![0, 5]], &[1, 2, 2], &logits[..4]).is_none());
-        assert_eq!(super::losses(&[vec![0]], &[1, 1, 2], &logits[..2]).unwrap(), [Vec::<f32>::new()]);
+        assert!(super::losses(&[Row::Tokens(vec![0, 5])], &[1, 2, 2], &logits[..4]).is_none());
+        assert_eq!(super::losses(&[Row::Tokens(vec![0])], &[1, 1, 2], &logits[..2]).unwrap(), [Vec::<f32>::new()]);
     }
 }

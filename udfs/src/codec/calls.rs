@@ -9,6 +9,7 @@ use crate::operators::allocate_budget::AllocateBudget;
 use crate::operators::assign_nearest::AssignNearest;
 use crate::operators::call::{Call, Real};
 use crate::operators::concept_clusters::ConceptClusters;
+use crate::operators::embed::Embed;
 use crate::operators::farthest_first::{FarthestFirst, Init};
 use crate::operators::kmeans::{Kmeans, Rounds};
 use crate::operators::max_prior_similarity::{MaxPriorSimilarity, Mode};
@@ -53,7 +54,7 @@ pub struct IndexesMessage {
 /// The arguments.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct CallMessage {
-    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub kind: Option<CallKind>,
 }
 
@@ -74,6 +75,8 @@ pub enum CallKind {
     ConceptClusters(ConceptClustersMessage),
     #[prost(message, tag = "7")]
     NearestNeighbors(NearestNeighborsMessage),
+    #[prost(message, tag = "8")]
+    Embed(EmbedMessage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -94,6 +97,22 @@ pub struct AllocateBudgetMessage {
 pub struct AssignNearestMessage {
     #[prost(uint32, tag = "1")]
     pub metric: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct EmbedMessage {
+    #[prost(bool, tag = "1")]
+    pub images: bool,
+    #[prost(string, tag = "2")]
+    pub model: String,
+    #[prost(string, tag = "3")]
+    pub device: String,
+    #[prost(string, optional, tag = "4")]
+    pub cache: Option<String>,
+    #[prost(uint32, tag = "5")]
+    pub dimension: u32,
+    #[prost(string, tag = "6")]
+    pub output: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -202,6 +221,14 @@ impl From<&Call> for CallMessage {
             Call::AssignNearest(AssignNearest { metric }) => {
                 CallKind::AssignNearest(AssignNearestMessage { metric: number(&METRICS, metric) })
             }
+            Call::Embed(Embed { images, model, device, cache, output, dimension }) => CallKind::Embed(EmbedMessage {
+                images: *images,
+                model: model.clone(),
+                device: device.clone(),
+                cache: cache.clone(),
+                dimension: *dimension,
+                output: output.clone(),
+            }),
             Call::FarthestFirst(FarthestFirst { metric, k, init, seed }) => {
                 CallKind::FarthestFirst(FarthestFirstMessage {
                     metric: number(&METRICS, metric),
@@ -273,6 +300,9 @@ impl TryFrom<CallMessage> for Call {
             CallKind::AssignNearest(AssignNearestMessage { metric }) => {
                 Self::AssignNearest(AssignNearest { metric: value(&METRICS, metric)? })
             }
+            CallKind::Embed(EmbedMessage { images, model, device, cache, dimension, output }) => {
+                Self::Embed(Embed { images, model, device, cache, output, dimension })
+            }
             CallKind::FarthestFirst(FarthestFirstMessage { metric, k, init, seed }) => {
                 let (metric, init) = (value(&METRICS, metric)?, value(&INITS, init)?);
                 Self::FarthestFirst(FarthestFirst { metric, k, init, seed })
@@ -317,6 +347,10 @@ mod tests {
             Call::MaxPriorSimilarity(MaxPriorSimilarity { mode: Mode::Prior }),
             Call::MaxPriorSimilarity(MaxPriorSimilarity { mode: Mode::Greedy(0.25.into()) }),
         ];
+        for cache in [None, Some("folder".to_owned())] {
+            let [model, device, output] = ["m", "cpu", "o"].map(str::to_owned);
+            calls.push(Call::Embed(Embed { images: cache.is_some(), model, device, cache, output, dimension: 3 }));
+        }
         for metric in [Metric::Cosine, Metric::L2] {
             calls.push(Call::AssignNearest(AssignNearest { metric }));
             for rounds in [Rounds::Lloyd, Rounds::Balanced, Rounds::MiniBatch(7)] {

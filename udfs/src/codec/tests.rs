@@ -55,6 +55,7 @@ fn calls(operator: &str) -> Vec<String> {
             "vec => embedding",
             "partition_by => text, order_by => 'quality DESC', mode => 'greedy', threshold => 0.3",
         ],
+        "embed" => &["output => 'v'", "text => text, output => 'a', model => 'static', device => 'cpu', cache => ''"],
         "farthest_first" => &[
             "k => 1, partition_by => quality, order_by => 'text DESC NULLS LAST', init => 'first'",
             "k => 2, metric => 'l2', init => 'random', seed => 3",

@@ -149,14 +149,12 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A text that is not empty.
+    /// A text.
     pub fn text(&mut self, name: &str) -> Result<Option<String>> {
         match self.literal(name)? {
             None => Ok(None),
-            Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) if !text.is_empty() => {
-                Ok(Some(text))
-            }
-            Some(other) => plan_err!("{}: `{name}` must be a text that is not empty, not {other}", self.op),
+            Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) => Ok(Some(text)),
+            Some(other) => plan_err!("{}: `{name}` must be text, not {other}", self.op),
         }
     }
 

@@ -389,5 +389,6 @@ pub fn operators() -> Vec<OperatorDoc> {
         },
     ];
     all.extend(vector_docs::operators());
+    all.push(super::embed::documentation::documentation());
     all
 }

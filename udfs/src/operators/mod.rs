@@ -9,6 +9,7 @@ pub mod concept_clusters;
 pub mod connected_components;
 pub mod dedup;
 pub mod docs;
+pub mod embed;
 pub mod exact_dedup;
 pub mod farthest_first;
 pub mod fit_softmax;

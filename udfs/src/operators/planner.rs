@@ -25,6 +25,7 @@ use super::connected_components::plan as connected_components;
 use super::dedup::exec::{DedupExec, DedupSpec};
 use super::dedup::node::DedupNode;
 use super::dedup::{Rule, SKETCH, Similar};
+use super::embed::plan as embed;
 use super::fit_softmax::plan as fit_softmax;
 use super::graph_filter::plan as graph_filter;
 use super::influence::plan as influence;
@@ -67,6 +68,7 @@ fn operator(name: &str) -> Option<(&'static str, &'static [&'static str], Plan)>
         allocate_budget::NAME => (allocate_budget::NAME, allocate_budget::ARGUMENTS, allocate_budget::plan),
         assign_nearest::NAME => (assign_nearest::NAME, assign_nearest::ARGUMENTS, assign_nearest::plan),
         concept_clusters::NAME => (concept_clusters::NAME, concept_clusters::ARGUMENTS, concept_clusters::plan),
+        embed::NAME => (embed::NAME, embed::ARGUMENTS, embed::plan),
         farthest_first::NAME => (farthest_first::NAME, farthest_first::ARGUMENTS, farthest_first::plan),
         kmeans::NAME => (kmeans::NAME, kmeans::ARGUMENTS, kmeans::plan),
         materialize::NAME => (materialize::NAME, materialize::ARGUMENTS, materialize::plan),

@@ -6,10 +6,13 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
+use datafusion::logical_expr::ScalarFunctionArgs;
 use limpid_encoders::device::Device;
 use limpid_encoders::folder::Modality;
 use limpid_encoders::{Model, Vectors, registry};
 
+use super::embedder::Embedder;
+use crate::config::LimpidOptions;
 use crate::functions::literals::Literals;
 use crate::functions::vector::embeddings::float_item;
 
@@ -22,15 +25,40 @@ pub(super) fn model(
 ) -> Result<Arc<Model>> {
     let name = literals.text(1, "model")?.or(default);
     let Some(name) = name else { return plan_err!("{function}: name a model, as in model => 'NAME'") };
+    open(function, name, literals.text(2, "device")?.unwrap_or("cpu"), needed)
+}
+
+/// The model of that name on that device.
+pub(crate) fn open(function: &str, name: &str, device: &str, needed: Modality) -> Result<Arc<Model>> {
     let failed = |error: limpid_encoders::Error| DataFusionError::Plan(format!("{function}: {error}"));
-    let device: Device = literals.text(2, "device")?.unwrap_or("cpu").parse().map_err(failed)?;
+    let device: Device = device.parse().map_err(failed)?;
     let model = waiting(|| registry::open(name, device)).map_err(failed)?;
     model.needs(needed).map_err(failed)?;
     Ok(model)
 }
 
+/// The model of a running call with the session's cache.
+pub(super) fn embedder(
+    function: &'static str,
+    args: &ScalarFunctionArgs,
+    default: Option<&str>,
+    needed: Modality,
+) -> Result<Embedder> {
+    let model = model(function, &Literals::running(function, &args.args), default, needed)?;
+    waiting(|| Embedder::open(function, model, LimpidOptions::of(&args.config_options).cache()))
+}
+
+/// The vectors of a column; what is new is in the cache.
+pub(super) fn vectors(embedder: &Embedder, contents: &ArrayRef) -> Result<ArrayRef> {
+    waiting(|| {
+        let embedded = embedder.embed(contents)?;
+        embedder.flush()?;
+        Ok(embedded.vectors)
+    })
+}
+
 /// The type of the vectors of `model`.
-pub(super) fn vector_type(model: &Model) -> Result<DataType> {
+pub(crate) fn vector_type(model: &Model) -> Result<DataType> {
     match i32::try_from(model.info().dimension) {
         Ok(width) if width > 0 => Ok(DataType::FixedSizeList(float_item(DataType::Float32), width)),
         _ => plan_err!("the vectors of model '{}' have {} numbers", model.info().name, model.info().dimension),
@@ -39,7 +67,7 @@ pub(super) fn vector_type(model: &Model) -> Result<DataType> {
 
 /// A column of vectors from those of the rows that are not NULL, whose numbers are `rows`.
 pub(super) fn column(vectors: Vectors, rows: &[usize], count: usize) -> Result<ArrayRef> {
-    let Vectors { dimension, values, present } = vectors;
+    let Vectors { dimension, values, present, tokens: _ } = vectors;
     let (values, valid) = if rows.len() == count {
         (values, present)
     } else {

@@ -1,7 +1,5 @@
 //! `embed_image(image, model, device)`.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::functions::utils::make_scalar_function;
@@ -10,9 +8,8 @@ use datafusion::logical_expr::{
 };
 use datafusion_macros::user_doc;
 use limpid_encoders::folder::Modality;
-use limpid_encoders::{Error, Model};
 
-use super::arguments::{column, failed, model, vector_type, waiting};
+use super::arguments::{embedder, model, vector_type, vectors};
 use crate::functions::literals::Literals;
 use crate::functions::scores::parameters::{Kind, Parameter, coerce, optional, required, signature};
 
@@ -27,7 +24,8 @@ const PARAMETERS: [Parameter; 3] =
 JPEG file; its shorter side is scaled to `resize` pixels, the middle `crop` x `crop` of them go to the model, normalised, all as \
 the section [image] of the model's `model.toml` says. Images are scaled as Pillow does with antialiasing. There is no model for \
 images in the program itself: name one that `limpid models` lists, or a folder. NULL gives NULL; bytes that are no image are an \
-error that names the row of the batch. A device that was asked for and is missing is an error.",
+error that names the row of the batch. A device that was asked for and is missing is an error. With \
+`SET limpid.embedding_cache = 'folder'` vectors are kept there and none is made twice.",
     syntax_example = "embed_image(image, model [, device])",
     sql_example = r#"```sql
 > SELECT embed_image(x'89504e47', 'static') AS vector;
@@ -88,25 +86,11 @@ impl ScalarUDFImpl for EmbedImage {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let model = model(NAME, &Literals::running(NAME, &args.args), None, Modality::Image)?;
-        make_scalar_function(move |args| embed(&args[0], &model), vec![])(&args.args[..1])
+        let embedder = embedder(NAME, &args, None, Modality::Image)?;
+        make_scalar_function(move |args| vectors(&embedder, &args[0]), vec![])(&args.args[..1])
     }
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
-    }
-}
-
-fn embed(images: &ArrayRef, model: &Model) -> Result<ArrayRef> {
-    let images = cast(images, &DataType::LargeBinary)?;
-    let images = images.as_binary::<i64>();
-    let (rows, files): (Vec<usize>, Vec<&[u8]>) =
-        images.iter().enumerate().filter_map(|(row, image)| Some((row, image?))).unzip();
-    match waiting(|| model.embed_images(&files)) {
-        Ok(vectors) => column(vectors, &rows, images.len()),
-        Err(Error::Image { row, message }) => {
-            failed(NAME, &Error::Image { row: rows.get(row).copied().unwrap_or(row), message })
-        }
-        Err(error) => failed(NAME, &error),
     }
 }

@@ -1,6 +1,5 @@
 //! `embed_text(text, model, device)`.
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, internal_err};
 use datafusion::functions::utils::make_scalar_function;
@@ -8,13 +7,11 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
 };
 use datafusion_macros::user_doc;
-use limpid_encoders::Model;
 use limpid_encoders::folder::Modality;
 
-use super::arguments::{column, failed, model, vector_type, waiting};
+use super::arguments::{embedder, model, vector_type, vectors};
 use crate::functions::literals::Literals;
 use crate::functions::scores::parameters::{Kind, Parameter, coerce, optional, required, signature};
-use crate::functions::strings::Strings;
 
 const NAME: &str = "embed_text";
 const DEFAULT: &str = "static";
@@ -29,7 +26,8 @@ high cosine. Without `model` it is the one that is part of the program (`static`
 all-MiniLM-L6-v2, the mean of a vector a word piece; Spearman 0.74 on the test set of STS-B, where the original has 0.82). \
 Others are folders with `model.onnx`, `tokenizer.json` and `model.toml`, which `limpid models` adds and lists; they need \
 libonnxruntime. On the processor each text runs alone, so that its vector never depends on the rows beside it. NULL gives \
-NULL, and so does a text that has no token of the static model. A device that was asked for and is missing is an error.",
+NULL, and so does a text that has no token of the static model. A device that was asked for and is missing is an error. With \
+`SET limpid.embedding_cache = 'folder'` vectors are kept there and none is made twice; for whole lakes use [embed](#embed).",
     syntax_example = "embed_text(text [, model] [, device])",
     sql_example = r#"```sql
 > SELECT cosine_similarity(embed_text('A man plays the guitar.'), embed_text('Someone is playing an instrument.'))
@@ -87,21 +85,11 @@ impl ScalarUDFImpl for EmbedText {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let model = model(NAME, &Literals::running(NAME, &args.args), Some(DEFAULT), Modality::Text)?;
-        make_scalar_function(move |args| embed(&args[0], &model), vec![])(&args.args[..1])
+        let embedder = embedder(NAME, &args, Some(DEFAULT), Modality::Text)?;
+        make_scalar_function(move |args| vectors(&embedder, &args[0]), vec![])(&args.args[..1])
     }
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
-    }
-}
-
-fn embed(texts: &ArrayRef, model: &Model) -> Result<ArrayRef> {
-    let strings = Strings::try_new(texts, "the argument of embed_text")?;
-    let (rows, texts): (Vec<usize>, Vec<&str>) =
-        strings.iter().enumerate().filter_map(|(row, text)| Some((row, text?))).unzip();
-    match waiting(|| model.embed_texts(&texts)) {
-        Ok(vectors) => column(vectors, &rows, strings.len()),
-        Err(error) => failed(NAME, &error),
     }
 }

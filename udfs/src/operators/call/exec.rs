@@ -23,7 +23,8 @@ use super::{Call, Output};
 use crate::operators::assign_nearest::run::SharedCentroids;
 use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::{
-    allocate_budget, assign_nearest, concept_clusters, farthest_first, kmeans, max_prior_similarity, nearest_neighbors,
+    allocate_budget, assign_nearest, concept_clusters, embed, farthest_first, kmeans, max_prior_similarity,
+    nearest_neighbors,
 };
 
 /// A call of an operator. Columns are addressed by their index in their input.
@@ -171,6 +172,10 @@ impl ExecutionPlan for CallExec {
             ),
             Call::ConceptClusters(call) => {
                 once(output_schema, concept_clusters::run::run(call, spec.columns.concat(), input, schema, around))
+            }
+            Call::Embed(call) => {
+                let column = spec.columns.concat().first().copied().unwrap_or_default();
+                once(output_schema, embed::run::run(call, column, input, schema, (around, partition)))
             }
             Call::FarthestFirst(call) => once(
                 output_schema,

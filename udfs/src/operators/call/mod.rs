@@ -15,6 +15,7 @@ use datafusion::common::Result;
 use super::allocate_budget::AllocateBudget;
 use super::assign_nearest::AssignNearest;
 use super::concept_clusters::ConceptClusters;
+use super::embed::Embed;
 use super::farthest_first::FarthestFirst;
 use super::kmeans::Kmeans;
 use super::max_prior_similarity::MaxPriorSimilarity;
@@ -29,6 +30,8 @@ pub enum Call {
     AssignNearest(AssignNearest),
     /// Groups rows, ranks them within their group and names the groups.
     ConceptClusters(ConceptClusters),
+    /// Adds the vectors of texts or images.
+    Embed(Embed),
     /// Ranks rows by their distance from those ranked before.
     FarthestFirst(FarthestFirst),
     /// Finds centroids.
@@ -55,6 +58,7 @@ impl Call {
             Self::AllocateBudget(_) => super::allocate_budget::plan::NAME,
             Self::AssignNearest(_) => super::assign_nearest::plan::NAME,
             Self::ConceptClusters(_) => super::concept_clusters::plan::NAME,
+            Self::Embed(_) => super::embed::plan::NAME,
             Self::FarthestFirst(_) => super::farthest_first::plan::NAME,
             Self::Kmeans(_) => super::kmeans::plan::NAME,
             Self::MaxPriorSimilarity(_) => super::max_prior_similarity::plan::NAME,
@@ -64,7 +68,7 @@ impl Call {
 
     /// Whether each partition of the first input is worked on by itself.
     pub fn is_streaming(&self) -> bool {
-        matches!(self, Self::AssignNearest(_))
+        matches!(self, Self::AssignNearest(_) | Self::Embed(_))
     }
 
     /// The columns of the result, for inputs whose `columns` are worked on.
@@ -73,6 +77,7 @@ impl Call {
             Self::AllocateBudget(call) => call.output(inputs, columns),
             Self::AssignNearest(call) => call.output(inputs, columns),
             Self::ConceptClusters(call) => call.output(inputs, columns),
+            Self::Embed(call) => call.output(inputs),
             Self::FarthestFirst(call) => call.output(inputs, columns),
             Self::Kmeans(call) => call.output(inputs, columns),
             Self::MaxPriorSimilarity(call) => call.output(inputs, columns),
@@ -88,6 +93,7 @@ impl fmt::Display for Call {
             Self::AllocateBudget(call) => call.fmt(f),
             Self::AssignNearest(call) => call.fmt(f),
             Self::ConceptClusters(call) => call.fmt(f),
+            Self::Embed(call) => call.fmt(f),
             Self::FarthestFirst(call) => call.fmt(f),
             Self::Kmeans(call) => call.fmt(f),
             Self::MaxPriorSimilarity(call) => call.fmt(f),

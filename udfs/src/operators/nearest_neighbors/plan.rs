@@ -29,6 +29,9 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
     let cells = args.integer("cells", 0, 0..=MOST)?;
     let seed = args.integer("seed", settings.seed, 0..=i64::MAX as u64)?;
     let index = args.text("index")?;
+    if index.as_deref() == Some("") {
+        return plan_err!("{NAME}: `index` must be a file's name, not an empty text");
+    }
     let among = if args.has("among") { Some(args.relation("among")?) } else { None };
     let id = args.column("id", Some("id"))?;
     if ADDED.contains(&id.name.as_str()) {

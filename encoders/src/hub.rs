@@ -1,0 +1,303 @@
+//! Models of a hub of models, downloaded over HTTPS: `hf://organisation/name@revision`.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use ureq::Agent;
+use ureq::http::{HeaderMap, Response};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+use crate::folder::{Pooling, Settings, beside, hexadecimal};
+use crate::{Error, Result};
+
+/// The environment variable that names the hub.
+pub const ENDPOINT: &str = "HF_ENDPOINT";
+/// The hub where that is not set.
+const HUB: &str = "https://huggingface.co";
+/// The environment variable that names a file with certificates to trust in place of the usual ones.
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+/// Where repositories have their model, the first that there is.
+const MODELS: [&str; 2] = ["onnx/model.onnx", "model.onnx"];
+/// From one server to the next at most.
+const REDIRECTS: usize = 5;
+/// How long a server may take to be reached and to begin its answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of a file of settings at most.
+const SMALL: u64 = 1 << 20;
+
+/// `hf://organisation/name@revision`: a model of the hub. Without a revision it is `main`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    organisation: String,
+    /// Its name there.
+    pub name: String,
+    revision: String,
+}
+
+impl Source {
+    /// Whether a text means a model of the hub.
+    pub fn is(text: &str) -> bool {
+        text.starts_with("hf://")
+    }
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let read = || {
+            let (model, revision) = match text.strip_prefix("hf://")?.split_once('@') {
+                Some((model, revision)) => (model, revision),
+                None => (text.strip_prefix("hf://")?, "main"),
+            };
+            let (organisation, name) = model.split_once('/')?;
+            let plain = |part: &str| {
+                let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+                !part.is_empty() && part.chars().all(usual) && !part.starts_with('.')
+            };
+            let known = plain(organisation) && plain(name) && revision.split('/').all(plain);
+            let own = |part: &str| part.to_owned();
+            known.then(|| Self { organisation: own(organisation), name: own(name), revision: own(revision) })
+        };
+        read().ok_or_else(|| Error::Source(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "hf://{}/{}@{}", self.organisation, self.name, self.revision)
+    }
+}
+
+/// Downloads the model into `folder`, which is there and empty: its file (`file` of the repository, or the one of the usual
+/// name), `tokenizer.json` where there is one, and what its settings say of pooling and length. A file is complete and, where
+/// the hub names its SHA-256, has that; else it is an error. `tell` hears of each file before it comes.
+pub fn download(source: &Source, file: Option<&str>, folder: &Path, tell: &dyn Fn(&str)) -> Result<Settings> {
+    let hub = Hub::new(source)?;
+    let mut settings = Settings::text_encoder();
+    settings.pooling = match hub.json("1_Pooling/config.json")? {
+        Some(config) => pooling(&config).map_err(|message| hub.failed("1_Pooling/config.json", message))?,
+        None => settings.pooling,
+    };
+    let length = hub.json("sentence_bert_config.json")?.and_then(|config| config["max_seq_length"].as_u64());
+    if let Some(length) = length.and_then(|length| usize::try_from(length).ok()) {
+        settings.max_length = length;
+    }
+    tell("tokenizer.json");
+    hub.file("tokenizer.json", &folder.join("tokenizer.json"))?;
+    let candidates = file.map_or_else(|| MODELS.to_vec(), |file| vec![file]);
+    for candidate in &candidates {
+        let name = candidate.rsplit('/').next().unwrap_or(candidate);
+        tell(candidate);
+        let Some(commit) = hub.file(candidate, &folder.join(name))? else { continue };
+        for (beside, there) in beside(name).iter().zip(beside(candidate)).take(2) {
+            hub.file(&there, &folder.join(beside))?;
+        }
+        name.clone_into(&mut settings.model);
+        let revision = if commit.is_empty() { source.revision.clone() } else { commit };
+        settings.source = Some(Source { revision, ..source.clone() }.to_string());
+        return Ok(settings);
+    }
+    Err(hub.failed(&candidates.join(" or "), "there is no such file; name the model's with --model".to_owned()))
+}
+
+/// How the vectors of tokens become one, as the configuration of a sentence transformer says.
+fn pooling(config: &Value) -> Result<Pooling, String> {
+    let modes = [
+        ("pooling_mode_mean_tokens", Pooling::Mean),
+        ("pooling_mode_cls_token", Pooling::Cls),
+        ("pooling_mode_lasttoken", Pooling::Last),
+    ];
+    let on = |name: &str| config[name] == true;
+    let all = config.as_object().into_iter().flatten();
+    let count = all.filter(|(name, value)| name.starts_with("pooling_mode_") && **value == true).count();
+    match modes.iter().find(|(name, _)| on(name)) {
+        Some((_, pooling)) if count == 1 => Ok(*pooling),
+        _ => Err("it pools in a way that is not known here; known are mean, cls and last".to_owned()),
+    }
+}
+
+/// One repository of the hub.
+struct Hub {
+    agent: Agent,
+    /// What files are below.
+    base: String,
+}
+
+impl Hub {
+    fn new(source: &Source) -> Result<Self> {
+        let endpoint = std::env::var(ENDPOINT).ok().filter(|endpoint| !endpoint.is_empty());
+        let endpoint = endpoint.unwrap_or_else(|| HUB.to_owned());
+        let Source { organisation, name, revision } = source;
+        let revision = revision.replace('/', "%2F");
+        let base = format!("{}/{organisation}/{name}/resolve/{revision}/", endpoint.trim_end_matches('/'));
+        let mut tls = TlsConfig::builder();
+        if let Some(path) = std::env::var_os(CERTIFICATES).filter(|path| !path.is_empty()) {
+            let pem = std::fs::read(&path).map_err(|error| Error::file(&path, &error))?;
+            let items = parse_pem(&pem).filter_map(|item| match item {
+                Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                _ => None,
+            });
+            tls = tls.root_certs(RootCerts::from(items));
+        }
+        let config = Agent::config_builder()
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .timeout_connect(Some(PATIENCE))
+            .timeout_recv_response(Some(PATIENCE))
+            .user_agent(concat!("limpid/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls.build())
+            .build();
+        Ok(Self { agent: config.into(), base })
+    }
+
+    fn failed(&self, file: &str, message: String) -> Error {
+        Error::Download { url: format!("{}{file}", self.base), message }
+    }
+
+    /// The answer for `file`, and what the hub itself said of it; `None` where there is none.
+    fn get(&self, file: &str) -> Result<Option<(Response<ureq::Body>, Said)>> {
+        let mut url = format!("{}{file}", self.base);
+        let mut said = Said::default();
+        for _ in 0..=REDIRECTS {
+            let answer = self.agent.get(&url).call();
+            let answer = answer.map_err(|error| self.failed(file, error.to_string()))?;
+            said.hear(answer.headers());
+            let status = answer.status().as_u16();
+            match status {
+                200 => return Ok(Some((answer, said))),
+                404 => return Ok(None),
+                301 | 302 | 303 | 307 | 308 => {
+                    let to = header(answer.headers(), "location").unwrap_or_default();
+                    url = followed(&url, &to).map_err(|message| self.failed(file, message))?;
+                }
+                401 | 403 => {
+                    let message = format!("the answer is {status}: there is no such model, or it needs an account");
+                    return Err(self.failed(file, message));
+                }
+                _ => return Err(self.failed(file, format!("the answer is {status}"))),
+            }
+        }
+        Err(self.failed(file, format!("the server sends on more than {REDIRECTS} times")))
+    }
+
+    fn json(&self, file: &str) -> Result<Option<Value>> {
+        let Some((answer, _)) = self.get(file)? else { return Ok(None) };
+        let mut text = vec![];
+        let read = answer.into_body().into_reader().take(SMALL).read_to_end(&mut text);
+        read.map_err(|error| self.failed(file, error.to_string()))?;
+        serde_json::from_slice(&text).map(Some).map_err(|error| self.failed(file, error.to_string()))
+    }
+
+    /// Downloads `file` to `path`; the revision that the hub says it is of, `None` where there is no such file.
+    fn file(&self, file: &str, path: &Path) -> Result<Option<String>> {
+        let Some((answer, said)) = self.get(file)? else { return Ok(None) };
+        let length = header(answer.headers(), "content-length").and_then(|length| length.parse::<u64>().ok());
+        let mut body = answer.into_body().into_reader();
+        let mut out = File::create(path).map_err(|error| Error::file(path, &error))?;
+        let (mut buffer, mut state, mut bytes) = (vec![0; 1 << 16], Sha256::new(), 0);
+        loop {
+            let read = body.read(&mut buffer).map_err(|error| self.failed(file, error.to_string()))?;
+            if read == 0 {
+                break;
+            }
+            state.update(&buffer[..read]);
+            bytes += read as u64;
+            out.write_all(&buffer[..read]).map_err(|error| Error::file(path, &error))?;
+        }
+        out.sync_all().map_err(|error| Error::file(path, &error))?;
+        if let Some(length) = length.filter(|length| *length != bytes) {
+            return Err(self.failed(file, format!("it ended after {bytes} of {length} bytes")));
+        }
+        let found = hexadecimal(&state.finalize());
+        if let Some(expected) = said.sha256.filter(|expected| *expected != found) {
+            return Err(self.failed(file, format!("its SHA-256 is {found}; the hub says {expected}")));
+        }
+        Ok(Some(said.commit))
+    }
+}
+
+/// What the hub says of a file, before another server sends it.
+#[derive(Debug, Default)]
+struct Said {
+    commit: String,
+    sha256: Option<String>,
+}
+
+impl Said {
+    fn hear(&mut self, headers: &HeaderMap) {
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if let Some(commit) = header(headers, "x-repo-commit").filter(|commit| plain(commit)) {
+            self.commit = commit;
+        }
+        // Of large files the tag is the hash of the content; of small ones it is that of something else.
+        let tag = header(headers, "x-linked-etag").map(|tag| tag.trim_matches('"').to_ascii_lowercase());
+        self.sha256 = tag.filter(|tag| tag.len() == 64 && plain(tag)).or_else(|| self.sha256.take());
+    }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+/// Where `to` leads from `url`. What was asked for under TLS is not sent for without.
+fn followed(url: &str, to: &str) -> Result<String, String> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split('/').next().unwrap_or_default();
+    let next = match to.chars().next() {
+        Some('/') if to.starts_with("//") => format!("{scheme}:{to}"),
+        Some('/') => format!("{scheme}://{host}{to}"),
+        _ => to.to_owned(),
+    };
+    let secure = next.starts_with("https://") || (scheme == "http" && next.starts_with("http://"));
+    if secure { Ok(next) } else { Err(format!("the server sends on to '{to}'")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_read_as_they_are_written() {
+        let source: Source = "hf://org/a-model_1.5@refs/pr/3".parse().unwrap();
+        assert_eq!(source.to_string(), "hf://org/a-model_1.5@refs/pr/3");
+        assert_eq!("hf://org/m".parse::<Source>().unwrap().to_string(), "hf://org/m@main");
+        for wrong in
+            ["", "hf://", "hf://org", "hf://org/", "hf://org/../x", "hf://o/m@", "hf://o/m@../x", "hf://o/m n", "o/m"]
+        {
+            assert!(matches!(wrong.parse::<Source>(), Err(Error::Source(_))), "{wrong}");
+        }
+        assert!(Source::is("hf://x") && !Source::is("folder"));
+    }
+
+    #[test]
+    fn redirects_stay_under_tls() {
+        assert_eq!(followed("https://a/b", "/c?d").unwrap(), "https://a/c?d");
+        assert_eq!(followed("https://a/b", "//c/d").unwrap(), "https://c/d");
+        assert_eq!(followed("https://a/b", "https://c/d").unwrap(), "https://c/d");
+        assert_eq!(followed("http://127.0.0.1:1/b", "http://c/d").unwrap(), "http://c/d");
+        for to in ["http://c/d", "file:///etc/passwd", "", "c"] {
+            assert!(followed("https://a/b", to).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn pooling_is_that_of_the_configuration() {
+        let config = |text: &str| pooling(&serde_json::from_str(text).unwrap());
+        assert_eq!(config(r#"{"word_embedding_dimension": 3, "pooling_mode_cls_token": true}"#).unwrap(), Pooling::Cls);
+        assert_eq!(
+            config(r#"{"pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true}"#).unwrap(),
+            Pooling::Mean
+        );
+        assert_eq!(config(r#"{"pooling_mode_lasttoken": true}"#).unwrap(), Pooling::Last);
+        assert!(config(r#"{"pooling_mode_max_tokens": true}"#).is_err());
+        assert!(config(r#"{"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true}"#).is_err());
+    }
+}

@@ -1,0 +1,247 @@
+//! The files of a cache.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeListArray, Float32Array, RecordBatch, UInt64Array,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef, UInt64Type};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
+use datafusion::parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
+use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
+use datafusion::parquet::file::metadata::{KeyValue, PageIndexPolicy};
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::Found;
+
+/// Half a SHA-256: that two contents of a trillion share one has a chance of 1 in 10^15.
+pub type Key = [u8; 16];
+
+/// Rows to be written.
+#[derive(Debug, Default)]
+pub struct Rows {
+    pub keys: Vec<Key>,
+    pub values: Vec<f32>,
+    pub present: Vec<bool>,
+}
+
+/// Where the files of a model lie and what they must say.
+#[derive(Debug)]
+pub struct Part {
+    pub folder: PathBuf,
+    pub identity: String,
+    pub dimension: usize,
+}
+
+const CONTENT: &str = "content";
+const CHECK: &str = "checksum";
+const VECTOR: &str = "embedding";
+/// Of whom the vectors of a file are.
+const OWNER: &str = "limpid.model";
+/// Rows of a page: the least that is read for one vector.
+const PAGE: usize = 64;
+/// Rows that are read at once.
+const BATCH: usize = 1024;
+/// A draft this old is of a process that was killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+const PREFIX: &str = "part-";
+const DRAFT: &str = ".part-";
+
+impl Part {
+    /// Makes the folder and the file that says whose it is; an error where it is another's.
+    pub fn prepare(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        let failed = |error: std::io::Error| exec_datafusion_err!("embedding cache: {}: {error}", path.display());
+        match std::fs::read_to_string(&path) {
+            Ok(found) if found == text => return Ok(()),
+            Ok(_) => return Err(broken(&path, &"it speaks of another model")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        std::fs::create_dir_all(&self.folder).map_err(failed)?;
+        self.remove_abandoned();
+        let mut draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(&self.folder).map_err(failed)?;
+        draft.write_all(text.as_bytes()).map_err(failed)?;
+        draft.as_file().sync_all().map_err(failed)?;
+        draft.persist(&path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    /// What killed processes left does no harm but takes room; that it cannot be removed does none either.
+    fn remove_abandoned(&self) {
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let is_draft = entry.file_name().to_string_lossy().starts_with(DRAFT);
+            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
+            if is_draft && age.is_some_and(|age| age > ABANDONED) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// The files there are, in the order of their names.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let failed =
+            |error: std::io::Error| exec_datafusion_err!("embedding cache: {}: {error}", self.folder.display());
+        let mut found = vec![];
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let is_part = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+            if is_part && path.extension().is_some_and(|extension| extension == "parquet") {
+                found.push(path);
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        let item = Arc::new(Field::new_list_field(DataType::Float32, false));
+        let width = i32::try_from(self.dimension).unwrap_or(i32::MAX);
+        Arc::new(Schema::new(vec![
+            Field::new(CONTENT, DataType::FixedSizeBinary(size_of::<Key>() as i32), false),
+            Field::new(CHECK, DataType::UInt64, false),
+            Field::new(VECTOR, DataType::FixedSizeList(item, width), true),
+        ]))
+    }
+
+    /// Writes a file with `rows`; it appears whole.
+    pub fn write(&self, rows: &Rows) -> Result<PathBuf> {
+        let failed = |error: &dyn std::fmt::Display| {
+            exec_datafusion_err!("embedding cache: {}: cannot be written: {error}", self.folder.display())
+        };
+        let draft = tempfile::Builder::new().prefix(DRAFT).rand_bytes(16).tempfile_in(&self.folder);
+        let draft = draft.map_err(|error| failed(&error))?;
+        let owner = KeyValue::new(OWNER.to_owned(), self.identity.clone());
+        let properties = WriterProperties::builder()
+            .set_dictionary_enabled(false)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .set_data_page_row_count_limit(PAGE)
+            .set_write_batch_size(PAGE)
+            .set_key_value_metadata(Some(vec![owner]))
+            .build();
+        let mut writer = ArrowWriter::try_new(draft.as_file(), self.schema(), Some(properties))?;
+        for start in (0..rows.keys.len()).step_by(BATCH) {
+            writer.write(&self.batch(rows, start, rows.keys.len().min(start + BATCH))?)?;
+        }
+        writer.close()?;
+        draft.as_file().sync_all().map_err(|error| failed(&error))?;
+        let name = draft.path().file_name().map(|name| name.to_string_lossy().replacen(DRAFT, PREFIX, 1));
+        let path = self.folder.join(format!("{}.parquet", name.unwrap_or_default()));
+        draft.persist_noclobber(&path).map_err(|error| failed(&error.error))?;
+        Ok(path)
+    }
+
+    fn batch(&self, rows: &Rows, start: usize, end: usize) -> Result<RecordBatch> {
+        let schema = self.schema();
+        let DataType::FixedSizeList(item, width) = schema.field(2).data_type() else {
+            return Err(exec_datafusion_err!("embedding cache: no vectors"));
+        };
+        let values = rows.values[start * self.dimension..end * self.dimension].to_vec();
+        let checks = (start..end).map(|row| {
+            let vector = &rows.values[row * self.dimension..(row + 1) * self.dimension];
+            checksum(&rows.keys[row], rows.present[row].then_some(vector))
+        });
+        let contents = FixedSizeBinaryArray::try_from_iter(rows.keys[start..end].iter())?;
+        let nulls = NullBuffer::from(rows.present[start..end].to_vec());
+        let values: ArrayRef = Arc::new(Float32Array::from(values));
+        let vectors = FixedSizeListArray::try_new(Arc::clone(item), *width, values, Some(nulls))?;
+        let checks = UInt64Array::from_iter_values(checks);
+        Ok(RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(contents), Arc::new(checks), Arc::new(vectors)])?)
+    }
+
+    fn reader(&self, path: &Path, policy: PageIndexPolicy) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+        let file = File::open(path).map_err(|error| broken(path, &error))?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(policy);
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
+        let builder = builder.map_err(|error| broken(path, &error))?.with_batch_size(BATCH);
+        let metadata = builder.metadata().file_metadata().key_value_metadata();
+        let owner = metadata.and_then(|pairs| pairs.iter().find(|pair| pair.key == OWNER)?.value.clone());
+        if owner.as_deref() != Some(&self.identity) {
+            return Err(broken(path, &"its vectors are of another model"));
+        }
+        if builder.schema().fields() != self.schema().fields() {
+            return Err(broken(path, &"its columns are not those of a cache"));
+        }
+        Ok(builder)
+    }
+
+    /// The keys of a file, in the order of its rows.
+    pub fn keys(&self, path: &Path) -> Result<Vec<Key>> {
+        let builder = self.reader(path, PageIndexPolicy::Skip)?;
+        let mask = ProjectionMask::columns(builder.parquet_schema(), [CONTENT]);
+        let mut keys = vec![];
+        for batch in open(path, builder.with_projection(mask))? {
+            let batch = batch.map_err(|error| broken(path, &error))?;
+            let contents = batch.column(0).as_fixed_size_binary();
+            for content in contents.iter().flatten() {
+                keys.push(Key::try_from(content).map_err(|error| broken(path, &error))?);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Reads the `wanted` rows of a file, each into its place.
+    pub fn read(&self, path: &Path, mut wanted: Vec<(u32, usize)>, found: &mut Found) -> Result<()> {
+        wanted.sort_unstable();
+        let builder = self.reader(path, PageIndexPolicy::Optional)?;
+        let mut selectors: Vec<RowSelector> = vec![];
+        let mut next = 0;
+        for &(row, _) in &wanted {
+            let row = row as usize;
+            match selectors.last_mut() {
+                Some(last) if row == next => last.row_count += 1,
+                _ => selectors.extend([RowSelector::skip(row - next), RowSelector::select(1)]),
+            }
+            next = row + 1;
+        }
+        let selection = RowSelection::from(selectors);
+        let mut places = wanted.into_iter().map(|(_, at)| at);
+        for batch in open(path, builder.with_row_selection(selection))? {
+            let batch = batch.map_err(|error| broken(path, &error))?;
+            let contents = batch.column(0).as_fixed_size_binary();
+            let checks = batch.column(1).as_primitive::<UInt64Type>();
+            let vectors = batch.column(2).as_fixed_size_list();
+            let values = vectors.values().as_primitive::<Float32Type>().values();
+            for row in 0..batch.num_rows() {
+                let Some(at) = places.next() else { return Err(broken(path, &"it has more rows than it says")) };
+                let start = vectors.value_offset(row) as usize;
+                let vector = vectors.is_valid(row).then(|| &values[start..start + self.dimension]);
+                let key = found.keys[at];
+                if contents.value(row) != key || checks.value(row) != checksum(&key, vector) {
+                    return Err(broken(path, &"a vector is not what was written"));
+                }
+                found.set(at, vector);
+            }
+        }
+        if places.next().is_some() {
+            return Err(broken(path, &"it has fewer rows than it says"));
+        }
+        Ok(())
+    }
+}
+
+fn open(path: &Path, builder: ParquetRecordBatchReaderBuilder<File>) -> Result<ParquetRecordBatchReader> {
+    builder.build().map_err(|error| broken(path, &error))
+}
+
+/// Tells a vector that a disk changed, which Parquet does not.
+fn checksum(key: &Key, vector: Option<&[f32]>) -> u64 {
+    let mut bytes = key.to_vec();
+    bytes.extend(vector.into_iter().flatten().flat_map(|value| value.to_le_bytes()));
+    xxh3_64(&bytes)
+}
+
+fn broken(path: &Path, message: &dyn std::fmt::Display) -> DataFusionError {
+    exec_datafusion_err!(
+        "embedding cache: {} cannot be used: {message}; remove it, and its vectors are made again",
+        path.display()
+    )
+}
