@@ -8,6 +8,7 @@ pair under other names is missed or an interval covers less than it says.
 """
 
 import shutil
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -148,8 +149,6 @@ def intervals(url):
 
 
 def main():
-    import subprocess
-
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     folder = Path(sys.argv[1])
@@ -157,7 +156,8 @@ def main():
     if not demo.exists():
         subprocess.run([LIMPID, "lake", "demo", str(demo), "--roots", "25"], check=True)
     bad = names(str(demo))
-    sources = [pq.read_table(demo / f"r{number:03}/root.parquet") for number in range(25)]
+    # A root in two files is a folder.
+    sources = [pq.read_table(demo / of["root"]) for of in derived(str(demo)).values()]
     flat = lambda table: table.num_rows and not any(pa.types.is_nested(field.type) for field in table.schema)
     if len(sys.argv) > 2:
         real = [pq.read_table(path) for path in sorted(Path(sys.argv[2]).rglob("*.parquet"))[:: 3]]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -150,7 +150,7 @@ impl FilesTable {
                 let found = format.infer_stats_and_ordering(state, store, Arc::clone(schema), &file.object_meta).await;
                 let found = found.map_err(|e| self.unreadable(&file.object_meta, &e))?;
                 let ordering = found.ordering;
-                Ok(file.with_statistics(Arc::new(found.statistics)).with_ordering(ordering))
+                Ok(file.with_statistics(Arc::new(sound(found.statistics, schema))).with_ordering(ordering))
             })
             .boxed()
             .buffered(requests)
@@ -189,6 +189,22 @@ impl FilesTable {
         let statistics = Statistics::try_merge_iter(all, schema)?;
         Ok((groups, statistics))
     }
+}
+
+/// Statistics without what footers do not say: bounds of floats leave NaN out, so equal bounds do not make a constant column and
+/// the upper one is no maximum.
+fn sound(mut statistics: Statistics, schema: &Schema) -> Statistics {
+    for (column, field) in statistics.column_statistics.iter_mut().zip(schema.fields()) {
+        let data_type = match field.data_type() {
+            DataType::Dictionary(_, value) => value,
+            data_type => data_type,
+        };
+        if data_type.is_floating() {
+            column.min_value = std::mem::take(&mut column.min_value).to_inexact();
+            column.max_value = std::mem::take(&mut column.max_value).to_inexact();
+        }
+    }
+    statistics
 }
 
 #[async_trait]

@@ -285,3 +285,15 @@ async fn names_of_tables_are_not_paths() {
     batches(&ctx, "CREATE TABLE src AS SELECT 1 AS a").await;
     assert_eq!(rows(&ctx, Path::new("-"), "SELECT a FROM src").await, ["1"]);
 }
+
+#[tokio::test]
+async fn what_is_no_number_is_not_taken_for_the_bounds() {
+    let dir = tempdir().unwrap();
+    let ctx = session(2);
+    // The footer's bounds are 5.625 and 5.625: NaN is in neither.
+    let [number, nan] = ["5.625", "NaN"].map(|text| format!("arrow_cast('{text}', 'Float64')"));
+    let sql = format!("SELECT * FROM (VALUES (1, {number}), (2, {nan}), (3, {nan})) t(id, share)");
+    parquet(&ctx, dir.path(), "t.parquet", &sql).await;
+    assert_eq!(rows(&ctx, dir.path(), "SELECT id, share FROM '{}/t.parquet'").await, ["1|5.625", "2|NaN", "3|NaN"]);
+    assert_eq!(rows(&ctx, dir.path(), "SELECT count(*) FROM '{}/t.parquet' WHERE isnan(share)").await, ["2"]);
+}

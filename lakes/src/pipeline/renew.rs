@@ -106,7 +106,12 @@ impl Renewal<'_> {
             edges = self.by_fingerprints(&rows, edges, carried)?;
         }
         edges = self.by_least(&rows, edges)?;
-        let mut samples: Vec<Vec<Sample>> = (0..lake.tables.len()).map(|at| self.samples(at as u32).to_vec()).collect();
+        let mut samples: Vec<Vec<Sample>> = vec![vec![]; lake.tables.len()];
+        for table in edges.iter().flat_map(|edge| [edge.0, edge.1]) {
+            if samples[table as usize].is_empty() {
+                samples[table as usize] = self.samples(table).to_vec();
+            }
+        }
         swap_samples(&mut rows, &mut samples);
         let mut samples = Arc::new(samples);
         let consistent = compare_samples(lake, &samples, edges, options, work.threads).await?;
@@ -152,8 +157,10 @@ impl Renewal<'_> {
                     continue;
                 }
                 let (table, other) = (self.table(new), self.table(old));
+                // No more samples than are kept, but for those that the other side has.
+                let kept = if table.rows < state::LARGE { 1 } else { sketch::MOST };
                 let plan = plans[new as usize].get_or_insert_with(|| ReadPlan {
-                    anchors: anchors[new as usize].clone(),
+                    anchors: anchors[new as usize].iter().copied().take(kept).collect(),
                     hashes: true,
                     project: true,
                     ..ReadPlan::default()

@@ -28,7 +28,7 @@ use crate::lake::Lake;
 use crate::options::Options;
 use crate::rows::TableRows;
 use crate::verify::{Evidence, Found, State};
-pub use tables::{KnownTable, Likeness};
+pub use tables::{KnownTable, LARGE, Likeness};
 
 const TABLES: &str = "tables.parquet";
 const EDGES: &str = "edges.parquet";
@@ -91,9 +91,9 @@ impl Known {
     /// Reads the state; nothing is known where there is none, or it is damaged or of other options.
     pub fn read(root: &Path, options: &Options) -> Self {
         let folder = folder(root);
-        let tables = batches(&folder.join(TABLES), &reading(options)).and_then(|batches| tables::read(&batches));
+        let tables = batches(&folder.join(TABLES), &reading(options)).and_then(tables::read);
         let Some(tables) = tables else { return Self::default() };
-        let edges = batches(&folder.join(EDGES), &key(options)).map(|batches| read_edges(&batches));
+        let edges = batches(&folder.join(EDGES), &key(options)).and_then(read_edges);
         let comparable = edges.is_some();
         Self { tables, edges: edges.unwrap_or_default(), comparable }
     }
@@ -164,15 +164,15 @@ impl Known {
     }
 }
 
-/// The batches of a file, if it is of these options.
-fn batches(path: &Path, options: &str) -> Option<Vec<RecordBatch>> {
+/// The batches of a file, if it is of these options; `None` among them where it is damaged.
+fn batches(path: &Path, options: &str) -> Option<impl Iterator<Item = Option<RecordBatch>>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).ok()?).ok()?;
     let pairs = builder.metadata().file_metadata().key_value_metadata()?;
     let same = pairs.iter().any(|pair| pair.key == OPTIONS && pair.value.as_deref() == Some(options));
     if !same {
         return None;
     }
-    builder.build().ok()?.collect::<std::result::Result<_, _>>().ok()
+    Some(builder.build().ok()?.map(std::result::Result::ok))
 }
 
 fn write(path: &Path, batch: &RecordBatch, options: &str) -> Result<()> {
@@ -216,11 +216,12 @@ fn write_edges(lake: &Lake, found: &[Found]) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(edges_schema(), arrays)?)
 }
 
-fn read_edges(batches: &[RecordBatch]) -> Vec<KnownEdge> {
+fn read_edges(batches: impl Iterator<Item = Option<RecordBatch>>) -> Option<Vec<KnownEdge>> {
     let mut edges = vec![];
     for batch in batches {
-        if batch.schema() != edges_schema() {
-            continue;
+        let batch = batch?;
+        if batch.schema().fields() != edges_schema().fields() {
+            return None;
         }
         let text = |at: usize| batch.column(at).as_string::<i32>();
         let rows = batch.column(3).as_primitive::<Int64Type>();
@@ -235,5 +236,5 @@ fn read_edges(batches: &[RecordBatch]) -> Vec<KnownEdge> {
             });
         }
     }
-    edges
+    Some(edges)
 }

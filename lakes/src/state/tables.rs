@@ -17,7 +17,7 @@ use crate::rows::least::Least;
 use crate::rows::sketch::Sample;
 
 /// Rows from which on whole samples are kept: smaller tables are read as fast.
-const LARGE: u64 = 4096;
+pub const LARGE: u64 = 4096;
 /// Rows kept of one sample of a smaller table.
 const FEW: usize = 16;
 
@@ -184,9 +184,10 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
 }
 
 /// Tables by name; `None` where the batches are not what [`write`] makes.
-pub fn read(batches: &[RecordBatch]) -> Option<HashMap<String, KnownTable>> {
+pub fn read(batches: impl Iterator<Item = Option<RecordBatch>>) -> Option<HashMap<String, KnownTable>> {
     let mut tables = HashMap::new();
     for batch in batches {
+        let batch = batch?;
         if batch.schema().fields() != schema().fields() {
             return None;
         }
