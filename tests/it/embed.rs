@@ -19,8 +19,8 @@ fn texts(count: usize) -> RecordBatch {
     let texts: StringArray = (0..count)
         .map(|_| {
             let length = random.below(9);
-            let words = (0..length).map(|_| words[random.below(8) as usize]);
-            (random.below(12) > 0).then(|| words.collect::<Vec<_>>().join(" "))
+            let text: Vec<&str> = (0..length).map(|_| words[random.below(8) as usize]).collect();
+            (random.below(12) > 0).then(|| text.join(" "))
         })
         .collect();
     let ids: Int64Array = (0..count as i64).map(Some).collect();

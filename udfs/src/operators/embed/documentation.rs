@@ -21,12 +21,12 @@ pub fn documentation() -> OperatorDoc {
     .with_sql_example(
         r#"```sql
 > SELECT id, arrow_typeof(embedding) AS type, embedding = embed_text(text) AS same FROM embed((SELECT * FROM (VALUES (1, 'a red apple'), (2, 'a green pear')) AS t(id, text))) ORDER BY id;
-+----+--------------------------+------+
-| id | type                     | same |
-+----+--------------------------+------+
++----+------------------------------+------+
+| id | type                         | same |
++----+------------------------------+------+
 | 1  | FixedSizeList(192 x Float32) | true |
 | 2  | FixedSizeList(192 x Float32) | true |
-+----+--------------------------+------+
++----+------------------------------+------+
 ```"#,
     )
     .with_argument("relation", INPUT)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use super::Found;
 
 /// Half a SHA-256: that two contents of a trillion share one has a chance of 1 in 10^15.
 pub type Key = [u8; 16];
+const KEY: i32 = size_of::<Key>() as i32;
 
 /// Rows to be written.
 #[derive(Debug, Default)]
@@ -106,7 +108,7 @@ impl Part {
         let item = Arc::new(Field::new_list_field(DataType::Float32, false));
         let width = i32::try_from(self.dimension).unwrap_or(i32::MAX);
         Arc::new(Schema::new(vec![
-            Field::new(CONTENT, DataType::FixedSizeBinary(size_of::<Key>() as i32), false),
+            Field::new(CONTENT, DataType::FixedSizeBinary(KEY), false),
             Field::new(CHECK, DataType::UInt64, false),
             Field::new(VECTOR, DataType::FixedSizeList(item, width), true),
         ]))
@@ -159,7 +161,8 @@ impl Part {
 
     fn reader(&self, path: &Path, policy: PageIndexPolicy) -> Result<ParquetRecordBatchReaderBuilder<File>> {
         let file = File::open(path).map_err(|error| broken(path, &error))?;
-        let options = ArrowReaderOptions::new().with_page_index_policy(policy);
+        // The types that Arrow wrote beside Parquet's own are not needed, and a flipped bit in them makes their reader panic.
+        let options = ArrowReaderOptions::new().with_page_index_policy(policy).with_skip_arrow_metadata(true);
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
         let builder = builder.map_err(|error| broken(path, &error))?.with_batch_size(BATCH);
         let metadata = builder.metadata().file_metadata().key_value_metadata();
@@ -167,14 +170,23 @@ impl Part {
         if owner.as_deref() != Some(&self.identity) {
             return Err(broken(path, &"its vectors are of another model"));
         }
-        if builder.schema().fields() != self.schema().fields() {
-            return Err(broken(path, &"its columns are not those of a cache"));
+        let types: Vec<&DataType> = builder.schema().fields().iter().map(|field| field.data_type()).collect();
+        match types[..] {
+            [DataType::FixedSizeBinary(width), DataType::UInt64, DataType::List(item)]
+                if *width == KEY && *item.data_type() == DataType::Float32 =>
+            {
+                Ok(builder)
+            }
+            _ => Err(broken(path, &"its columns are not those of a cache")),
         }
-        Ok(builder)
     }
 
     /// The keys of a file, in the order of its rows.
     pub fn keys(&self, path: &Path) -> Result<Vec<Key>> {
+        guarded(path, || self.read_keys(path))
+    }
+
+    fn read_keys(&self, path: &Path) -> Result<Vec<Key>> {
         let builder = self.reader(path, PageIndexPolicy::Skip)?;
         let mask = ProjectionMask::columns(builder.parquet_schema(), [CONTENT]);
         let mut keys = vec![];
@@ -189,7 +201,11 @@ impl Part {
     }
 
     /// Reads the `wanted` rows of a file, each into its place.
-    pub fn read(&self, path: &Path, mut wanted: Vec<(u32, usize)>, found: &mut Found) -> Result<()> {
+    pub fn read(&self, path: &Path, wanted: Vec<(u32, usize)>, found: &mut Found) -> Result<()> {
+        guarded(path, || self.read_rows(path, wanted, found))
+    }
+
+    fn read_rows(&self, path: &Path, mut wanted: Vec<(u32, usize)>, found: &mut Found) -> Result<()> {
         wanted.sort_unstable();
         let builder = self.reader(path, PageIndexPolicy::Optional)?;
         let mut selectors: Vec<RowSelector> = vec![];
@@ -208,14 +224,15 @@ impl Part {
             let batch = batch.map_err(|error| broken(path, &error))?;
             let contents = batch.column(0).as_fixed_size_binary();
             let checks = batch.column(1).as_primitive::<UInt64Type>();
-            let vectors = batch.column(2).as_fixed_size_list();
+            let vectors = batch.column(2).as_list::<i32>();
+            let ends = vectors.value_offsets();
             let values = vectors.values().as_primitive::<Float32Type>().values();
             for row in 0..batch.num_rows() {
                 let Some(at) = places.next() else { return Err(broken(path, &"it has more rows than it says")) };
-                let start = vectors.value_offset(row) as usize;
-                let vector = vectors.is_valid(row).then(|| &values[start..start + self.dimension]);
+                let vector = vectors.is_valid(row).then(|| &values[ends[row] as usize..ends[row + 1] as usize]);
                 let key = found.keys[at];
-                if contents.value(row) != key || checks.value(row) != checksum(&key, vector) {
+                let whole = vector.is_none_or(|vector| vector.len() == self.dimension);
+                if !whole || contents.value(row) != key || checks.value(row) != checksum(&key, vector) {
                     return Err(broken(path, &"a vector is not what was written"));
                 }
                 found.set(at, vector);
@@ -230,6 +247,11 @@ impl Part {
 
 fn open(path: &Path, builder: ParquetRecordBatchReaderBuilder<File>) -> Result<ParquetRecordBatchReader> {
     builder.build().map_err(|error| broken(path, &error))
+}
+
+/// Runs `work`; where it panics over what a disk changed, that is an error of the file.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(broken(path, &"it cannot be read")))
 }
 
 /// Tells a vector that a disk changed, which Parquet does not.
