@@ -24,7 +24,7 @@ use parquet::arrow::ArrowWriter;
 
 use crate::{pairs, roomy};
 
-/// A store whose answers take time, that counts requests and refuses one path.
+/// A store whose answers take time, that counts requests, refuses one path and lets another change once it was read.
 #[derive(Debug, Default)]
 struct Distant {
     inner: InMemory,
@@ -32,6 +32,7 @@ struct Distant {
     most: AtomicUsize,
     requests: AtomicUsize,
     refuses: Option<&'static str>,
+    changes: Option<(&'static str, Bytes)>,
 }
 
 impl fmt::Display for Distant {
@@ -77,7 +78,13 @@ impl ObjectStore for Distant {
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         self.trip().await;
-        self.inner.get_ranges(location, ranges).await
+        let read = self.inner.get_ranges(location, ranges).await;
+        if let Some((path, bytes)) = &self.changes
+            && location.as_ref().ends_with(path)
+        {
+            self.inner.put(location, bytes.clone().into()).await?;
+        }
+        read
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -97,13 +104,17 @@ impl ObjectStore for Distant {
     }
 }
 
-async fn put(store: &Distant, path: &str, ids: Range<i64>) {
+fn table(ids: Range<i64>) -> Bytes {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(ids));
     let squares: ArrayRef = Arc::new(Int64Array::from_iter_values(0..ids.len() as i64));
     let batch = RecordBatch::try_from_iter([("id", ids), ("square", squares)]).unwrap();
     let mut writer = ArrowWriter::try_new(vec![], batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
-    store.inner.put(&Path::from(path), writer.into_inner().unwrap().into()).await.unwrap();
+    writer.into_inner().unwrap().into()
+}
+
+async fn put(store: &Distant, path: &str, ids: Range<i64>) {
+    store.inner.put(&Path::from(path), table(ids).into()).await.unwrap();
 }
 
 fn session(store: &Arc<Distant>) -> SessionContext {
@@ -152,4 +163,20 @@ async fn what_is_refused_is_named_and_left_out() {
     let problem = &outcome.problems[..];
     assert!(problem.len() == 1 && problem[0].table == "secret.parquet", "{problem:?}");
     assert!(problem[0].reason.contains("not for you"), "{problem:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_while_it_is_read_is_named_and_left_out() {
+    // As many bytes as before: only time and tag tell.
+    let store = Arc::new(Distant { changes: Some(("some.parquet", table(1..21))), ..Distant::default() });
+    for (path, ids) in [("lake/all.parquet", 0..50), ("lake/some.parquet", 0..20), ("lake/few.parquet", 0..5)] {
+        put(&store, path, ids).await;
+    }
+    let ctx = session(&store);
+    let listed = list_files(&ctx.state(), "s3://far/lake").await.unwrap();
+    let outcome = pipeline::run(listed, &Options::default(), &roomy(), 2).await.unwrap();
+    assert_eq!(pairs(&outcome), [("few".to_owned(), "all".to_owned())].into());
+    let problem = &outcome.problems[..];
+    assert!(problem.len() == 1 && problem[0].table == "some.parquet", "{problem:?}");
+    assert!(problem[0].reason.contains("some.parquet was changed while it was read"), "{problem:?}");
 }
