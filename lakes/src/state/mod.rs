@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::{Result, exec_datafusion_err};
 use hashbrown::HashMap;
@@ -224,15 +224,14 @@ fn read_edges(batches: impl Iterator<Item = Option<RecordBatch>>) -> Option<Vec<
             return None;
         }
         let text = |at: usize| batch.column(at).as_string::<i32>();
-        let rows = batch.column(3).as_primitive::<Int64Type>();
+        let (rows, through) = (batch.column(3).as_primitive::<Int64Type>(), text(4));
         for row in 0..batch.num_rows() {
-            let through = text(4);
             edges.push(KnownEdge {
                 child: text(0).value(row).to_owned(),
                 parent: text(1).value(row).to_owned(),
                 bytes: text(2).value(row) == State::ByteExact.name(),
                 rows: rows.value(row) as u64,
-                through: through.iter().nth(row).flatten().map(str::to_owned),
+                through: through.is_valid(row).then(|| through.value(row).to_owned()),
             });
         }
     }
