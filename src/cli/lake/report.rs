@@ -105,7 +105,7 @@ async fn samples(ctx: &SessionContext, ours: &Table, theirs: &Table) -> Option<(
     let (child, parent) = (ident(&ours.name), ident(&theirs.name));
     let first = pairs.iter().map(|(ours, _)| ours.as_str()).collect::<Vec<_>>().join(", ");
     let on: Vec<String> =
-        pairs.iter().map(|(ours, theirs)| format!("c.{ours} IS NOT DISTINCT FROM p.{theirs}")).collect();
+        pairs.iter().map(|(ours, theirs)| format!("(c.{ours} IS NOT DISTINCT FROM p.{theirs})")).collect();
     let rows = format!("SELECT {first} FROM {child} ORDER BY {first} LIMIT {ROWS}");
     // The columns that both have come first, so that rows stand beside rows.
     let shared = pairs.iter().map(|(_, theirs)| format!("p.{theirs}")).collect::<Vec<_>>();
