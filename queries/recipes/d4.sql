@@ -17,9 +17,9 @@ WITH deduplicated AS (
     centroids => (SELECT * FROM kmeans(distinct_rows, vec => $vec, id => $id, k => $k, seed => $seed))
   )
 ), ranked AS (
-  SELECT row_key, distance, (SELECT count(*) FROM distinct_rows) AS total,
+  SELECT row_key, distance, total,
     row_number() OVER (ORDER BY distance DESC NULLS LAST, hash_uniform($seed, row_key), row_key) AS place
-  FROM assigned
+  FROM (SELECT count(*) AS total FROM distinct_rows) CROSS JOIN assigned
 )
 SELECT d.* EXCEPT (keep), r.distance, coalesce(r.place <= floor($fraction * r.total), false) AS keep
 FROM ranked AS r RIGHT JOIN deduplicated AS d ON d.$id = r.row_key

@@ -29,6 +29,6 @@ WITH measured AS (
     ORDER BY alpha <= 0.49 DESC, CASE WHEN alpha <= 0.49 THEN alpha ELSE -gap END, hash_uniform($seed, row_id), row_id
   ) AS place FROM quadrants
 )
-SELECT input.*, ppl, ent, quadrant, alpha, coalesce(place <= round($fraction * (SELECT count(*) FROM input)), false) AS keep,
+SELECT input.*, ppl, ent, quadrant, alpha, coalesce(place <= round($fraction * n_rows), false) AS keep,
   CASE WHEN quadrant = 'Q2' THEN list_topk_mask(neighbor_score($nll, $lambda, 'exp'), $tokens, $keep_tokens) END AS token_keep
-FROM ranked RIGHT JOIN input ON $id = ranked.row_id
+FROM (SELECT count(*) AS n_rows FROM input) CROSS JOIN (ranked RIGHT JOIN input ON $id = ranked.row_id)

@@ -7,8 +7,8 @@ WITH keys AS (
 ), cut AS (
   -- The key of the last row that stays: one row, so that the others stream past it.
   SELECT max(priority) AS cut_priority, max(row_id) AS cut_id
-  FROM (SELECT *, row_number() OVER (ORDER BY priority, row_id) AS place FROM keys)
-  WHERE place = (SELECT round($fraction * count(*)) FROM input)
+  FROM (SELECT round($fraction * count(*)) AS budget FROM input)
+  CROSS JOIN (SELECT *, row_number() OVER (ORDER BY priority, row_id) AS place FROM keys) WHERE place = budget
 )
 SELECT input.*, coalesce(hash_uniform($seed, $id) < cut_priority OR (hash_uniform($seed, $id) = cut_priority AND $id <= cut_id), false) AS keep
 FROM cut CROSS JOIN input

@@ -19,8 +19,8 @@ WITH scored AS (
   -- The key of the last row that is trimmed. Decisions are taken on keys, and rows stream past their one-row answers.
   SELECT * FROM materialize((
     SELECT max(_rank_by) AS cut_rank, max(_priority) AS cut_priority, max(row_id) AS cut_id
-    FROM (SELECT *, row_number() OVER (ORDER BY _rank_by, _priority, row_id) AS place FROM keys WHERE $trim > 0)
-    WHERE place = (SELECT trimmed FROM totals)
+    FROM totals CROSS JOIN (SELECT *, row_number() OVER (ORDER BY _rank_by, _priority, row_id) AS place FROM keys WHERE $trim > 0)
+    WHERE place = trimmed
   ))
 ), fit AS (
   SELECT row_id, _worth, _priority FROM cut CROSS JOIN keys

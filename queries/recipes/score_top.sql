@@ -9,8 +9,9 @@ WITH scored AS (
 ), cut AS (
   -- The key of the last row that stays: one row, so that the others stream past it.
   SELECT max(_worth) AS cut_worth, max(_priority) AS cut_priority, max(row_id) AS cut_id
-  FROM (SELECT _worth, _priority, $id AS row_id, row_number() OVER (ORDER BY _worth DESC NULLS LAST, _priority, $id) AS place FROM scored)
-  WHERE place = (SELECT round($fraction * count(*)) FROM input)
+  FROM (SELECT round($fraction * count(*)) AS budget FROM input) CROSS JOIN (
+    SELECT _worth, _priority, $id AS row_id, row_number() OVER (ORDER BY _worth DESC NULLS LAST, _priority, $id) AS place FROM scored
+  ) WHERE place = budget
 )
 SELECT scored.* EXCEPT (_worth, _priority), CASE
     WHEN cut_id IS NULL THEN false

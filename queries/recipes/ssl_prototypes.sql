@@ -13,7 +13,7 @@ WITH assigned AS (
     input, vec => $vec, centroids => (SELECT * FROM kmeans(input, vec => $vec, id => $id, k => $k, seed => $seed))
   )
 ), scored AS (
-  SELECT *, CASE WHEN $order = 'easy' THEN distance ELSE -distance END AS score, (SELECT count(*) FROM input) AS total FROM assigned
+  SELECT assigned.*, CASE WHEN $order = 'easy' THEN distance ELSE -distance END AS score, n_rows AS total FROM (SELECT count(*) AS n_rows FROM input) CROSS JOIN assigned
 ), placed AS (
   SELECT *, row_number() OVER (PARTITION BY centroid_id ORDER BY score, hash_uniform($seed, $id), $id) AS place FROM scored
 ), tiered AS (

@@ -64,6 +64,28 @@ async fn functions_give_the_same_on_a_cluster() {
     assert_eq!(answer(&there, sql).await, answer(&here, sql).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn recipes_keep_the_same_on_a_cluster() {
+    let dir = tempfile::tempdir().unwrap();
+    let [here, there] = here_and_there(dir.path()).await;
+    let rows = "(SELECT id, hash_uniform(3, id) AS worth, [hash_uniform(1, id), hash_uniform(2, id)] AS vector, \
+        CASE WHEN hash_uniform(1, id) > 0.5 THEN 1 ELSE 0 END AS label FROM docs)";
+    for call in [
+        "'random', fraction => 0.3",
+        "'rs2', fraction => 0.3, epoch => 2",
+        "'score_top', score => worth, fraction => 0.2",
+        "'score_strata', score => worth, fraction => 0.2, trim => 0.1, strata => 7",
+        "'aum', fraction => 0.5, runs => 2, epochs => 2",
+        "'ccs', fraction => 0.2, runs => 2, epochs => 2, strata => 5",
+        "'ssl_prototypes', vec => vector, fraction => 0.5, k => 3",
+        "'density_pruning', vec => vector, budget => 50, k => 3, neighbours => 2",
+    ] {
+        let (name, arguments) = call.split_once(", ").unwrap();
+        let sql = format!("SELECT id, keep FROM recipe({name}, {rows}, {arguments}) ORDER BY id");
+        assert_eq!(answer(&there, &sql).await, answer(&here, &sql).await, "{sql}");
+    }
+}
+
 /// Nothing is computed while planning, so that the executors do it.
 #[tokio::test(flavor = "multi_thread")]
 async fn documented_examples_are_true_on_a_cluster() {

@@ -150,7 +150,7 @@ pub fn operators() -> Vec<OperatorDoc> {
             .with_sql_example(
                 r#"```sql
 > WITH kept AS (SELECT * FROM materialize((SELECT * FROM exact_dedup((SELECT * FROM (VALUES (1, 'a'), (2, 'b'), (3, 'a')) AS t(id, text))) WHERE keep)))
-  SELECT id, text, (SELECT count(*) FROM kept) AS rows_kept FROM kept ORDER BY id;
+  SELECT id, text, rows_kept FROM kept CROSS JOIN (SELECT count(*) AS rows_kept FROM kept) ORDER BY id;
 +----+------+-----------+
 | id | text | rows_kept |
 +----+------+-----------+
