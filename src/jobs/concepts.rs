@@ -150,7 +150,11 @@ async fn examples(
     let text = text.map_or_else(|| "NULL".to_owned(), |text| format!("left({}, {})", quote(text), CHARACTERS + 1));
     let image = picture(kept).map_or_else(
         || "NULL".to_owned(),
-        |bytes| format!("CASE WHEN octet_length({bytes}) <= {PICTURE} THEN encode({bytes}, 'base64') END"),
+        // Four characters stand for three bytes.
+        |bytes| {
+            let (text, longest) = (format!("encode({bytes}, 'base64')"), PICTURE / 3 * 4);
+            format!("CASE WHEN length({text}) <= {longest} THEN {text} END")
+        },
     );
     let id = quote(id);
     let sql = format!(

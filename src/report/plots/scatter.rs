@@ -92,9 +92,9 @@ pub fn map(concepts: &Concepts) -> Result<Option<String>, ReportError> {
         for (number, label, rows, colour) in clusters.chain(rest) {
             canvas.label((LIST + 12, y), &number, MUTED, Anchor::Right)?;
             canvas.label((BARS.0, y), &fit(&label, (WIDTH - BARS.0) as u32), INK, Anchor::Left)?;
-            canvas.rect((BARS.0, y + 8), (bar(rows).max(BARS.0 + 2), y + 19), colour)?;
+            canvas.rect((BARS.0, y + 10), (bar(rows).max(BARS.0 + 2), y + 20), colour)?;
             let share = format!("{} ({})", thousands(rows), percent(rows, concepts.rows));
-            canvas.label((bar(rows).max(BARS.0 + 2) + 8, y + 14), &share, MUTED, Anchor::Left)?;
+            canvas.label((bar(rows).max(BARS.0 + 2) + 8, y + 15), &share, MUTED, Anchor::Left)?;
             y += PITCH;
         }
         Ok(())
