@@ -57,6 +57,11 @@ impl<'a> Args<'a> {
         &self.input
     }
 
+    /// The planned input, for an operator that takes nothing else.
+    pub fn into_input(self) -> LogicalPlan {
+        self.input
+    }
+
     fn take(&mut self, name: &str) -> Option<ast::Expr> {
         let at = self.named.iter().position(|(n, _)| n == name)?;
         Some(self.named.swap_remove(at).1)

@@ -141,7 +141,10 @@ impl Accumulator for SpreadAccumulator {
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         let Spread { count, sums, squares } = &self.spread;
-        let list = |values: &[Wide], part: fn(&Wide) -> f64| list_scalar(Some(&values.iter().map(part).collect()));
+        let list = |values: &[Wide], part: fn(&Wide) -> f64| {
+            let values = values.iter().map(part).collect();
+            list_scalar(Some(&values))
+        };
         let (high, low): (fn(&Wide) -> f64, fn(&Wide) -> f64) = (|sum| sum.high, |sum| sum.low);
         Ok(vec![(*count).into(), list(sums, high), list(sums, low), list(squares, high), list(squares, low)])
     }

@@ -16,5 +16,5 @@ pub const ARGUMENTS: &[&str] = &[];
 
 /// Plans a call.
 pub fn plan(args: Args) -> Result<LogicalPlan> {
-    Ok(LogicalPlan::Extension(Extension { node: Arc::new(MaterializeNode { input: args.input().clone() }) }))
+    Ok(LogicalPlan::Extension(Extension { node: Arc::new(MaterializeNode { input: args.into_input() }) }))
 }
