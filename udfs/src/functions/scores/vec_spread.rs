@@ -141,12 +141,9 @@ impl Accumulator for SpreadAccumulator {
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         let Spread { count, sums, squares } = &self.spread;
-        let list = |values: &[Wide], part: fn(&Wide) -> f64| {
-            let values = values.iter().map(part).collect();
-            list_scalar(Some(&values))
-        };
-        let (high, low): (fn(&Wide) -> f64, fn(&Wide) -> f64) = (|sum| sum.high, |sum| sum.low);
-        Ok(vec![(*count).into(), list(sums, high), list(sums, low), list(squares, high), list(squares, low)])
+        let high = |sums: &[Wide]| list_scalar(Some(&sums.iter().map(|sum| sum.high).collect()));
+        let low = |sums: &[Wide]| list_scalar(Some(&sums.iter().map(|sum| sum.low).collect()));
+        Ok(vec![(*count).into(), high(sums), low(sums), high(squares), low(squares)])
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
