@@ -116,7 +116,8 @@ async fn what_ends_early_goes_on_where_it_stopped() {
     let rows = "(SELECT id, text || CAST(id AS VARCHAR) AS text FROM t)";
     let (_, metrics) = counted(&ctx, &sql(rows)).await;
     let cached = count(&metrics, "cached_rows");
-    assert!(cached > 0 && cached < 1500, "{cached}");
+    // Two partitions take turns and one may be ahead of the error; the 50 rows around it are in no cache.
+    assert!(cached > 0 && cached <= 1950, "{cached}");
     // Whoever wants no more than the first rows leaves what was made for them.
     let rows = "(SELECT id, text || CAST(id AS VARCHAR) || '!' AS text FROM t)";
     let before = files(&cache).len();
