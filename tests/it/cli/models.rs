@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Ended, limpid};
 
+/// What becomes of the head of an answer.
+type Change = Box<dyn Fn(&str, String) -> String + Send>;
+
 fn fixture(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("encoders/tests/models").join(name).display().to_string()
 }
@@ -103,7 +106,7 @@ fn a_model_of_the_hub_is_downloaded_whole_or_not_at_all() {
         None => head,
     };
     let broken = |_: &str, head: String| head.replace("200 OK", "500 Sorry");
-    let changes: [(Box<dyn Fn(&str, String) -> String + Send>, &str); 3] = [
+    let changes: [(Change, &str); 3] = [
         (Box::new(cut), "model.onnx"),
         (Box::new(other), "the hub says 0000"),
         (Box::new(broken), "the answer is 500"),
