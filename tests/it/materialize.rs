@@ -98,14 +98,14 @@ async fn an_operator_in_two_places_runs_once() {
 async fn a_reader_that_leaves_early_leaves_the_rows_to_the_others() {
     let dir = tempfile::tempdir().unwrap();
     for (name, ctx) in sessions("rows", &rows(), dir.path()).await {
-        let sql = |kept: &str| {
-            let two = "(SELECT * FROM kept LIMIT 1) UNION ALL SELECT * FROM kept";
-            format!("WITH kept AS (SELECT * FROM {kept}) SELECT count(*) FROM ({two})")
-        };
-        let found = answer(&ctx, &sql("materialize((SELECT id FROM rows))")).await;
-        // A cluster takes the limit in every partition.
-        assert_eq!(found, answer(&ctx, &sql("(SELECT id FROM rows)")).await, "{name}");
-        assert!(name == "a cluster" || found.contains(&(ROWS + 1).to_string()), "{name}: {found}");
+        // There every stage computes its own, and takes the limit in every partition.
+        if name == "a cluster" {
+            continue;
+        }
+        let sql = "WITH kept AS (SELECT * FROM materialize((SELECT id FROM rows))) \
+            SELECT count(*) FROM ((SELECT * FROM kept LIMIT 1) UNION ALL SELECT * FROM kept)";
+        let found = answer(&ctx, sql).await;
+        assert!(found.contains(&(ROWS + 1).to_string()), "{name}: {found}");
     }
 }
 
