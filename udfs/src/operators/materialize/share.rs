@@ -38,7 +38,7 @@ impl PhysicalOptimizerRule for ShareRepeated {
         }
         let mut sharing = Sharing::default();
         sharing.count(&plan)?;
-        sharing.rewrite(plan)
+        sharing.rewrite(&plan)
     }
 
     fn name(&self) -> &str {
@@ -52,6 +52,8 @@ impl PhysicalOptimizerRule for ShareRepeated {
 
 #[derive(Default)]
 struct Sharing {
+    /// What tells the parts of the plan apart, by their address: each takes a message of the whole part, so it is made once.
+    keys: HashMap<*const (), Option<Vec<u8>>>,
     /// How many places of the rewritten plan read a part.
     readers: HashMap<Vec<u8>, usize>,
     /// What stands for it.
@@ -60,7 +62,9 @@ struct Sharing {
 
 impl Sharing {
     fn count(&mut self, plan: &Plan) -> Result<()> {
-        if let Some(key) = key(plan)? {
+        let key = key(plan)?;
+        self.keys.insert(address(plan), key.clone());
+        if let Some(key) = key {
             let readers = self.readers.entry(key).or_insert(0);
             *readers += 1;
             if *readers > 1 {
@@ -70,23 +74,26 @@ impl Sharing {
         plan.children().into_iter().try_for_each(|child| self.count(child))
     }
 
-    fn rewrite(&mut self, plan: Plan) -> Result<Plan> {
-        let key = key(&plan)?;
-        let is_read_once = key.as_ref().is_none_or(|key| self.readers.get(key).is_none_or(|readers| *readers < 2));
+    fn rewrite(&mut self, plan: &Plan) -> Result<Plan> {
+        let key = self.keys.get(&address(plan)).cloned().flatten();
         if let Some(shared) = key.as_ref().and_then(|key| self.shared.get(key)) {
             return Ok(Arc::clone(shared));
         }
-        let children = plan.children().into_iter().map(|child| self.rewrite(Arc::clone(child)));
-        let children = children.collect::<Result<Vec<_>>>()?;
+        let is_read_once = key.as_ref().is_none_or(|key| self.readers.get(key).is_none_or(|readers| *readers < 2));
+        let children = plan.children().into_iter().map(|child| self.rewrite(child)).collect::<Result<Vec<_>>>()?;
         if plan.is::<MaterializeExec>() && is_read_once && key.is_some() {
-            return Ok(children.into_iter().next().unwrap_or(plan));
+            return Ok(children.into_iter().next().unwrap_or_else(|| Arc::clone(plan)));
         }
-        let plan = replace_children_if_necessary(plan, children)?;
+        let plan = replace_children_if_necessary(Arc::clone(plan), children)?;
         let Some(key) = key.filter(|_| !is_read_once) else { return Ok(plan) };
         let shared = if plan.is::<MaterializeExec>() { plan } else { Arc::new(MaterializeExec::new(plan)) as Plan };
         self.shared.insert(key, Arc::clone(&shared));
         Ok(shared)
     }
+}
+
+fn address(plan: &Plan) -> *const () {
+    Arc::as_ptr(plan).cast()
 }
 
 /// What tells a part from others; `None` where it is cheap or cannot be shared.
