@@ -11,24 +11,28 @@
 WITH scored AS (
   SELECT *, CAST($score AS DOUBLE) AS _worth, CASE $order WHEN 'lowest' THEN 1.0 WHEN 'highest' THEN -1.0 END * CAST($score AS DOUBLE) AS _rank_by,
     hash_uniform($seed, $id) AS _priority FROM input
-), keys AS (
-  SELECT $id AS row_id, _worth, _rank_by, _priority FROM scored WHERE _worth IS NOT NULL
 ), totals AS (
-  SELECT CAST(round($fraction * count(*)) AS BIGINT) AS budget, floor($trim * count($score)) AS trimmed FROM input
+  SELECT CAST(round($fraction * count(*)) AS BIGINT) AS budget, floor($trim * count($score)) AS trimmed_rows FROM input
 ), cut AS (
   -- The key of the last row that is trimmed. Decisions are taken on keys, and rows stream past their one-row answers.
   SELECT * FROM materialize((
     SELECT max(_rank_by) AS cut_rank, max(_priority) AS cut_priority, max(row_id) AS cut_id
-    FROM totals CROSS JOIN (SELECT *, row_number() OVER (ORDER BY _rank_by, _priority, row_id) AS place FROM keys WHERE $trim > 0)
-    WHERE place = trimmed
+    FROM totals CROSS JOIN (
+      SELECT _rank_by, _priority, $id AS row_id, row_number() OVER (ORDER BY _rank_by, _priority, $id) AS place
+      FROM scored WHERE _worth IS NOT NULL AND $trim > 0
+    )
+    WHERE place = trimmed_rows
   ))
-), fit AS (
-  SELECT row_id, _worth, _priority FROM cut CROSS JOIN keys
-  WHERE cut_id IS NULL OR _rank_by > cut_rank OR (_rank_by = cut_rank AND (_priority > cut_priority OR (_priority = cut_priority AND row_id > cut_id)))
+), trimmed AS (
+  SELECT scored.*, _worth IS NOT NULL AND (cut_id IS NULL OR _rank_by > cut_rank
+    OR (_rank_by = cut_rank AND (_priority > cut_priority OR (_priority = cut_priority AND $id > cut_id)))) AS _fit
+  FROM cut CROSS JOIN scored
 ), edges AS (
-  SELECT * FROM materialize((SELECT min(_worth) AS lowest, max(_worth) AS highest FROM fit))
+  SELECT * FROM materialize((SELECT min(_worth) AS lowest, max(_worth) AS highest FROM trimmed WHERE _fit))
+), placed AS (
+  SELECT trimmed.*, CASE WHEN _fit THEN width_bucket(_worth, lowest, highest, $strata, $closed) END AS _in_stratum FROM edges CROSS JOIN trimmed
 ), strata AS (
-  SELECT row_id, _priority, width_bucket(_worth, lowest, highest, $strata, $closed) AS stratum FROM edges CROSS JOIN fit
+  SELECT $id AS row_id, _priority, _in_stratum AS stratum FROM placed WHERE _fit
 ), shares AS (
   SELECT stratum AS share_of, allocated FROM allocate_budget(
     (SELECT stratum, size, budget FROM totals CROSS JOIN (SELECT stratum, count(*) AS size FROM strata GROUP BY stratum)),
@@ -36,14 +40,9 @@ WITH scored AS (
 ), lasts AS (
   -- The key of the last row of each stratum that stays.
   SELECT share_of AS last_of, _priority AS last_priority, row_id AS last_id
-  FROM shares JOIN (SELECT *, row_number() OVER (PARTITION BY stratum ORDER BY _priority, row_id) AS place FROM strata) AS placed
+  FROM shares JOIN (SELECT *, row_number() OVER (PARTITION BY stratum ORDER BY _priority, row_id) AS place FROM strata) AS queued
   ON share_of = stratum AND allocated = place
-), placed AS (
-  SELECT scored.*, CASE WHEN _worth IS NOT NULL AND (cut_id IS NULL OR _rank_by > cut_rank
-    OR (_rank_by = cut_rank AND (_priority > cut_priority OR (_priority = cut_priority AND $id > cut_id))))
-    THEN width_bucket(_worth, lowest, highest, $strata, $closed) END AS _in_stratum
-  FROM edges CROSS JOIN cut CROSS JOIN scored
 )
-SELECT placed.* EXCEPT (_worth, _rank_by, _priority, _in_stratum),
+SELECT placed.* EXCEPT (_worth, _rank_by, _priority, _fit, _in_stratum),
   coalesce(_priority < last_priority OR (_priority = last_priority AND $id <= last_id), false) AS keep
 FROM lasts RIGHT JOIN placed ON last_of = _in_stratum
