@@ -13,6 +13,7 @@ use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
 use ort::value::{Tensor, TensorElementType, ValueType};
 
 use super::batcher::{Numbers, Row, Run};
+use super::layer_norm;
 use super::runtime::{Backend, Runtime};
 use crate::device::Device;
 use crate::folder::{Modality, Pooling, Settings};
@@ -61,7 +62,7 @@ impl Session {
             _ => Error::Onnx { path: path.to_owned(), message },
         })?;
         let shape = |message: String| Error::Shape { path: path.to_owned(), message };
-        let feeds = feeds(&session, settings.modality).map_err(shape)?;
+        let feeds = feeds(&session, settings).map_err(shape)?;
         let output = output(&session, settings).map_err(shape)?;
         let crop = settings.image.as_ref().map_or(0, |image| image.crop);
         let (modality, pooling) = (settings.modality, settings.pooling);
@@ -159,7 +160,7 @@ fn pixels(row: &Row) -> &[f32] {
 }
 
 fn build(runtime: &Runtime, path: &Path, device: Device, threads: usize) -> Result<OrtSession, String> {
-    let options = || -> ort::Result<OrtSession> {
+    let session = |own: bool| -> ort::Result<OrtSession> {
         let mut builder = OrtSession::builder(&runtime.environment)?;
         if runtime.backend == Backend::Tract {
             // It runs only what its optimiser has seen, and knows no other option.
@@ -169,6 +170,9 @@ fn build(runtime: &Runtime, path: &Path, device: Device, threads: usize) -> Resu
             builder = builder.with_intra_threads(threads)?;
             // The library writes to the terminal what it returns as an error, too.
             builder = builder.with_log_level(ort::logging::LogLevel::Fatal)?;
+        }
+        if own {
+            builder = layer_norm::with_operator(builder, runtime)?;
         }
         let provider = match device {
             Device::Cpu => None,
@@ -185,7 +189,10 @@ fn build(runtime: &Runtime, path: &Path, device: Device, threads: usize) -> Resu
     if device != Device::Cpu && runtime.backend == Backend::Tract {
         return Err("tract runs on the processor only; a device needs libonnxruntime".to_owned());
     }
-    options().map_err(|error| error.to_string())
+    // Our operator is for one thread and 32-bit floats: a model of others is the library's alone.
+    let own = device == Device::Cpu && threads == 1 && runtime.backend != Backend::Tract;
+    let tried = if own { session(true).or_else(|_| session(false)) } else { session(false) };
+    tried.map_err(|error| error.to_string())
 }
 
 /// Runs `work`; a panic in the runtime becomes an error.
@@ -193,8 +200,8 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the runtime gave up".to_owned()))
 }
 
-fn feeds(session: &OrtSession, modality: Modality) -> Result<Vec<Feed>, String> {
-    let mut feeds = vec![];
+fn feeds(session: &OrtSession, settings: &Settings) -> Result<Vec<Feed>, String> {
+    let (mut feeds, modality) = (vec![], settings.modality);
     for input in session.inputs() {
         let kind = match (modality, input.name()) {
             (Modality::Image, _) if session.inputs().len() == 1 => FeedKind::Pixels,
@@ -212,9 +219,10 @@ fn feeds(session: &OrtSession, modality: Modality) -> Result<Vec<Feed>, String> 
                 ));
             }
         };
-        let ValueType::Tensor { ty: element, .. } = input.dtype() else {
+        let ValueType::Tensor { ty: element, shape, .. } = input.dtype() else {
             return Err(format!("its input '{}' is no tensor", input.name()));
         };
+        takes(kind, *element, shape, settings).map_err(|message| format!("its input '{}' {message}", input.name()))?;
         feeds.push(Feed { name: input.name().to_owned(), kind, element: *element });
     }
     let main = if modality == Modality::Image { FeedKind::Pixels } else { FeedKind::Ids };
@@ -223,6 +231,31 @@ fn feeds(session: &OrtSession, modality: Modality) -> Result<Vec<Feed>, String> 
         Some(_) => Ok(feeds),
         None => Err(format!("it has no input '{needed}'")),
     }
+}
+
+/// An error unless an input takes what it will be given; of its dimensions those that are below 0 are free.
+fn takes(kind: FeedKind, element: TensorElementType, shape: &[i64], settings: &Settings) -> Result<(), String> {
+    use TensorElementType::{Float16, Float32, Int32, Int64};
+    let free = |at: usize, size: usize| shape.get(at).is_none_or(|&dim| dim < 0 || usize::try_from(dim) == Ok(size));
+    let dims =
+        shape.iter().map(|dim| if *dim < 0 { "?".to_owned() } else { dim.to_string() }).collect::<Vec<_>>().join(" x ");
+    if kind == FeedKind::Pixels {
+        if !matches!(element, Float32 | Float16) {
+            return Err(format!("is a tensor of {element}; needed are floats"));
+        }
+        let crop = settings.image.as_ref().map_or(0, |image| image.crop);
+        let fits = shape.is_empty() || (shape.len() == 4 && free(1, 3) && free(2, crop) && free(3, crop));
+        return if fits {
+            Ok(())
+        } else {
+            Err(format!("takes {dims}, and model.toml gives rows x 3 x {crop} x {crop}"))
+        };
+    }
+    if !matches!(element, Int32 | Int64) {
+        return Err(format!("is a tensor of {element}; needed are 32 or 64-bit integers"));
+    }
+    let fits = shape.is_empty() || (shape.len() == 2 && free(0, 1) && shape[1] < 0);
+    if fits { Ok(()) } else { Err(format!("takes {dims}; needed is rows x tokens, with any number of tokens")) }
 }
 
 /// The name of the output that is read.
@@ -334,6 +367,26 @@ mod tests {
         assert_eq!(pooled(&[9, 9], Pooling::None, &[2, 6], &values).unwrap()[1], values[6..]);
         assert!(pooled(&[2], Pooling::Mean, &[2, 3, 2], &values).is_none());
         assert!(pooled(&[4, 1], Pooling::Mean, &[2, 3, 2], &values).is_none());
+    }
+
+    #[test]
+    fn inputs_that_take_something_else_are_refused() {
+        use TensorElementType::{Float16, Float32, Int32, Int64};
+        let mut settings = Settings::text_encoder();
+        let text = |element, shape: &[i64]| takes(FeedKind::Mask, element, shape, &settings);
+        for (element, shape) in [(Int64, &[-1, -1][..]), (Int32, &[1, -1]), (Int64, &[])] {
+            text(element, shape).unwrap();
+        }
+        assert!(text(Float32, &[-1, -1]).unwrap_err().contains("integers"));
+        assert!(text(Int64, &[1, 128]).unwrap_err().contains("takes 1 x 128"));
+        assert!(text(Int64, &[2, -1]).is_err() && text(Int64, &[-1, -1, -1]).is_err());
+        let (mean, std, filter) = ([0.0; 3], [1.0; 3], crate::folder::Filter::Bilinear);
+        settings.image = Some(crate::folder::ImageSettings { resize: 9, crop: 8, mean, std, filter });
+        let image = |element, shape: &[i64]| takes(FeedKind::Pixels, element, shape, &settings);
+        image(Float16, &[-1, 3, 8, 8]).unwrap();
+        image(Float32, &[-1, -1, -1, -1]).unwrap();
+        assert!(image(Float32, &[-1, 3, 9, 9]).unwrap_err().contains("rows x 3 x 8 x 8"));
+        assert!(image(Int64, &[-1, 3, 8, 8]).is_err() && image(Float32, &[-1, 8, 8, 3]).is_err());
     }
 
     #[test]
