@@ -1,6 +1,6 @@
 //! What can go wrong, in the user's words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The result of anything here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -124,6 +124,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of a file in `to` where it is of one in `from`: people know the folder they gave, not the copy that was tried.
+    pub(crate) fn moved(mut self, from: &Path, to: &Path) -> Self {
+        if let Self::File { path, .. }
+        | Self::Settings { path, .. }
+        | Self::Onnx { path, .. }
+        | Self::Shape { path, .. }
+        | Self::Tokenizer { path, .. }
+        | Self::Misfit { path, .. } = &mut self
+            && let Ok(rest) = path.strip_prefix(from)
+        {
+            *path = to.join(rest);
+        }
+        self
+    }
+
     pub(crate) fn file(path: impl Into<PathBuf>, error: &std::io::Error) -> Self {
         Self::File { path: path.into(), message: error.to_string() }
     }

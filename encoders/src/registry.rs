@@ -98,7 +98,7 @@ pub fn add(source: &Path, name: &str, mut settings: Settings) -> Result<PathBuf>
     if let Err(error) = moved {
         // What is left of it is of no use.
         let _ = std::fs::remove_dir_all(&draft);
-        return Err(error);
+        return Err(error.moved(&draft, source));
     }
     Ok(target)
 }
@@ -132,7 +132,10 @@ fn check_name(name: &str, root: &Path) -> Result<()> {
         return Err(Error::File { path: root.to_owned(), message });
     }
     if target.exists() {
-        return Err(Error::File { path: target, message: "there is such a model already".to_owned() });
+        return Err(Error::File {
+            path: target,
+            message: "there is such a model already; remove this folder or choose another name".to_owned(),
+        });
     }
     Ok(())
 }

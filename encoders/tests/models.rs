@@ -80,6 +80,10 @@ fn texts_become_the_means_of_their_tokens() {
     assert_near(rows[0], &mean(&[CLS, HELLO, WORLD, S, SEP]));
     assert_near(rows[1], &mean(&[CLS, SEP]));
     assert_eq!(rows[0], rows[2]);
+    // The first and the third are the same tokens, and so run once.
+    assert_eq!(found.tokens, 5 + 2 + 8);
+    let alike = model.embed_texts(&["a b c a b c a b", "a b c a b c hello"]).unwrap();
+    assert_eq!((alike.tokens, &alike.values[..4]), (8, &alike.values[4..]));
     // Eight tokens, with those of the frame.
     assert_near(rows[3], &mean(&[CLS, HELLO, HELLO, HELLO, HELLO, HELLO, HELLO, SEP]));
     assert!(model.embed_texts(&[]).unwrap().values.is_empty());

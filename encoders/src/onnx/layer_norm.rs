@@ -7,6 +7,7 @@
 //! shows the library's own bits and nowhere else ([`is_same`]).
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use ort::operator::{
@@ -15,6 +16,7 @@ use ort::operator::{
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{Tensor, TensorElementType};
+use prost::Message;
 
 use super::runtime::Runtime;
 
@@ -149,19 +151,41 @@ fn moments(columns: &[[f32; ROWS]]) -> ([f32; ROWS], [f32; ROWS]) {
     (means, squares)
 }
 
-/// `builder` with our operator in place of the library's, where both give the same bits.
-pub(super) fn with_operator(builder: SessionBuilder, runtime: &Runtime) -> ort::Result<SessionBuilder> {
+/// The model at `path` with our operator in place of the library's; `None` where that would give other bits.
+pub(super) fn open(builder: SessionBuilder, runtime: &Runtime, path: &Path) -> Option<ort::Result<Session>> {
     static SAME: OnceLock<bool> = OnceLock::new();
     let same = *SAME.get_or_init(|| {
         let same = is_same(runtime).unwrap_or(false);
         log::debug!("sums of layers are normalised by {}", if same { "limpid" } else { "the library" });
         same
     });
-    if same { added(builder) } else { Ok(builder) }
+    let mut bytes = if same { std::fs::read(path).ok()? } else { return None };
+    // A domain with an operator of ours has its version 1000, which has none of the library's, unless the model says which it
+    // means; it need not before it was optimised. Fields of a message may be added at its end.
+    bytes.extend(Imports { domains: vec![Import { domain: DOMAIN.to_owned(), version: 1 }] }.encode_to_vec());
+    Some(added(builder).and_then(|mut builder| builder.commit_from_memory(&bytes)))
+}
+
+/// The domain of the operators that the library's optimiser puts in.
+const DOMAIN: &str = "com.microsoft";
+
+/// The versions of operators that a model is written for, as ONNX has them.
+#[derive(Clone, PartialEq, Message)]
+struct Imports {
+    #[prost(message, repeated, tag = "8")]
+    domains: Vec<Import>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Import {
+    #[prost(string, tag = "1")]
+    domain: String,
+    #[prost(int64, tag = "2")]
+    version: i64,
 }
 
 fn added(builder: SessionBuilder) -> ort::Result<SessionBuilder> {
-    Ok(builder.with_operators(OperatorDomain::new("com.microsoft")?.add(SkipLayerNormalization)?)?)
+    Ok(builder.with_operators(OperatorDomain::new(DOMAIN)?.add(SkipLayerNormalization)?)?)
 }
 
 /// Whether the library takes our operator, and gives the same bits without it.

@@ -15,6 +15,8 @@ pub mod session;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use hashbrown::HashMap;
+
 use crate::device::Device;
 use crate::folder::{self, Identity, Long, Modality, Settings, sha256};
 use crate::image::pixels;
@@ -55,9 +57,10 @@ pub struct Onnx {
     pub dimension: usize,
 }
 
-/// Whose the tokens of a row are.
+/// Whose the tokens of a row are. Pieces of the same tokens are one row.
 struct Piece {
     text: usize,
+    row: usize,
     /// Tokens of the text itself.
     weight: usize,
 }
@@ -151,13 +154,13 @@ impl Onnx {
         let start = values.len();
         values.resize(start + texts.len() * self.dimension, 0.0);
         let mut weights = vec![0; texts.len()];
-        for (piece, result) in pieces.iter().zip(results) {
+        results.iter().try_for_each(|result| self.check(result))?;
+        for piece in &pieces {
             // Pieces of a text are averaged, each with the weight of its tokens; most texts are one piece.
             let weight = piece.weight.max(1);
             weights[piece.text] += weight;
             let vector = &mut values[start + piece.text * self.dimension..][..self.dimension];
-            self.check(&result)?;
-            for (sum, value) in vector.iter_mut().zip(result) {
+            for (sum, value) in vector.iter_mut().zip(&results[piece.row]) {
                 *sum += weight as f32 * value;
             }
         }
@@ -192,11 +195,12 @@ impl Onnx {
     pub fn token_nll(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         let (pieces, rows) = self.pieces(texts)?;
         let mut losses = vec![vec![]; texts.len()];
-        for (piece, result) in pieces.iter().zip(self.run(rows)?) {
-            if result.iter().any(|loss| !loss.is_finite()) {
-                return Err(self.failed("it gave a likelihood that is NaN or zero".to_owned()));
-            }
-            losses[piece.text].extend(result);
+        let results = self.run(rows)?;
+        if results.iter().flatten().any(|loss| !loss.is_finite()) {
+            return Err(self.failed("it gave a likelihood that is NaN or zero".to_owned()));
+        }
+        for piece in pieces {
+            losses[piece.text].extend(&results[piece.row]);
         }
         Ok(losses)
     }
@@ -224,13 +228,14 @@ impl Onnx {
         Ok(())
     }
 
-    /// The texts as tokens, in the order of the texts.
+    /// The texts as tokens, in the order of the texts: what begins alike up to the last token that is read runs once.
     fn pieces(&self, texts: &[&str]) -> Result<(Vec<Piece>, Vec<Row>)> {
         let Some(tokenizer) = &self.tokenizer else { return Err(self.failed("it has no tokenizer".to_owned())) };
         let room = self.settings.max_length - tokenizer.added();
         let most = if self.settings.long == Long::Truncate { room } else { usize::MAX };
         let (mut pieces, mut rows) = (Vec::with_capacity(texts.len()), Vec::with_capacity(texts.len()));
         let (mut found, mut joined) = (vec![], String::new());
+        let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
         for (number, text) in texts.iter().enumerate() {
             found.clear();
             let text = if self.settings.prefix.is_empty() {
@@ -246,10 +251,14 @@ impl Onnx {
             let empty = chunks.peek().is_none();
             for chunk in chunks.chain(empty.then_some(&[][..])) {
                 let tokens = [&tokenizer.before, chunk, &tokenizer.after].concat();
-                if !tokens.is_empty() {
-                    pieces.push(Piece { text: number, weight: chunk.len() });
-                    rows.push(Row::Tokens(tokens));
+                if tokens.is_empty() {
+                    continue;
                 }
+                let row = *places.entry(tokens).or_insert_with_key(|tokens| {
+                    rows.push(Row::Tokens(tokens.clone()));
+                    rows.len() - 1
+                });
+                pieces.push(Piece { text: number, row, weight: chunk.len() });
             }
         }
         Ok((pieces, rows))
@@ -291,7 +300,7 @@ fn check_length(tokenizer: &Tokenizer, settings: &Settings, known: Known, file: 
     }
     if let Some(positions) = known.positions.filter(|&positions| settings.max_length > positions) {
         let message = format!(
-            "max_length = {} is more than the {positions} tokens that the model has positions for",
+            "max_length = {} is more than the {positions} tokens that the model has positions for; it must be at most {positions}",
             settings.max_length
         );
         return Err(Error::Settings { path: file.with_file_name(folder::SETTINGS), message });

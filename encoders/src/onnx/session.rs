@@ -160,7 +160,7 @@ fn pixels(row: &Row) -> &[f32] {
 }
 
 fn build(runtime: &Runtime, path: &Path, device: Device, threads: usize) -> Result<OrtSession, String> {
-    let session = |own: bool| -> ort::Result<OrtSession> {
+    let options = || -> ort::Result<OrtSession> {
         let mut builder = OrtSession::builder(&runtime.environment)?;
         if runtime.backend == Backend::Tract {
             // It runs only what its optimiser has seen, and knows no other option.
@@ -170,9 +170,6 @@ fn build(runtime: &Runtime, path: &Path, device: Device, threads: usize) -> Resu
             builder = builder.with_intra_threads(threads)?;
             // The library writes to the terminal what it returns as an error, too.
             builder = builder.with_log_level(ort::logging::LogLevel::Fatal)?;
-        }
-        if own {
-            builder = layer_norm::with_operator(builder, runtime)?;
         }
         let provider = match device {
             Device::Cpu => None,
@@ -184,15 +181,20 @@ fn build(runtime: &Runtime, path: &Path, device: Device, threads: usize) -> Resu
         if let Some(provider) = provider {
             builder = builder.with_execution_providers([provider.error_on_failure()])?;
         }
+        // For one thread and 32-bit floats; a model that is refused with it is the library's alone.
+        if device == Device::Cpu
+            && threads == 1
+            && runtime.backend != Backend::Tract
+            && let Some(Ok(session)) = layer_norm::open(builder.clone(), runtime, path)
+        {
+            return Ok(session);
+        }
         builder.commit_from_file(path)
     };
     if device != Device::Cpu && runtime.backend == Backend::Tract {
         return Err("tract runs on the processor only; a device needs libonnxruntime".to_owned());
     }
-    // Our operator is for one thread and 32-bit floats: a model of others is the library's alone.
-    let own = device == Device::Cpu && threads == 1 && runtime.backend != Backend::Tract;
-    let tried = if own { session(true).or_else(|_| session(false)) } else { session(false) };
-    tried.map_err(|error| error.to_string())
+    options().map_err(|error| error.to_string())
 }
 
 /// Runs `work`; a panic in the runtime becomes an error.
