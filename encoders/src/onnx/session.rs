@@ -1,19 +1,18 @@
 //! One session of the runtime: what a thread of a model's own runs.
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use half::f16;
-use ort::ep;
 use ort::session::Session as OrtSession;
 use ort::session::SessionInputValue;
-use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
-use ort::value::{Tensor, TensorElementType, ValueType};
+use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
 
 use super::batcher::{Numbers, Row, Run};
+use super::provider::{guarded, prepared, text};
 use super::runtime::{Backend, Runtime};
+use super::tail::{self, Tail};
 use crate::device::Device;
 use crate::folder::{Modality, Pooling, Settings};
 use crate::{Error, Result};
@@ -25,6 +24,8 @@ pub struct Session {
     output: String,
     /// What leaves out the other outputs; tract knows no such thing.
     options: Option<RunOptions<HasSelectedOutputs>>,
+    /// What was added to the model.
+    tail: Option<Tail>,
     modality: Modality,
     pooling: Pooling,
     crop: usize,
@@ -53,36 +54,76 @@ impl Session {
         if !path.is_file() {
             return Err(Error::File { path: path.to_owned(), message: "there is no such file".to_owned() });
         }
-        let session = guarded(|| build(runtime, path, device, threads)).map_err(|message| match device {
-            Device::Cpu => Error::Onnx { path: path.to_owned(), message },
-            _ if guarded(|| build(runtime, path, Device::Cpu, threads)).is_ok() => {
-                Error::NoDevice { device: device.to_string(), message }
+        if device != Device::Cpu {
+            match guarded(|| Self::extended(runtime, path, settings, device, threads)) {
+                Ok(Some(session)) => return Ok(session),
+                Ok(None) => {}
+                // What is wrong is said below; where nothing is, all of the output is copied back.
+                Err(message) => log::debug!("{}: not extended on {device}: {message}", path.display()),
             }
+        }
+        let plain = |device| guarded(|| prepared(runtime, device, threads)?.commit_from_file(path).map_err(text));
+        let session = plain(device).map_err(|message| match device {
+            Device::Cpu => Error::Onnx { path: path.to_owned(), message },
+            _ if plain(Device::Cpu).is_ok() => Error::NoDevice { device: device.to_string(), message },
             _ => Error::Onnx { path: path.to_owned(), message },
         })?;
         let shape = |message: String| Error::Shape { path: path.to_owned(), message };
         let feeds = feeds(&session, settings.modality).map_err(shape)?;
-        let output = output(&session, settings).map_err(shape)?;
+        let output = output(&session, settings).map_err(shape)?.name().to_owned();
+        Self::new(session, feeds, output, runtime, settings, None).map_err(shape)
+    }
+
+    /// The model with what its output becomes added to it; `None` where that is the output itself.
+    fn extended(
+        runtime: &Runtime,
+        path: &Path,
+        settings: &Settings,
+        device: Device,
+        threads: usize,
+    ) -> Result<Option<Self>, String> {
+        let mut builder = prepared(runtime, device, threads)?;
+        let mut session = builder.edit_from_file(path).map_err(text)?;
+        let feeds = feeds(&session, settings.modality)?;
+        let output = output(&session, settings)?;
+        let Some(tail) = Tail::of(settings, output) else { return Ok(None) };
+        let output = Outlet::new(output.name(), output.dtype().clone());
+        tail.append(&mut session, &output).map_err(text)?;
+        let session = session.into_session().map_err(text)?;
+        Self::new(session, feeds, tail::OUTPUT.to_owned(), runtime, settings, Some(tail)).map(Some)
+    }
+
+    fn new(
+        session: OrtSession,
+        feeds: Vec<Feed>,
+        output: String,
+        runtime: &Runtime,
+        settings: &Settings,
+        tail: Option<Tail>,
+    ) -> Result<Self, String> {
         let crop = settings.image.as_ref().map_or(0, |image| image.crop);
         let (modality, pooling) = (settings.modality, settings.pooling);
         let options = match runtime.backend {
             Backend::Tract => None,
             Backend::Library { .. } => {
-                let options = RunOptions::new().map_err(|error| shape(error.to_string()))?;
-                Some(options.with_outputs(OutputSelector::no_default().with(&output)))
+                let chosen = OutputSelector::no_default().with(&output);
+                Some(RunOptions::new().map_err(text)?.with_outputs(chosen))
             }
         };
-        Ok(Self { session, feeds, output, options, modality, pooling, crop })
+        Ok(Self { session, feeds, output, options, tail, modality, pooling, crop })
     }
 
     fn run_rows(&mut self, rows: &[Row]) -> Result<Numbers, String> {
         let inputs = self.feeds.iter().map(|feed| Ok((Cow::from(feed.name.as_str()), self.value(feed, rows)?)));
-        let inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = inputs.collect::<Result<_, String>>()?;
+        let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = inputs.collect::<Result<_, String>>()?;
+        if let Some(tail) = self.tail {
+            inputs.push((Cow::from(tail::INPUT), tail.input(rows).map_err(text)?));
+        }
         let outputs = match &self.options {
             Some(options) => self.session.run_with_options(inputs, options),
             None => self.session.run(inputs),
         };
-        let outputs = outputs.map_err(|error| error.to_string())?;
+        let outputs = outputs.map_err(text)?;
         let Some(value) = outputs.get(&self.output) else { return Err(format!("it gave no output {}", self.output)) };
         let (shape, values) = match value.try_extract_tensor::<f32>() {
             Ok((shape, values)) => (shape, Cow::from(values)),
@@ -93,6 +134,7 @@ impl Session {
         };
         let dims: Vec<usize> = shape.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
         let result = match self.modality {
+            _ if self.tail.is_some() => self.tail.and_then(|tail| tail.numbers(rows, &dims, &values)),
             Modality::Causal => losses(rows, &dims, &values),
             Modality::Text => {
                 let lengths: Vec<usize> = rows.iter().map(|row| tokens(row).len()).collect();
@@ -107,15 +149,14 @@ impl Session {
     }
 
     fn value(&self, feed: &Feed, rows: &[Row]) -> Result<SessionInputValue<'static>, String> {
-        let failed = |error: ort::Error| error.to_string();
         if feed.kind == FeedKind::Pixels {
             let shape = vec![rows.len(), 3, self.crop, self.crop];
             let values: Vec<f32> = rows.iter().flat_map(pixels).copied().collect();
             if feed.element == TensorElementType::Float16 {
                 let values: Vec<f16> = values.into_iter().map(f16::from_f32).collect();
-                return Ok(Tensor::from_array((shape, values)).map_err(failed)?.into());
+                return Ok(Tensor::from_array((shape, values)).map_err(text)?.into());
             }
-            return Ok(Tensor::from_array((shape, values)).map_err(failed)?.into());
+            return Ok(Tensor::from_array((shape, values)).map_err(text)?.into());
         }
         let width = rows.iter().map(|row| tokens(row).len()).max().unwrap_or(0);
         let mut values = Vec::with_capacity(rows.len() * width);
@@ -131,9 +172,9 @@ impl Session {
         let shape = vec![rows.len(), width];
         if feed.element == TensorElementType::Int32 {
             let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
-            return Ok(Tensor::from_array((shape, values)).map_err(failed)?.into());
+            return Ok(Tensor::from_array((shape, values)).map_err(text)?.into());
         }
-        Ok(Tensor::from_array((shape, values)).map_err(failed)?.into())
+        Ok(Tensor::from_array((shape, values)).map_err(text)?.into())
     }
 }
 
@@ -144,7 +185,8 @@ impl Run for Session {
     }
 }
 
-fn tokens(row: &Row) -> &[u32] {
+/// Its tokens; an image has none.
+pub(super) fn tokens(row: &Row) -> &[u32] {
     match row {
         Row::Tokens(tokens) => tokens,
         Row::Pixels(_) => &[],
@@ -156,41 +198,6 @@ fn pixels(row: &Row) -> &[f32] {
         Row::Tokens(_) => &[],
         Row::Pixels(pixels) => pixels,
     }
-}
-
-fn build(runtime: &Runtime, path: &Path, device: Device, threads: usize) -> Result<OrtSession, String> {
-    let options = || -> ort::Result<OrtSession> {
-        let mut builder = OrtSession::builder(&runtime.environment)?;
-        if runtime.backend == Backend::Tract {
-            // It runs only what its optimiser has seen, and knows no other option.
-            builder = builder.with_optimization_level(GraphOptimizationLevel::Level3)?;
-        } else {
-            builder = builder.with_optimization_level(GraphOptimizationLevel::All)?;
-            builder = builder.with_intra_threads(threads)?;
-            // The library writes to the terminal what it returns as an error, too.
-            builder = builder.with_log_level(ort::logging::LogLevel::Fatal)?;
-        }
-        let provider = match device {
-            Device::Cpu => None,
-            Device::Cuda(number) => Some(ep::cuda::CUDA::default().with_device_id(number.into()).build()),
-            Device::TensorRt(number) => Some(ep::tensorrt::TensorRT::default().with_device_id(number.into()).build()),
-            Device::CoreMl => Some(ep::coreml::CoreML::default().build()),
-            Device::DirectMl(number) => Some(ep::directml::DirectML::default().with_device_id(number.into()).build()),
-        };
-        if let Some(provider) = provider {
-            builder = builder.with_execution_providers([provider.error_on_failure()])?;
-        }
-        builder.commit_from_file(path)
-    };
-    if device != Device::Cpu && runtime.backend == Backend::Tract {
-        return Err("tract runs on the processor only; a device needs libonnxruntime".to_owned());
-    }
-    options().map_err(|error| error.to_string())
-}
-
-/// Runs `work`; a panic in the runtime becomes an error.
-fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the runtime gave up".to_owned()))
 }
 
 fn feeds(session: &OrtSession, modality: Modality) -> Result<Vec<Feed>, String> {
@@ -225,8 +232,8 @@ fn feeds(session: &OrtSession, modality: Modality) -> Result<Vec<Feed>, String> 
     }
 }
 
-/// The name of the output that is read.
-fn output(session: &OrtSession, settings: &Settings) -> Result<String, String> {
+/// The output that is read.
+fn output<'a>(session: &'a OrtSession, settings: &Settings) -> Result<&'a Outlet, String> {
     let outputs = session.outputs();
     let names = || outputs.iter().map(|output| output.name()).collect::<Vec<_>>().join(", ");
     let usual: &[&str] = match (&settings.output, settings.modality, settings.pooling) {
@@ -250,7 +257,7 @@ fn output(session: &OrtSession, settings: &Settings) -> Result<String, String> {
         ValueType::Tensor { ty: TensorElementType::Float32 | TensorElementType::Float16, shape, .. }
             if shape.is_empty() || shape.len() == needed =>
         {
-            Ok(output.name().to_owned())
+            Ok(output)
         }
         ValueType::Tensor { shape, .. } if shape.len() == 2 && needed == 3 => Err(format!(
             "its output '{}' has two dimensions, a vector a row; set pooling = \"none\" or name another output of {}",
@@ -322,6 +329,36 @@ fn losses(rows: &[Row], dims: &[usize], values: &[f32]) -> Option<Vec<Vec<f32>>>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is added for a card gives the same on the processor as what is done here without it.
+    #[test]
+    fn what_a_card_takes_out_is_what_is_taken_out_here() {
+        let runtime = match Runtime::get() {
+            Ok(runtime) if runtime.backend != Backend::Tract => runtime,
+            _ => return println!("skipped: only libonnxruntime extends models"),
+        };
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+        let rows: Vec<Row> = [&[2, 4, 5, 6, 3][..], &[2, 3], &[2, 5, 3]].map(|t| Row::Tokens(t.to_vec())).into();
+        for (name, poolings) in [
+            ("text", &[Pooling::Mean, Pooling::Cls, Pooling::Last][..]),
+            ("half", &[Pooling::Mean, Pooling::Last]),
+            ("causal", &[Pooling::Mean]),
+        ] {
+            let mut settings = Settings::read(&folder.join(name)).unwrap();
+            let path = settings.model_path(&folder.join(name));
+            for &pooling in poolings {
+                settings.pooling = pooling;
+                let there = guarded(|| Session::extended(runtime, &path, &settings, Device::Cpu, 1)).unwrap();
+                let mut here = Session::open(&path, &settings, Device::Cpu, 1).unwrap();
+                let (there, here) = (there.unwrap().run(&rows).unwrap(), here.run(&rows).unwrap());
+                assert_eq!(there.len(), rows.len());
+                for (there, here) in there.iter().zip(&here) {
+                    assert_eq!(there.len(), here.len(), "{name} {pooling:?}");
+                    assert!(there.iter().zip(here).all(|(a, b)| (a - b).abs() < 1e-5), "{name} {there:?} {here:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn pooling_leaves_out_the_padding() {
