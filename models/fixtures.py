@@ -1,4 +1,5 @@
-"""Writes the small models that the tests of the encoders run: encoders/tests/models/{text,half,int8,causal,image}.
+"""Writes the small models that the tests of the encoders run, encoders/tests/models/{text,half,int8,positions,causal,image}, and
+the one that tells whether a library normalises as limpid does, encoders/assets/skip_layer_norm.onnx.
 
     pip install onnx numpy
     python models/fixtures.py encoders/tests/models
@@ -92,6 +93,13 @@ def main():
     int8 = model("int8", quantised, [ids], [floats("last_hidden_state", ["batch", "seq", SIZE])],
                  {"table": rows["table"], "weights": np.rint(weights / scale).astype(np.int8), "weight_scale": scale})
     write(root / "int8", int8, 'modality = "text"\npooling = "mean"\nnormalize = false\nmax_length = 8\n', True)
+    # The same with a second table that is looked up by position; it has 16 rows.
+    placed = [gather, node("Shape", ["input_ids"], ["shape"]), node("Gather", ["shape", "one"], ["length"]),
+              node("Slice", ["places", "zero", "length"], ["first"]), node("Add", ["rows", "first"], ["last_hidden_state"])]
+    positions = model("positions", placed, [ids], [floats("last_hidden_state", ["batch", "seq", SIZE])],
+                      {"table": rows["table"], "places": table(16, SIZE), "zero": np.array([0], np.int64),
+                       "one": np.array([1], np.int64)})
+    write(root / "positions", positions, 'modality = "text"\npooling = "mean"\nnormalize = false\nmax_length = 16\n', True)
     heads = {"table": rows["table"], "heads": table(SIZE, len(TOKENS))}
     causal = model("causal", [gather, node("MatMul", ["rows", "heads"], ["logits"])], [ids],
                    [floats("logits", ["batch", "seq", len(TOKENS)])], heads)
@@ -102,6 +110,16 @@ def main():
                   [floats("pixel_values", ["batch", 3, 2, 2])], [floats("image_embeds", ["batch", 3])], flat)
     write(root / "image", image, 'modality = "image"\npooling = "none"\nnormalize = false\n\n[image]\nresize = 2\ncrop = 2\n',
           False)
+    sums = [node("SkipLayerNormalization", ["input", "skip", "gamma"], ["plain"], domain="com.microsoft", epsilon=1e-12),
+            node("SkipLayerNormalization", ["input", "skip", "gamma", "beta", "bias"], ["biased", "", "", "sum"],
+                 domain="com.microsoft", epsilon=1e-5)]
+    shapes = {"input": ["batch", "rows", "width"], "skip": ["batch", "rows", "width"]}
+    shapes |= {name: ["width"] for name in ("gamma", "beta", "bias")}
+    graph = helper.make_graph(sums, "sums", [floats(name, shape) for name, shape in shapes.items()],
+                              [floats(name, ["batch", "rows", "width"]) for name in ("plain", "biased", "sum")])
+    opsets = [helper.make_opsetid("", 14), helper.make_opsetid("com.microsoft", 1)]
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    (root.parents[1] / "assets" / "skip_layer_norm.onnx").write_bytes(made.SerializeToString())
 
 
 if __name__ == "__main__":

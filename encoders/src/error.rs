@@ -57,15 +57,15 @@ pub enum Error {
         message: String,
     },
     /// The tokenizer has tokens that the model does not know.
-    #[error("{}: the tokenizer does not fit the model: token {token} of {tokens} made it fail: {message}", path.display())]
+    #[error("{}: the tokenizer does not fit the model, which does not know token {token} of {tokens}: {message}", path.display())]
     Misfit {
         /// The tokenizer's file.
         path: PathBuf,
-        /// The token tried.
+        /// The last token.
         token: u32,
         /// The size of the vocabulary.
         tokens: usize,
-        /// What the runtime said.
+        /// What the model's table is, or what the runtime said.
         message: String,
     },
     /// There is nothing that runs ONNX models.

@@ -90,6 +90,14 @@ impl Model {
         }
     }
 
+    /// Runs the longest text that its settings allow.
+    pub fn try_longest(&self) -> Result<()> {
+        match &self.kind {
+            Kind::Static(_) => Ok(()),
+            Kind::Onnx(model) => model.try_longest(),
+        }
+    }
+
     /// How many inputs are well given at once: enough to keep the model busy, few enough that vectors come steadily.
     pub fn portion(&self) -> usize {
         match (&self.kind, self.info.device) {

@@ -93,7 +93,8 @@ pub fn add(source: &Path, name: &str, mut settings: Settings) -> Result<PathBuf>
     std::fs::create_dir_all(&root).map_err(|error| Error::file(&root, &error))?;
     let draft = root.join(format!(".{name}.{}", std::process::id()));
     let filled = fill(source, &draft, &mut settings).and_then(|()| Onnx::open(name, &draft, Device::Cpu));
-    let moved = filled.and_then(|_| std::fs::rename(&draft, &target).map_err(|error| Error::file(&target, &error)));
+    let tried = filled.and_then(|model| model.try_longest());
+    let moved = tried.and_then(|()| std::fs::rename(&draft, &target).map_err(|error| Error::file(&target, &error)));
     if let Err(error) = moved {
         // What is left of it is of no use.
         let _ = std::fs::remove_dir_all(&draft);
@@ -167,7 +168,9 @@ pub fn verify(name: &str) -> Result<Arc<Model>> {
             return Err(Error::File { path, message });
         }
     }
-    open(name, Device::Cpu)
+    let model = open(name, Device::Cpu)?;
+    model.try_longest()?;
+    Ok(model)
 }
 
 fn locate(name: &str) -> Result<PathBuf> {

@@ -269,6 +269,16 @@ fn what_is_wrong_with_a_model_is_said() {
     // One token more than the table has rows.
     let unfit = open(&replaced("text", "tokenizer.json", "\",\": 11", "\",\": 12"));
     assert!(matches!(unfit, Error::Misfit { token: 12, tokens: 13, .. }), "{unfit}");
+    // More tokens than there are positions, in the settings or, where these say nothing, by default.
+    let positions = open(&replaced("positions", "model.toml", "16", "17"));
+    assert!(
+        matches!(positions, Error::Settings { .. }) && positions.to_string().contains("the 16 tokens"),
+        "{positions}"
+    );
+    let positions = open(&replaced("positions", "model.toml", "max_length = 16", ""));
+    assert!(positions.to_string().contains("max_length = 512"), "{positions}");
+    let size = open(&replaced("image", "model.toml", "2", "3"));
+    assert!(size.to_string().contains("takes ? x 3 x 2 x 2"), "{size}");
     let output = open(&replaced("text", "model.toml", "modality", "output = \"embedding\"\nmodality"));
     assert!(output.to_string().contains("no output 'embedding', but last_hidden_state"), "{output}");
     let pooling = open(&replaced("text", "model.toml", "mean", "none"));
@@ -291,6 +301,23 @@ fn what_is_wrong_with_a_model_is_said() {
         std::fs::remove_file(folder.path().join(file)).unwrap();
         assert!(open(&folder).to_string().contains(file));
     }
+}
+
+#[test]
+fn models_that_are_good_pass_their_trial() {
+    if !there_is_a_runtime() {
+        return;
+    }
+    for name in ["text", "half", "int8", "positions", "causal", "image"] {
+        // Settings written by people have no hash, or the wrong one.
+        registry::verify(path(&fixture(name))).unwrap();
+    }
+    let model = registry::open(path(&fixture("positions")), Device::Cpu).unwrap();
+    let found = model.embed_texts(&["hello"]).unwrap();
+    let tokens: Vec<f32> = mean(&[CLS, HELLO, SEP]).iter().zip(mean(&[0, 1, 2])).map(|(a, b)| a + b).collect();
+    assert_near(&found.values, &tokens);
+    let wrong = replaced("text", "model.toml", "sha256 = \"", "sha256 = \"00");
+    assert!(registry::verify(path(wrong.path())).unwrap_err().to_string().contains("SHA-256"));
 }
 
 #[test]

@@ -7,9 +7,12 @@
 //! query brought them, up to [`BATCH_TOKENS`].
 
 pub mod batcher;
+mod graph;
+mod layer_norm;
 pub mod provider;
 pub mod runtime;
 pub mod session;
+mod signature;
 pub mod tail;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +25,7 @@ use crate::model::normalize;
 use crate::tokenize::Tokenizer;
 use crate::{Error, Result};
 use batcher::{Batcher, Limits, Numbers, Row, Run};
+use graph::Known;
 use runtime::{Backend, Runtime};
 use session::Session;
 
@@ -71,6 +75,7 @@ impl Onnx {
         let settings = Settings::read(folder)?;
         let path = settings.model_path(folder);
         let (sessions, threads) = sessions(&path, device);
+        let known = graph::known(&path);
         let mut first = Session::open(&path, &settings, device, threads)?;
         let (tokenizer, dimension) = match &settings.image {
             Some(image) => {
@@ -81,8 +86,8 @@ impl Onnx {
             None => {
                 let file = folder.join("tokenizer.json");
                 let tokenizer = Tokenizer::read(&file)?;
-                check_length(&tokenizer, &settings, &file)?;
-                let result = try_last(&mut first, &tokenizer, &file, &path)?;
+                check_length(&tokenizer, &settings, known, &file)?;
+                let result = try_last(&mut first, &tokenizer, known, &file, &path)?;
                 (Some(tokenizer), length(&result))
             }
         };
@@ -95,6 +100,21 @@ impl Onnx {
         let dimension = if settings.modality == Modality::Causal { 0 } else { dimension };
         let (name, folder, hash, identity) = (name.to_owned(), folder.to_owned(), OnceLock::new(), OnceLock::new());
         Ok(Self { name, folder, settings, device, tokenizer, batcher, hash, identity, dimension })
+    }
+
+    /// Runs a text of as many tokens as the settings allow: an error where the model knows fewer positions.
+    pub fn try_longest(&self) -> Result<()> {
+        let Some(tokenizer) = &self.tokenizer else { return Ok(()) };
+        let inner = vec![0; self.settings.max_length - tokenizer.added()];
+        let row = Row::Tokens([&tokenizer.before[..], &inner, &tokenizer.after].concat());
+        let failed = |message| {
+            let message = format!(
+                "max_length = {}, and a text of as many tokens made the model fail: {message}",
+                self.settings.max_length
+            );
+            Error::Settings { path: self.folder.join(folder::SETTINGS), message }
+        };
+        self.batcher.run(vec![row]).map(drop).map_err(failed)
     }
 
     /// SHA-256 of the model's file. It is read once.
@@ -283,9 +303,16 @@ fn sessions(path: &Path, device: Device) -> (usize, usize) {
     (sessions, threads / sessions)
 }
 
-fn check_length(tokenizer: &Tokenizer, settings: &Settings, file: &Path) -> Result<()> {
+fn check_length(tokenizer: &Tokenizer, settings: &Settings, known: Known, file: &Path) -> Result<()> {
     if tokenizer.size == 0 {
         return Err(Error::Tokenizer { path: file.to_owned(), message: "its vocabulary is empty".to_owned() });
+    }
+    if let Some(positions) = known.positions.filter(|&positions| settings.max_length > positions) {
+        let message = format!(
+            "max_length = {} is more than the {positions} tokens that the model has positions for",
+            settings.max_length
+        );
+        return Err(Error::Settings { path: file.with_file_name(folder::SETTINGS), message });
     }
     if settings.max_length <= tokenizer.added() {
         let (most, added) = (settings.max_length, tokenizer.added());
@@ -296,17 +323,25 @@ fn check_length(tokenizer: &Tokenizer, settings: &Settings, file: &Path) -> Resu
 }
 
 /// Runs the last token of the vocabulary: a model that knows fewer fails now and not in the middle of a lake.
-fn try_last(session: &mut Session, tokenizer: &Tokenizer, file: &Path, model: &Path) -> Result<Vec<Vec<f32>>> {
+fn try_last(session: &mut Session, tokenizer: &Tokenizer, known: Known, file: &Path, model: &Path) -> Result<Numbers> {
     let run = |session: &mut Session, token: u32| {
         let tokens = [&tokenizer.before[..], &[token, token], &tokenizer.after].concat();
         session.run(&[Row::Tokens(tokens)])
     };
     let last = u32::try_from(tokenizer.size - 1).unwrap_or(u32::MAX);
+    let misfit = |message| Error::Misfit { path: file.to_owned(), token: last, tokens: tokenizer.size, message };
+    let broken = |message| Error::Onnx { path: model.to_owned(), message };
+    match known.tokens {
+        Some(rows) if rows < tokenizer.size => return Err(misfit(format!("its table has {rows} rows"))),
+        // tract does not survive a token that is not in the table: what is not known is not tried.
+        None if Runtime::get()?.backend == Backend::Tract => return run(session, 0).map_err(broken),
+        _ => {}
+    }
     match run(session, last) {
         Ok(result) => Ok(result),
         Err(message) => match run(session, 0) {
-            Ok(_) => Err(Error::Misfit { path: file.to_owned(), token: last, tokens: tokenizer.size, message }),
-            Err(message) => Err(Error::Onnx { path: model.to_owned(), message }),
+            Ok(_) => Err(misfit(message)),
+            Err(message) => Err(broken(message)),
         },
     }
 }

@@ -7,11 +7,13 @@ use half::f16;
 use ort::session::Session as OrtSession;
 use ort::session::SessionInputValue;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
-use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
+use ort::value::{Outlet, Tensor, TensorElementType};
 
 use super::batcher::{Numbers, Row, Run};
+use super::layer_norm;
 use super::provider::{guarded, prepared, text};
 use super::runtime::{Backend, Runtime};
+use super::signature::{Feed, FeedKind, feeds, output};
 use super::tail::{self, Tail};
 use crate::device::Device;
 use crate::folder::{Modality, Pooling, Settings};
@@ -31,22 +33,6 @@ pub struct Session {
     crop: usize,
 }
 
-#[derive(Debug)]
-struct Feed {
-    name: String,
-    kind: FeedKind,
-    element: TensorElementType,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FeedKind {
-    Ids,
-    Mask,
-    Types,
-    Positions,
-    Pixels,
-}
-
 impl Session {
     /// Opens the model at `path`.
     pub fn open(path: &Path, settings: &Settings, device: Device, threads: usize) -> Result<Self> {
@@ -62,14 +48,25 @@ impl Session {
                 Err(message) => log::debug!("{}: not extended on {device}: {message}", path.display()),
             }
         }
-        let plain = |device| guarded(|| prepared(runtime, device, threads)?.commit_from_file(path).map_err(text));
+        // Our operator is for one thread and 32-bit floats: a model of others is the library's alone.
+        let own = device == Device::Cpu && threads == 1 && runtime.backend != Backend::Tract;
+        let built = |device, own: bool| {
+            let mut builder = prepared(runtime, device, threads)?;
+            if own {
+                builder = layer_norm::with_operator(builder, runtime).map_err(text)?;
+            }
+            builder.commit_from_file(path).map_err(text)
+        };
+        let plain = |device| {
+            guarded(|| built(device, own).or_else(|message| if own { built(device, false) } else { Err(message) }))
+        };
         let session = plain(device).map_err(|message| match device {
             Device::Cpu => Error::Onnx { path: path.to_owned(), message },
             _ if plain(Device::Cpu).is_ok() => Error::NoDevice { device: device.to_string(), message },
             _ => Error::Onnx { path: path.to_owned(), message },
         })?;
         let shape = |message: String| Error::Shape { path: path.to_owned(), message };
-        let feeds = feeds(&session, settings.modality).map_err(shape)?;
+        let feeds = feeds(&session, settings).map_err(shape)?;
         let output = output(&session, settings).map_err(shape)?.name().to_owned();
         Self::new(session, feeds, output, runtime, settings, None).map_err(shape)
     }
@@ -84,7 +81,7 @@ impl Session {
     ) -> Result<Option<Self>, String> {
         let mut builder = prepared(runtime, device, threads)?;
         let mut session = builder.edit_from_file(path).map_err(text)?;
-        let feeds = feeds(&session, settings.modality)?;
+        let feeds = feeds(&session, settings)?;
         let output = output(&session, settings)?;
         let Some(tail) = Tail::of(settings, output) else { return Ok(None) };
         let output = Outlet::new(output.name(), output.dtype().clone());
@@ -197,79 +194,6 @@ fn pixels(row: &Row) -> &[f32] {
     match row {
         Row::Tokens(_) => &[],
         Row::Pixels(pixels) => pixels,
-    }
-}
-
-fn feeds(session: &OrtSession, modality: Modality) -> Result<Vec<Feed>, String> {
-    let mut feeds = vec![];
-    for input in session.inputs() {
-        let kind = match (modality, input.name()) {
-            (Modality::Image, _) if session.inputs().len() == 1 => FeedKind::Pixels,
-            (Modality::Image, "pixel_values") => FeedKind::Pixels,
-            (Modality::Text | Modality::Causal, "input_ids") => FeedKind::Ids,
-            (Modality::Text | Modality::Causal, "attention_mask") => FeedKind::Mask,
-            (Modality::Text | Modality::Causal, "token_type_ids") => FeedKind::Types,
-            (Modality::Text | Modality::Causal, "position_ids") => FeedKind::Positions,
-            (Modality::Image, name) => {
-                return Err(format!("it has the input '{name}'; an encoder of images has pixel_values"));
-            }
-            (_, name) => {
-                return Err(format!(
-                    "it has the input '{name}'; a model for texts has input_ids, attention_mask, token_type_ids or position_ids"
-                ));
-            }
-        };
-        let ValueType::Tensor { ty: element, .. } = input.dtype() else {
-            return Err(format!("its input '{}' is no tensor", input.name()));
-        };
-        feeds.push(Feed { name: input.name().to_owned(), kind, element: *element });
-    }
-    let main = if modality == Modality::Image { FeedKind::Pixels } else { FeedKind::Ids };
-    let needed = if modality == Modality::Image { "pixel_values" } else { "input_ids" };
-    match feeds.iter().find(|feed| feed.kind == main) {
-        Some(_) => Ok(feeds),
-        None => Err(format!("it has no input '{needed}'")),
-    }
-}
-
-/// The output that is read.
-fn output<'a>(session: &'a OrtSession, settings: &Settings) -> Result<&'a Outlet, String> {
-    let outputs = session.outputs();
-    let names = || outputs.iter().map(|output| output.name()).collect::<Vec<_>>().join(", ");
-    let usual: &[&str] = match (&settings.output, settings.modality, settings.pooling) {
-        (Some(name), ..) => &[name.as_str()],
-        (None, Modality::Causal, _) => &["logits"],
-        (None, Modality::Text, Pooling::None) => &["sentence_embedding", "pooler_output"],
-        (None, Modality::Image, Pooling::None) => &["image_embeds", "pooler_output"],
-        (None, ..) => &["last_hidden_state", "token_embeddings"],
-    };
-    let found = usual.iter().find_map(|name| outputs.iter().find(|output| output.name() == *name));
-    let only = if settings.output.is_none() && outputs.len() == 1 { outputs.first() } else { None };
-    let Some(output) = found.or(only) else {
-        return Err(format!(
-            "it has no output '{}', but {}; name one as `output` in model.toml",
-            usual.join("' or '"),
-            names()
-        ));
-    };
-    let needed = if settings.modality != Modality::Causal && settings.pooling == Pooling::None { 2 } else { 3 };
-    match output.dtype() {
-        ValueType::Tensor { ty: TensorElementType::Float32 | TensorElementType::Float16, shape, .. }
-            if shape.is_empty() || shape.len() == needed =>
-        {
-            Ok(output)
-        }
-        ValueType::Tensor { shape, .. } if shape.len() == 2 && needed == 3 => Err(format!(
-            "its output '{}' has two dimensions, a vector a row; set pooling = \"none\" or name another output of {}",
-            output.name(),
-            names()
-        )),
-        ValueType::Tensor { ty, shape, .. } => Err(format!(
-            "its output '{}' is a tensor of {ty} with {} dimensions; needed are floats with {needed}",
-            output.name(),
-            shape.len()
-        )),
-        _ => Err(format!("its output '{}' is no tensor", output.name())),
     }
 }
 
