@@ -32,11 +32,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether another format's metadata decides which files count.
-    pub fn is_foreign(self) -> bool {
-        matches!(self, Self::Delta | Self::Iceberg)
-    }
-
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {

@@ -18,7 +18,10 @@ use limpid_lakes::options::{Layout, Names, Options, Stage};
 use limpid_lakes::retention::{self, Prices};
 use limpid_lakes::retire::{self, pin::PlanFile};
 use limpid_lakes::{pipeline, state};
+use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path as ObjectPath;
 use parquet::arrow::ArrowWriter;
 use roaring::RoaringTreemap;
 use serde_json::{Value, json};
@@ -140,6 +143,29 @@ async fn the_log_says_which_files_count() {
     let events = lake.tables.iter().find(|table| table.name == "events").unwrap();
     assert_eq!((events.kind, events.rows, events.files.len(), events.version), (Kind::Delta, 20, 2, Some(2)));
     assert_eq!(found(folder.path()).await, named(&EDGES));
+}
+
+#[tokio::test]
+async fn logs_are_read_through_the_store_of_the_session() {
+    let folder = tempdir().unwrap();
+    three_versions(folder.path());
+    let store = Arc::new(InMemory::new());
+    let mut left = vec![folder.path().to_owned()];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let name = path.strip_prefix(folder.path()).unwrap().to_str().unwrap();
+            let to = ObjectPath::from(format!("a lake/{name}"));
+            store.put(&to, fs::read(&path).unwrap().into()).await.unwrap();
+        }
+    }
+    let ctx = SessionContext::new();
+    ctx.register_object_store(&"s3://far".parse().unwrap(), store);
+    let listed = list_files(&ctx.state(), "s3://far/a lake").await.unwrap();
+    let outcome = pipeline::run(listed, &Options::default(), &roomy(), 2).await.unwrap();
+    assert!(outcome.problems.is_empty(), "{:?}", outcome.problems);
+    assert_eq!(pairs(&outcome).into_iter().collect::<Vec<_>>(), named(&EDGES));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
