@@ -27,7 +27,8 @@ PEAKS = {
 
 def run(args, folder, source, device):
     target = folder / f"{device.replace(':', '')}.parquet"
-    query = f"SELECT id, embedding FROM embed((SELECT id, text FROM '{source}'), model => '{args.model}', device => '{device}')"
+    model = args.cpu_model if device == "cpu" else args.model
+    query = f"SELECT id, embedding FROM embed((SELECT id, text FROM '{source}'), model => '{model}', device => '{device}')"
     start = time.perf_counter()
     command = [args.limpid, "--quiet", "sql", "-c", f"COPY ({query}) TO '{target}'"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -35,6 +36,17 @@ def run(args, folder, source, device):
     table = pq.read_table(target).sort_by("id")
     vectors = table["embedding"].combine_chunks()
     return np.asarray(vectors.values, np.float32).reshape(len(vectors), -1), seconds
+
+
+def peer(folder, texts):
+    """Documents a second of sentence-transformers on the card, in 16-bit floats, without its start."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(folder, device="cuda").half()
+    model.encode(texts[:512], batch_size=256)
+    start = time.perf_counter()
+    model.encode(texts, batch_size=256, normalize_embeddings=True)
+    return len(texts) / (time.perf_counter() - start)
 
 
 def count(model, texts):
@@ -53,10 +65,10 @@ def operations(model, tokens, rows):
 
     graph = onnx.load(next(Path(model).glob("*.onnx")), load_external_data=False).graph
     matrices = [t for t in graph.initializer if len(t.dims) == 2 and t.data_type in (1, 10, 16)]
-    used = {name for node in graph.node if node.op_type in ("MatMul", "Gemm") for name in node.input}
+    used = {name for node in graph.node if node.op_type in ("MatMul", "Gemm", "Attention") for name in node.input}
     weights = [t for t in matrices if t.name in used]
     width = min(min(t.dims) for t in weights)
-    layers = sum(1 for node in graph.node if node.op_type == "Softmax")
+    layers = sum(1 for node in graph.node if node.op_type in ("Softmax", "Attention"))
     half = any(t.data_type != 1 for t in weights)
     mean = tokens / max(rows, 1)
     return tokens * (2 * sum(int(np.prod(t.dims)) for t in weights) + 4 * layers * width * mean), half
@@ -67,9 +79,12 @@ def main():
     for name in ("limpid", "model", "texts", "card"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--cpu-rows", type=int, default=1_000, help="rows for the processor, which is slower")
+    parser.add_argument("--cpu-rows", type=int, default=1_000, help="rows for the processor, which is slower; 0 leaves it out")
+    parser.add_argument("--cpu-model", help="the same model for the processor, where that of the card is of 16-bit floats")
+    parser.add_argument("--peer", help="a folder of sentence-transformers: its documents a second on the card are printed too")
     args = parser.parse_args()
-    args.limpid, args.model = str(Path(args.limpid).resolve()), str(Path(args.model).resolve())
+    args.cpu_model = args.cpu_model or args.model
+    args.limpid, args.model, args.cpu_model = (str(Path(path).resolve()) for path in (args.limpid, args.model, args.cpu_model))
 
     texts = [t for t in pq.read_table(args.texts, columns=["text"])["text"].to_pylist() if t and t.strip()]
     texts = (texts * (args.rows // len(texts) + 1))[: args.rows]
@@ -80,7 +95,7 @@ def main():
         for name, rows in (("few", texts[: args.cpu_rows]), ("all", texts), ("warm", texts[:64])):
             table = pa.table({"id": range(len(rows)), "text": rows})
             pq.write_table(table, folder / f"{name}.parquet", row_group_size=max(1, len(rows) // 32))
-        cpu, cpu_seconds = run(args, folder, folder / "few.parquet", "cpu")
+        cpu, cpu_seconds = run(args, folder, folder / "few.parquet", "cpu") if args.cpu_rows else (None, None)
         _, start = run(args, folder, folder / "warm.parquet", "cuda:0")
         card, seconds = run(args, folder, folder / "all.parquet", "cuda:0")
     # Starting and opening the model are not the card's work; the small run has little else.
@@ -89,11 +104,14 @@ def main():
         "card": args.card,
         "cores": os.cpu_count(),
         "documents": len(texts),
-        "cpu documents/s": round(len(cpu) / cpu_seconds, 1),
         "gpu documents/s": round(len(card) / seconds, 1),
         "gpu documents/s without start": round(len(card) / at_work, 1),
-        "least cosine": round(float((cpu * card[: len(cpu)]).sum(1).min()), 6),
     }
+    if cpu is not None:
+        result["cpu documents/s"] = round(len(cpu) / cpu_seconds, 1)
+        result["least cosine"] = round(float((cpu * card[: len(cpu)]).sum(1).min()), 6)
+    if args.peer:
+        result["sentence-transformers documents/s"] = round(peer(args.peer, texts), 1)
     try:
         tokens = count(args.model, texts)
         result["tokens"] = tokens

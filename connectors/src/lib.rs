@@ -1,11 +1,12 @@
 //! Lakes, formats and sinks: one folder per kind.
 //!
 //! [`text`] reads a folder of text files as a table, [`url_table`] makes `FROM 'path/**/*.parquet'` work and resolves the
-//! sources of jobs, [`sink`] writes results that appear whole or not at all.
+//! sources of jobs, [`float_bounds`] keeps scans from losing NaN, [`sink`] writes results that appear whole or not at all.
 
 use datafusion::common::Result;
 use datafusion::execution::session_state::SessionState;
 
+pub mod float_bounds;
 pub mod sink;
 #[cfg(test)]
 mod testing;

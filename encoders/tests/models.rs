@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use limpid_encoders::device::Device;
-use limpid_encoders::onnx::runtime::{Backend, Runtime};
+use limpid_encoders::onnx::provider::devices;
+use limpid_encoders::onnx::runtime::Runtime;
 use limpid_encoders::{Error, registry};
 
 /// The number in row `t`, column `j` of the tables of `models/fixtures.py`.
@@ -329,9 +330,10 @@ fn a_device_that_is_missing_is_an_error() {
         return;
     }
     let runtime = Runtime::get().unwrap();
-    println!("{runtime}: {:?}", runtime.devices());
-    let cards = runtime.devices().iter().any(|device| !device.starts_with("CPU"));
-    if runtime.backend != Backend::Tract && cards {
+    let found = devices(runtime);
+    println!("{runtime}: {found:?}");
+    assert_eq!(found.first(), Some(&(Device::Cpu, Ok(()))));
+    if found.iter().any(|(device, tried)| *device != Device::Cpu && tried.is_ok()) {
         println!("skipped: there are cards");
         return;
     }
@@ -339,5 +341,24 @@ fn a_device_that_is_missing_is_an_error() {
         let error = registry::open(path(&fixture("text")), device).unwrap_err();
         assert!(matches!(error, Error::NoDevice { .. }), "{error}");
         assert!(error.to_string().contains(&device.to_string()), "{error}");
+    }
+}
+
+#[test]
+fn a_card_gives_what_the_processor_gives() {
+    let Some((card, _)) = Runtime::get().ok().and_then(|runtime| {
+        devices(runtime).into_iter().find(|(device, tried)| *device != Device::Cpu && tried.is_ok())
+    }) else {
+        return println!("skipped: there is no card");
+    };
+    let on = |name: &str, device| registry::open(path(&fixture(name)), device).unwrap();
+    let texts = ["hello world", "", "world world hello s"];
+    for name in ["text", "half"] {
+        let vectors = |device| on(name, device).embed_texts(&texts).unwrap().values;
+        assert_near(&vectors(card), &vectors(Device::Cpu));
+    }
+    let losses = |device| on("causal", device).token_nll(&texts).unwrap();
+    for (there, here) in losses(card).iter().zip(losses(Device::Cpu)) {
+        assert!(there.len() == here.len() && there.iter().zip(here).all(|(a, b)| (a - b).abs() < 1e-3));
     }
 }

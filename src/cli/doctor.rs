@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use datafusion::execution::memory_pool::MemoryLimit;
+use limpid_encoders::onnx::provider;
 use limpid_encoders::onnx::runtime::Runtime;
 use limpid_encoders::registry;
 
@@ -52,8 +53,13 @@ pub fn run(_: &DoctorArgs, engine: &Engine) -> Result<(), Failure> {
 }
 
 fn devices() -> String {
-    let devices = Runtime::get().map(Runtime::devices).unwrap_or_default();
-    if devices.is_empty() { "none for ONNX models".to_owned() } else { devices.join(", ") }
+    let Ok(runtime) = Runtime::get() else { return "none for ONNX models".to_owned() };
+    let told = provider::devices(runtime).into_iter().map(|(device, tried)| match tried {
+        Ok(()) => device.to_string(),
+        // The library's reason comes last, after its own places in its sources.
+        Err(why) => format!("not {device} ({})", why.trim().rsplit("error: ").next().unwrap_or_default()),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn models() -> String {

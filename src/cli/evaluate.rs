@@ -65,9 +65,9 @@ pub struct EvaluateArgs {
     /// Epochs of the probe on everything; smaller selections take as many steps
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub epochs: u32,
-    /// Learning rate of the probe; by default the less, the longer the vectors are
-    #[arg(long, value_name = "RATE")]
-    pub learning_rate: Option<f64>,
+    /// Learning rate of the probe
+    #[arg(long, value_name = "RATE", default_value_t = 0.05)]
+    pub learning_rate: f64,
     /// Seed of the draws and of the probes
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
@@ -130,7 +130,13 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
                 note(text);
             }
         };
-        probe.fit_rate(&ctx).await?;
+        probe.fit_scale(&ctx).await?;
+        if probe.scale < 1.0 {
+            say(&format!(
+                "warning: the vectors are long for methods that learn from them; vec_scale({}, {:.1e}) suits them, as it does the probe",
+                probe.vector, probe.scale
+            ));
+        }
         let everything = probe.measure(&ctx, "SELECT * FROM input", 1.0, (seed, seeds)).await?;
         say(&format!("everything: {:.2}", mean(&everything)));
         let mut evaluation = Evaluation {
@@ -189,40 +195,37 @@ struct Probe {
     hidden: u32,
     epochs: u32,
     rate: f64,
+    scale: f64,
 }
 
-/// The learning rate of the probe on vectors whose squares add up to 30 and less.
-const RATE: f64 = 0.05;
-
-/// A step along the gradient of longer vectors changes the outputs as much as one along vectors of that size.
+/// What the squares of a vector add up to at most, on average over the rows: longer ones are scaled, since no learning rate
+/// suits both them and the layers behind them.
 const SQUARES: f64 = 30.0;
 
 impl Probe {
     fn new(args: &EvaluateArgs) -> Self {
         let EvaluateArgs { id, vector, label, hidden, epochs, learning_rate, .. } = args;
         let (id, vector, label) = (id.clone(), vector.clone(), label.clone());
-        Self { id, vector, label, hidden: *hidden, epochs: *epochs, rate: learning_rate.unwrap_or(f64::NAN) }
+        Self { id, vector, label, hidden: *hidden, epochs: *epochs, rate: *learning_rate, scale: 1.0 }
     }
 
-    /// Chooses the learning rate where none was given.
-    async fn fit_rate(&mut self, ctx: &SessionContext) -> Result<(), Failure> {
-        if self.rate.is_nan() {
-            let vector = quote(&self.vector);
-            // Decimals add up to the same whatever the order of the rows.
-            let sql = format!(
-                "SELECT CAST(avg(CAST(dot_product({vector}, {vector}) AS DECIMAL(38, 9))) AS DOUBLE) FROM input WHERE {vector} IS NOT NULL"
-            );
-            let squares = numbers(&rows::run(ctx, &sql).await?, 0).first().copied().unwrap_or(0.0);
-            self.rate = RATE * (SQUARES / squares.max(SQUARES));
-        }
+    /// Chooses by what the vectors are scaled.
+    async fn fit_scale(&mut self, ctx: &SessionContext) -> Result<(), Failure> {
+        let vector = quote(&self.vector);
+        // Decimals add up to the same whatever the order of the rows.
+        let sql = format!(
+            "SELECT CAST(avg(CAST(dot_product({vector}, {vector}) AS DECIMAL(38, 9))) AS DOUBLE) FROM input WHERE {vector} IS NOT NULL"
+        );
+        let squares = numbers(&rows::run(ctx, &sql).await?, 0).first().copied().unwrap_or(0.0);
+        self.scale = (SQUARES / squares.max(SQUARES)).sqrt();
         Ok(())
     }
 
     fn describe(&self) -> String {
         let layer = if self.hidden == 0 { "linear".to_owned() } else { format!("{} hidden units", self.hidden) };
         format!(
-            "probe: {layer}, {} epochs on everything at a rate of {:.3}, on `{}`",
-            self.epochs, self.rate, self.vector
+            "probe: {layer}, {} epochs on everything at a rate of {}, on `{}` times {:.3}",
+            self.epochs, self.rate, self.vector, self.scale
         )
     }
 
@@ -281,10 +284,11 @@ impl Probe {
     ) -> Result<Vec<f64>, Failure> {
         let [id, vector, label] = [&self.id, &self.vector, &self.label].map(|name| quote(name));
         let epochs = (f64::from(self.epochs) / fraction).round().min(MOST_EPOCHS.max(f64::from(self.epochs))) as u32;
-        let (hidden, rate) = (self.hidden, self.rate);
+        let (hidden, rate, scale) = (self.hidden, self.rate, self.scale);
         let sql = format!(
-            "SELECT run, 100 * avg(CASE WHEN margin(probs, label) > 0 THEN 1.0 ELSE 0.0 END) FROM fit_softmax((SELECT {id} AS id, {vector} \
-             AS vector, {label} AS label, true AS train FROM ({chosen}) UNION ALL SELECT {id}, {vector}, {label}, false FROM test_rows), \
+            "SELECT run, 100 * avg(CASE WHEN margin(probs, label) > 0 THEN 1.0 ELSE 0.0 END) FROM fit_softmax((SELECT id, vec_scale(vector, {scale}) AS vector, label, train FROM \
+             (SELECT {id} AS id, {vector} AS vector, {label} AS label, true AS train FROM ({chosen}) UNION ALL \
+             SELECT {id}, {vector}, {label}, false FROM test_rows)), \
              train => train, hidden => {hidden}, epochs => {epochs}, runs => {runs}, batch => 16, learning_rate => {rate}, seed => {seed}, \
              log => 'last') AS probe WHERE probe.id IN (SELECT {id} AS tested FROM test_rows) GROUP BY run ORDER BY run"
         );

@@ -16,6 +16,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use limpid_connectors::float_bounds::FloatBounds;
 use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::operators::materialize::share::ShareRepeated;
 use limpid_udfs::operators::planner::OperatorQueryPlanner;
@@ -58,6 +59,7 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
         .with_runtime_env(runtime(options)?)
         .with_default_features()
         .with_query_planner(Arc::new(OperatorQueryPlanner))
+        .with_physical_optimizer_rule(Arc::new(FloatBounds))
         .build();
     limpid_udfs::operators::planner::register(&mut state)?;
     limpid_connectors::register_formats(&mut state)?;

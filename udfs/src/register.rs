@@ -58,6 +58,7 @@ use crate::functions::vector::l2_distance::L2Distance;
 use crate::functions::vector::l2_normalize::L2Normalize;
 use crate::functions::vector::random_projection::RandomProjection;
 use crate::functions::vector::vec_avg::VecAvg;
+use crate::functions::vector::vec_scale::VecScale;
 
 pub use crate::operators::docs::{OperatorDoc, operators};
 
@@ -90,6 +91,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<L2Distance>(),
         udf::<L2Normalize>(),
         udf::<RandomProjection>(),
+        udf::<VecScale>(),
         udf::<FrechetDistance>(),
         udf::<EmbedText>(),
         udf::<EmbedImage>(),

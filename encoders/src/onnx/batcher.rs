@@ -102,7 +102,10 @@ struct Waiting {
     reply: Reply,
 }
 
-type Reply = Sender<(usize, Result<Vec<f32>, String>)>;
+/// Which row of a caller, and its numbers.
+type Answer = (usize, Result<Vec<f32>, String>);
+
+type Reply = Sender<Vec<Answer>>;
 
 impl Batcher {
     /// A thread for each of `runs`.
@@ -129,16 +132,21 @@ impl Batcher {
             state.callers += 1;
             state.callers
         };
-        for (number, row) in order {
-            self.shared.push(caller, number, Waiting { row, reply: reply.clone() });
-            for (number, result) in results.try_iter() {
+        let mut rows =
+            order.into_iter().map(|(number, row)| (number, Waiting { row, reply: reply.clone() })).peekable();
+        let mut finish = |answers: Vec<Answer>| {
+            answers.into_iter().try_for_each(|(number, result)| {
                 finished[number] = Some(result.inspect_err(|_| self.shared.forget(caller))?);
-            }
+                Ok::<_, String>(())
+            })
+        };
+        while rows.peek().is_some() {
+            self.shared.push(caller, &mut rows);
+            results.try_iter().try_for_each(&mut finish)?;
         }
+        drop(rows);
         drop(reply);
-        for (number, result) in results {
-            finished[number] = Some(result.inspect_err(|_| self.shared.forget(caller))?);
-        }
+        results.into_iter().try_for_each(&mut finish)?;
         finished.into_iter().collect::<Option<_>>().ok_or_else(|| "its threads have ended".to_owned())
     }
 }
@@ -155,16 +163,20 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, caller: u64, number: usize, waiting: Waiting) {
+    /// Takes over as many of `rows` as there is room for, and waits until that is at least one.
+    fn push(&self, caller: u64, rows: &mut impl Iterator<Item = (usize, Waiting)>) {
         let full = |state: &mut State| state.tokens >= self.limits.waiting;
         let state = self.taken.wait_while(self.lock(), full);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        let length = waiting.row.length();
-        state.tokens += length;
-        state.by_caller.insert((caller, length, number));
-        state.by_length.insert((length, caller, number), waiting);
+        while !full(&mut state) {
+            let Some((number, waiting)) = rows.next() else { break };
+            let length = waiting.row.length();
+            state.tokens += length;
+            state.by_caller.insert((caller, length, number));
+            state.by_length.insert((length, caller, number), waiting);
+        }
         drop(state);
-        self.filled.notify_one();
+        self.filled.notify_all();
     }
 
     /// Takes away what waits of a caller that failed.
@@ -185,8 +197,12 @@ impl Shared {
         let state = self.filled.wait_while(self.lock(), idle);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         let batch = state.batch(self.limits);
+        // Callers are woken for half of the room, not for each row of it.
+        let room = state.tokens < self.limits.waiting.div_ceil(2);
         drop(state);
-        self.taken.notify_all();
+        if room {
+            self.taken.notify_all();
+        }
         (!batch.is_empty()).then_some(batch)
     }
 }
@@ -236,9 +252,14 @@ fn work(shared: &Shared, mut run: impl Run) {
         } else {
             rows.iter().map(|row| alone(&mut run, row)).collect()
         };
-        for (((_, _, number), reply), result) in places.into_iter().zip(replies).zip(results) {
+        // A caller is woken once for all its rows of a batch.
+        let mut answers: BTreeMap<u64, (Reply, Vec<Answer>)> = BTreeMap::new();
+        for (((_, caller, number), reply), result) in places.into_iter().zip(replies).zip(results) {
+            answers.entry(caller).or_insert_with(|| (reply, vec![])).1.push((number, result));
+        }
+        for (reply, answers) in answers.into_values() {
             // Whoever asked may have given up.
-            let _ = reply.send((number, result));
+            let _ = reply.send(answers);
         }
     }
 }

@@ -9,8 +9,11 @@
 pub mod batcher;
 mod graph;
 mod layer_norm;
+pub mod provider;
 pub mod runtime;
 pub mod session;
+mod signature;
+pub mod tail;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -30,6 +33,8 @@ use session::Session;
 
 /// Tokens of a batch on a card, padding included.
 pub const BATCH_TOKENS: usize = 32_768;
+/// Tokens of a batch of a causal model on a card, which makes a number a token and word of its vocabulary.
+const BATCH_LOGITS: usize = 4096;
 /// Rows of a batch on a card.
 const BATCH_ROWS: usize = 256;
 /// Images of a batch on a card.
@@ -40,6 +45,8 @@ const PORTION: usize = 256;
 const WEIGHTS: u64 = 2 << 30;
 /// Weights of which a card has two copies, so that rows are prepared while others run.
 const TWICE: u64 = 1 << 30;
+/// Weights of which it has four: of small models the preparing takes longer than the running.
+const FOUR_TIMES: u64 = 1 << 28;
 
 /// A model in a folder.
 #[derive(Debug)]
@@ -275,20 +282,31 @@ fn limits(settings: &Settings, device: Device, sessions: usize) -> Limits {
     let (tokens, rows) = match (settings.modality, together) {
         (_, false) => (PORTION, usize::MAX),
         (Modality::Image, true) => (BATCH_IMAGES, BATCH_IMAGES),
-        (Modality::Text | Modality::Causal, true) => (BATCH_TOKENS, BATCH_ROWS),
+        (Modality::Text, true) => (BATCH_TOKENS, BATCH_ROWS),
+        (Modality::Causal, true) => (BATCH_LOGITS, BATCH_ROWS),
     };
     // Each thread finds a full batch when it ends one, and there is a choice of lengths.
     let waiting = if settings.modality == Modality::Image { 2 * BATCH_IMAGES } else { 4 * tokens } * sessions;
     Limits { together, tokens, rows, waiting }
 }
 
-/// How many sessions, and the threads of each. On the processor one a core while the weights fit; on a card two, so that one
-/// prepares its rows while the other runs, or one where the weights are large.
+/// How many sessions, and the threads of each. On the processor one a core while the weights fit; on a card several, so that some
+/// prepare their rows while another runs, or one where the weights are large.
 fn sessions(path: &Path, device: Device) -> (usize, usize) {
     let threads = batcher::threads();
     let bytes = std::fs::metadata(path).map_or(1, |file| file.len().max(1));
-    if device != Device::Cpu {
-        return (if bytes <= TWICE { 2 } else { 1 }, threads);
+    let copies = if bytes <= FOUR_TIMES {
+        4
+    } else if bytes <= TWICE {
+        2
+    } else {
+        1
+    };
+    match device {
+        Device::Cpu => {}
+        // Nothing of weight runs on the processor, where threads that wait for work would take it from the tokenizer.
+        Device::Cuda(_) | Device::TensorRt(_) => return (copies, 1),
+        Device::CoreMl | Device::DirectMl(_) => return (copies, threads),
     }
     let sessions = usize::try_from(WEIGHTS / bytes).unwrap_or(threads).clamp(1, threads);
     (sessions, threads / sessions)

@@ -39,15 +39,6 @@ impl Runtime {
         static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
         RUNTIME.get_or_init(choose).as_ref().map_err(Clone::clone)
     }
-
-    /// The devices that the library offers, by the names of its execution providers.
-    pub fn devices(&self) -> Vec<String> {
-        if self.backend == Backend::Tract {
-            return vec!["cpu".to_owned()];
-        }
-        let devices = self.environment.devices();
-        devices.filter_map(|device| Some(format!("{} ({})", device.ep().ok()?, device.ep_vendor().ok()?))).collect()
-    }
 }
 
 impl std::fmt::Display for Runtime {

@@ -43,9 +43,9 @@ impl Minmax {
     /// Ranks the bounds of every column.
     pub fn new(lake: &Lake, options: &Options) -> Self {
         let mut values: HashMap<(&str, Class), Vec<&[u8]>> = HashMap::new();
-        for column in lake.tables.iter().flat_map(|table| &table.columns) {
+        for column in lake.tables.iter().flat_map(|table| table.columns.iter()) {
             if let Some(range) = range(column, options) {
-                let all = values.entry((column.name.as_str(), column.class)).or_default();
+                let all = values.entry((&*column.name, column.class)).or_default();
                 all.extend([&*range.min.low, &*range.min.high, &*range.max.low, &*range.max.high]);
             }
         }
@@ -55,7 +55,7 @@ impl Minmax {
         }
         let near = options.threshold < 1.0;
         let ranked = |column: &Column| {
-            let all = values.get(&(column.name.as_str(), column.class)).map_or(&[][..], Vec::as_slice);
+            let all = values.get(&(&*column.name, column.class)).map_or(&[][..], Vec::as_slice);
             let range = range(column, options);
             if near { [disjoint(column, range, all), NONE] } else { [bounds(column, range, all), nulls(column)] }
         };

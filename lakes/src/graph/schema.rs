@@ -64,8 +64,8 @@ impl SchemaGraph {
         for (at, table) in lake.tables.iter().enumerate().filter(|(_, table)| table.rows > 0) {
             let mut signature: Vec<(u32, u32, u32)> = vec![];
             for (place, column) in table.columns.iter().enumerate() {
-                let name = *name_numbers.entry_ref(&column.name).or_insert_with(|| {
-                    names.push(column.name.clone());
+                let name = *name_numbers.entry_ref(&*column.name).or_insert_with(|| {
+                    names.push(column.name.to_string());
                     names.len() as u32 - 1
                 });
                 let logical = if types == Types::Strict { logical_type(&column.data_type) } else { String::new() };

@@ -4,18 +4,21 @@
 //! down as the lower end of what the bound may be and up as the upper, so every comparison stays sound.
 
 use arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue};
 use parquet::basic::{ColumnOrder, ConvertedType, LogicalType, SortOrder, TimeUnit, Type};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescriptor;
 use serde::{Deserialize, Serialize};
 
+use super::key::Key;
+
 /// A bound as bytes whose order is that of the values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bound {
     /// No greater than the bound.
-    pub low: Box<[u8]>,
+    pub low: Key,
     /// No less than the bound.
-    pub high: Box<[u8]>,
+    pub high: Key,
     /// Whether the column holds the value.
     pub exact: bool,
 }
@@ -47,6 +50,30 @@ impl Range {
         Self { min, max }
     }
 
+    /// The bounds of one value, written as text; `None` where a type has none.
+    ///
+    /// # Errors
+    /// The text is no value of the type.
+    pub fn of_value(text: &str, data_type: &DataType) -> Result<Option<Self>> {
+        use ScalarValue as S;
+        let value = S::try_from_array(&super::delta::value(text, data_type)?, 0)?;
+        let bound = match value {
+            S::Utf8(_) => Some(same(text.as_bytes().into())),
+            S::Boolean(Some(x)) => Some(same([u8::from(x)].as_slice().into())),
+            S::Int8(Some(x)) => Some(whole(x.into())),
+            S::Int16(Some(x)) => Some(whole(x.into())),
+            S::Int32(Some(x)) => Some(whole(x.into())),
+            S::Int64(Some(x)) => Some(whole(x.into())),
+            S::Float32(Some(x)) => number(x.into()),
+            S::Float64(Some(x)) => number(x),
+            S::Decimal128(Some(x), _, scale) => Some(decimal(x, scale)),
+            S::Date32(Some(x)) => Some(time(i128::from(x) * limpid_udfs::kernels::tables::canonical::DAY)),
+            S::TimestampMicrosecond(Some(x), _) => Some(time(i128::from(x) * 1000)),
+            _ => None,
+        };
+        Ok(bound.map(|bound| Self { min: bound.clone(), max: bound }))
+    }
+
     /// The bounds of one text.
     pub fn of_text(text: &str) -> Self {
         let bound = || exact(text.as_bytes().into(), text.as_bytes().into());
@@ -54,11 +81,11 @@ impl Range {
     }
 }
 
-fn exact(low: Box<[u8]>, high: Box<[u8]>) -> Bound {
+fn exact(low: Key, high: Key) -> Bound {
     Bound { low, high, exact: true }
 }
 
-fn same(key: Box<[u8]>) -> Bound {
+fn same(key: Key) -> Bound {
     exact(key.clone(), key)
 }
 
@@ -178,7 +205,7 @@ fn big_endian(bytes: &[u8]) -> Option<i128> {
 }
 
 fn time(nanoseconds: i128) -> Bound {
-    same(Box::new((nanoseconds ^ i128::MIN).to_be_bytes()))
+    same((nanoseconds ^ i128::MIN).to_be_bytes().as_slice().into())
 }
 
 fn whole(value: i128) -> Bound {
@@ -204,10 +231,10 @@ fn number(value: f64) -> Option<Bound> {
 }
 
 /// A double as bytes in its order; -0 and 0 alike.
-fn ordered(value: f64) -> Box<[u8]> {
+fn ordered(value: f64) -> Key {
     let bits = if value == 0.0 { 0 } else { value.to_bits() };
     let key = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
-    Box::new(key.to_be_bytes())
+    key.to_be_bytes().as_slice().into()
 }
 
 #[cfg(test)]
@@ -228,6 +255,21 @@ mod tests {
         assert_eq!((folded.min.low, folded.max.high), (whole(1).low, whole(9).high));
         let tie = range(1, 5, true).union(range(1, 5, false));
         assert!(tie.min.exact && tie.max.exact);
+    }
+
+    #[test]
+    fn values_written_as_text() {
+        use arrow::datatypes::TimeUnit as Unit;
+        let of = |text: &str, kind: &DataType| Range::of_value(text, kind).unwrap().unwrap().min;
+        assert_eq!(of("-7", &DataType::Int32), whole(-7));
+        assert_eq!(of("1.50", &DataType::Decimal128(10, 2)), decimal(150, 2));
+        assert_eq!(of("1970-01-02", &DataType::Date32), time(limpid_udfs::kernels::tables::canonical::DAY));
+        let instant = DataType::Timestamp(Unit::Microsecond, Some("UTC".into()));
+        assert_eq!(of("1970-01-01 00:00:01.5", &instant), time(1_500_000_000));
+        assert_eq!(of("1970-01-01T02:00:01+02:00", &instant), time(1_000_000_000));
+        assert_eq!(Range::of_value("NaN", &DataType::Float64).unwrap(), None);
+        let error = Range::of_value("x", &DataType::Int32).unwrap_err().to_string();
+        assert!(error.contains("`x`") && error.contains("Int32"), "{error}");
     }
 
     #[test]

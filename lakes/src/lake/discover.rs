@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrow::datatypes::DataType;
 use datafusion::catalog::Session;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
@@ -12,12 +13,14 @@ use limpid_connectors::url_table::{SourceSpec, list};
 use object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::ParquetMetaData;
 
-use super::footer::{self, FileColumns};
-use super::grouping::{self, Group, Kind};
+use super::delta::{Log, LogFile, Snapshot};
+use super::footer::{self, Constant, FileColumns};
+use super::grouping::{self, Group, KeyValues, Kind};
 use super::reader::FileReader;
+use super::shared::Shared;
 use super::{File, Lake, Problem, Table};
 use crate::options::{Layout, Names};
-use crate::state::{Known, identity};
+use crate::state::{Known, KnownTable, identity};
 
 /// Tables whose footers are read at the same time.
 const CONCURRENT: usize = 64;
@@ -116,39 +119,35 @@ pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: 
     let paths: Vec<&str> = files.iter().map(|file| &file.location.as_ref()[prefix..]).collect();
     let groups = grouping::group(&paths, &prefix_name, layout);
     let bytes_read = Arc::new(AtomicU64::new(0));
-    let kept = Arc::new(AtomicU64::new(0));
+    let kept = AtomicU64::new(0);
     let tail = (!is_local(&url)).then_some(TAIL);
-    let files: Arc<Vec<ObjectMeta>> = Arc::new(files.clone());
+    let root = files.first().map_or("", |file| &file.location.as_ref()[..prefix]).to_owned();
+    let log = groups.values().any(|group| group.kind == Kind::Delta).then(|| Arc::new(Log::new(&store)));
+    let work =
+        Arc::new(Work { store: Arc::clone(&store), url: url.clone(), root, files, log, tail, names, bytes_read, kept });
     let tasks = groups.into_iter().map(|(name, group)| {
-        let (store, files) = (Arc::clone(&store), Arc::clone(&files));
-        let (bytes_read, kept, known) = (Arc::clone(&bytes_read), Arc::clone(&kept), known.map(Arc::clone));
+        let (work, known) = (Arc::clone(&work), known.map(Arc::clone));
         SpawnedTask::spawn(async move {
             let (kind, count) = (group.kind, group.files.len());
-            let bytes = group.files.iter().map(|(at, _)| files[*at].size).sum();
-            let before = known.as_ref().and_then(|known| known.tables.get(&name)).filter(|_| !kind.is_foreign());
-            if let Some(before) = before {
-                let metas: Vec<ObjectMeta> = group.files.iter().map(|(at, _)| files[*at].clone()).collect();
-                let same = before.identity == identity(metas.iter());
-                if let Some(table) = same.then(|| before.table(name.clone(), metas)).flatten() {
-                    return Ok(table);
-                }
-            }
-            let table = read_table(name.clone(), group, &files, (&store, tail), names, &bytes_read, &kept).await;
+            let bytes = group.files.iter().map(|(at, _)| work.files[*at].size).sum();
+            let before = known.as_ref().and_then(|known| known.tables.get(&name));
+            let table = work.table(name.clone(), group, before).await;
             table.map_err(|e| Problem { table: name, kind, files: count, bytes, reason: plain(&e.to_string()) })
         })
     });
-    let (mut tables, mut problems) = (vec![], vec![]);
+    let (mut tables, mut problems, mut shared) = (vec![], vec![], Shared::default());
     let mut found = futures::stream::iter(tasks)
         .map(|task| async move { task.join().await.map_err(|e| exec_datafusion_err!("{e}")) })
         .buffered(CONCURRENT);
     while let Some(table) = found.try_next().await? {
         match table {
-            Ok(table) => tables.push(table),
+            Ok(table) => tables.push(shared.table(table)),
             Err(problem) => problems.push(problem),
         }
     }
     drop(found);
-    Ok(Lake { store, url, tables, problems, bytes_read: bytes_read.load(Ordering::Relaxed) })
+    let bytes_read = work.bytes_read.load(Ordering::Relaxed);
+    Ok(Lake { store, url, tables, problems, bytes_read })
 }
 
 /// Whether the files are of this machine.
@@ -165,48 +164,125 @@ pub(crate) fn plain(error: &str) -> String {
     text.replace('\n', " ")
 }
 
-async fn read_table(
-    name: String,
-    group: Group,
-    metas: &[ObjectMeta],
-    (store, tail): (&Arc<dyn ObjectStore>, Option<usize>),
+/// A file, what its footer says, and the columns that it does not hold itself.
+struct Read {
+    meta: ObjectMeta,
+    footer: Arc<ParquetMetaData>,
+    columns: FileColumns,
+    constants: Vec<Constant>,
+    deleted: Arc<[u64]>,
+}
+
+/// What finding tables shares.
+struct Work {
+    store: Arc<dyn ObjectStore>,
+    url: ObjectStoreUrl,
+    /// The path of the prefix.
+    root: String,
+    files: Vec<ObjectMeta>,
+    /// Reads Delta tables' logs, where there are any.
+    log: Option<Arc<Log>>,
+    tail: Option<usize>,
     names: Names,
-    bytes_read: &Arc<AtomicU64>,
-    kept: &AtomicU64,
-) -> Result<Table> {
-    match group.kind {
-        Kind::Delta => return exec_err!("a Delta table: only its log knows which files count"),
-        Kind::Iceberg => return exec_err!("an Iceberg table: only its metadata knows which files count"),
-        Kind::File | Kind::Folder | Kind::Hive => {}
-    }
-    let reads = group.files.into_iter().map(|(at, partitions)| {
-        let meta = metas[at].clone();
-        async move {
-            let footer = FileReader::new(store, &meta, None, bytes_read).with_tail(tail).read_footer().await;
-            let named = |e: &str| {
-                exec_datafusion_err!("cannot read {}: {}", meta.location.filename().unwrap_or_default(), plain(e))
-            };
-            let footer = footer.map_err(|e| named(&e.to_string()))?;
-            let columns = footer::read(&footer).map_err(|e| named(&e.to_string()))?;
-            Ok::<_, datafusion::common::DataFusionError>((meta, footer, partitions, columns))
+    bytes_read: Arc<AtomicU64>,
+    /// Bytes of footers kept.
+    kept: AtomicU64,
+}
+
+impl Work {
+    /// The table of a group of files; `before` is what is known of it.
+    async fn table(&self, name: String, group: Group, before: Option<&KnownTable>) -> Result<Table> {
+        if group.kind == Kind::Iceberg {
+            return exec_err!("an Iceberg table: only its metadata knows which files count");
         }
-    });
-    let parts: Vec<(ObjectMeta, Arc<ParquetMetaData>, _, FileColumns)> =
-        futures::stream::iter(reads).buffered(16).try_collect().await?;
-    let folded: Vec<footer::Part<'_>> =
-        parts.iter().map(|(_, _, partitions, columns): &(_, _, Vec<_>, _)| (columns, partitions.as_slice())).collect();
-    let (columns, sources) = footer::fold(&folded, names)?;
-    if columns.is_empty() {
-        return exec_err!("it has no columns");
+        let snapshot = match &self.log {
+            Some(log) if group.kind == Kind::Delta => {
+                Some(log.snapshot(&self.url, &format!("{}{}", self.root, group.root)).await?)
+            }
+            _ => None,
+        };
+        let version = snapshot.as_ref().map(|snapshot| snapshot.version);
+        let places = match &snapshot {
+            Some(snapshot) => snapshot.files.iter().map(|file| self.listed(file)).collect::<Result<Vec<usize>>>()?,
+            None => group.files.iter().map(|(place, _)| *place).collect(),
+        };
+        // Rows that do not count are not among what is known.
+        let whole = snapshot.iter().flat_map(|snapshot| &snapshot.files).all(|file| file.deleted.is_empty());
+        if let Some(before) = before.filter(|_| whole) {
+            let metas = || places.iter().map(|&place| &self.files[place]);
+            let same = before.identity == identity(metas(), version);
+            if let Some(table) = same.then(|| before.table(name.clone(), metas().cloned().collect(), version)).flatten()
+            {
+                return Ok(table);
+            }
+        }
+        let reads = places.into_iter().enumerate().map(|(at, place)| {
+            let folders = group.files.get(at).map(|(_, folders)| folders).filter(|_| snapshot.is_none());
+            self.read(place, folders, snapshot.as_ref().map(|snapshot| (snapshot, &snapshot.files[at])))
+        });
+        let parts: Vec<Read> = futures::stream::iter(reads).buffered(16).try_collect().await?;
+        let all = snapshot.as_ref().map(Snapshot::columns);
+        let folded: Vec<footer::Part<'_>> = all
+            .iter()
+            .map(|all| (all, &[] as &[Constant]))
+            .chain(parts.iter().map(|part| (&part.columns, part.constants.as_slice())))
+            .collect();
+        let (columns, mut sources) = footer::fold(&folded, self.names)?;
+        sources.drain(..usize::from(all.is_some()));
+        if columns.is_empty() {
+            return exec_err!("it has no columns");
+        }
+        let rows = parts.iter().map(|part| part.columns.rows).sum();
+        let bytes = parts.iter().map(|part| part.meta.size).sum();
+        let files = parts.into_iter().zip(sources).map(|(Read { meta, footer, deleted, .. }, sources)| {
+            let size = footer.memory_size() as u64;
+            let keep = self.kept.fetch_add(size, Ordering::Relaxed) + size <= KEPT;
+            File { meta, footer: keep.then_some(footer), sources: sources.into(), deleted }
+        });
+        Ok(Table { name, kind: group.kind, files: files.collect(), columns: Arc::new(columns), rows, bytes, version })
     }
-    let rows = parts.iter().map(|(.., columns)| columns.rows).sum();
-    let bytes = parts.iter().map(|(meta, ..)| meta.size).sum();
-    let files = parts.into_iter().zip(sources).map(|((meta, footer, ..), sources)| {
-        let size = footer.memory_size() as u64;
-        let keep = kept.fetch_add(size, Ordering::Relaxed) + size <= KEPT;
-        File { meta, footer: keep.then_some(footer), sources }
-    });
-    Ok(Table { name, kind: group.kind, files: files.collect(), columns, rows, bytes })
+
+    /// A file that a log names, as it was listed.
+    fn listed(&self, file: &LogFile) -> Result<usize> {
+        let at = self.files.binary_search_by(|meta| meta.location.as_ref().cmp(file.location.as_ref()));
+        let name = file.location.filename().unwrap_or_default();
+        match at.map(|at| (at, self.files[at].size)) {
+            Ok((at, size)) if size == file.size => Ok(at),
+            Ok((_, size)) => exec_err!("{name} has {size} bytes and its log says {}", file.size),
+            Err(_) => exec_err!("{name}, which its log names, is not there"),
+        }
+    }
+
+    /// Reads the footer of a file of a table.
+    async fn read(
+        &self,
+        place: usize,
+        folders: Option<&KeyValues>,
+        log: Option<(&Snapshot, &LogFile)>,
+    ) -> Result<Read> {
+        let meta = &self.files[place];
+        let footer =
+            FileReader::new(&self.store, meta, None, &self.bytes_read).with_tail(self.tail).read_footer().await;
+        let named = |e: &str| {
+            exec_datafusion_err!("cannot read {}: {}", meta.location.filename().unwrap_or_default(), plain(e))
+        };
+        let footer = footer.map_err(|e| named(&e.to_string()))?;
+        let columns = footer::read(&footer).map_err(|e| named(&e.to_string()))?;
+        let (columns, constants, deleted) = match log {
+            Some((snapshot, file)) => {
+                (snapshot.of_file(file, columns)?, snapshot.constants(file)?, Arc::clone(&file.deleted))
+            }
+            None => {
+                let constants = folders.into_iter().flatten().map(|(name, text)| Constant {
+                    name: name.clone(),
+                    text: text.clone(),
+                    data_type: DataType::Utf8,
+                });
+                (columns, constants.collect(), Arc::default())
+            }
+        };
+        Ok(Read { meta: meta.clone(), footer, columns, constants, deleted })
+    }
 }
 
 #[cfg(test)]

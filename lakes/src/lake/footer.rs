@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use hashbrown::HashMap;
 use limpid_udfs::functions::lake::cells::{Leaf, is_supported, leaves};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -23,7 +23,29 @@ pub struct FileColumns {
     /// Rows.
     pub rows: u64,
     /// Columns, structs taken apart.
-    pub columns: Vec<(Leaf, ColumnStats)>,
+    pub columns: Vec<FileColumn>,
+}
+
+/// A column of a file.
+#[derive(Debug)]
+pub struct FileColumn {
+    /// Which of the file's leaves it is.
+    pub place: u32,
+    /// Name and type.
+    pub leaf: Leaf,
+    /// What the footer says of its values.
+    pub stats: ColumnStats,
+}
+
+/// A column that has one value in a whole file, which stands elsewhere.
+#[derive(Debug, Clone)]
+pub struct Constant {
+    /// The column.
+    pub name: String,
+    /// The value as text; `None` is NULL.
+    pub text: Option<String>,
+    /// Its type: text where it is the name of a folder.
+    pub data_type: DataType,
 }
 
 /// Reads what a footer says.
@@ -39,16 +61,16 @@ pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
     let places: HashMap<String, usize> =
         (0..schema.num_columns()).map(|at| (schema.column(at).path().parts().join("."), at)).collect();
     let mut columns = vec![];
-    for leaf in leaves(arrow.schema().fields().iter().map(AsRef::as_ref)) {
+    for (number, leaf) in leaves(arrow.schema().fields().iter().map(AsRef::as_ref)).into_iter().enumerate() {
         if !is_supported(&leaf.data_type) {
             return exec_err!("column `{}` is of type {}, which cannot be compared", leaf.name, leaf.data_type);
         }
-        let place = places.get(&leaf.name).filter(|&&at| schema.column(at).max_rep_level() == 0);
-        let stats = match place {
+        let column = places.get(&leaf.name).filter(|&&at| schema.column(at).max_rep_level() == 0);
+        let stats = match column {
             Some(&at) => stats(footer, at, &leaf.data_type, whole_texts, rows),
             None => ColumnStats::default(),
         };
-        columns.push((leaf, stats));
+        columns.push(FileColumn { place: number as u32, leaf, stats });
     }
     Ok(FileColumns { rows, columns })
 }
@@ -82,8 +104,8 @@ fn stats(footer: &ParquetMetaData, at: usize, data_type: &DataType, whole_texts:
     ColumnStats { nulls, range: range.flatten(), encoded }
 }
 
-/// A file's columns and the values of its `key=value` folders.
-pub type Part<'a> = (&'a FileColumns, &'a [(String, Option<String>)]);
+/// A file's columns, and those that it does not hold itself.
+pub type Part<'a> = (&'a FileColumns, &'a [Constant]);
 
 /// The columns of a table of these files, by name, and where each file has them.
 ///
@@ -93,20 +115,25 @@ pub fn fold(parts: &[Part<'_>], names: Names) -> Result<(Vec<Column>, Vec<Vec<So
     let normal = normalised(parts, names);
     let mut columns: BTreeMap<String, (Column, u64)> = BTreeMap::new();
     let mut before = 0;
-    for (file, partitions) in parts {
-        let leaves =
-            file.columns.iter().map(|(leaf, stats)| (leaf.name.as_str(), leaf.data_type.clone(), stats.clone()));
-        let folders = partitions.iter().map(|(key, value)| {
-            let stats = match value {
-                Some(text) => ColumnStats { nulls: Some(0), range: Some(Range::of_text(text)), encoded: 0 },
+    for (file, constants) in parts {
+        let leaves = file.columns.iter().map(|own| {
+            Ok::<_, DataFusionError>((own.leaf.name.as_str(), own.leaf.data_type.clone(), own.stats.clone()))
+        });
+        let constants = constants.iter().map(|constant| {
+            let stats = match &constant.text {
+                Some(text) => {
+                    let range = Range::of_value(text, &constant.data_type)?;
+                    ColumnStats { nulls: Some(0), range, encoded: 0 }
+                }
                 None => ColumnStats { nulls: Some(file.rows), ..ColumnStats::default() },
             };
-            (key.as_str(), DataType::Utf8, stats)
+            Ok((constant.name.as_str(), constant.data_type.clone(), stats))
         });
-        for (shown, data_type, stats) in leaves.chain(folders) {
+        for column in leaves.chain(constants) {
+            let (shown, data_type, stats) = column?;
             let name = &normal[shown];
             let class = if stats.nulls == Some(file.rows) { Class::Null } else { Class::of(&data_type) };
-            let column = Column { name: name.clone(), shown: shown.to_owned(), data_type, class, stats };
+            let column = Column { name: name.as_str().into(), shown: shown.into(), data_type, class, stats };
             match columns.get_mut(name) {
                 None => {
                     // Files before that lack the column hold NULL there.
@@ -128,15 +155,16 @@ pub fn fold(parts: &[Part<'_>], names: Names) -> Result<(Vec<Column>, Vec<Vec<So
     Ok((columns, sources))
 }
 
-fn sources((file, partitions): &Part<'_>, columns: &[Column], normal: &HashMap<&str, String>) -> Vec<Source> {
+fn sources((file, constants): &Part<'_>, columns: &[Column], normal: &HashMap<&str, String>) -> Vec<Source> {
     let of = |column: &Column| {
-        let leaf = file.columns.iter().position(|(leaf, _)| normal[leaf.name.as_str()] == column.name);
-        if let Some(at) = leaf {
-            return Source::Leaf(at as u32);
+        let own = file.columns.iter().find(|own| *normal[own.leaf.name.as_str()] == *column.name);
+        if let Some(own) = own {
+            return Source::Leaf(own.place);
         }
-        match partitions.iter().find(|(key, _)| normal[key.as_str()] == column.name) {
-            Some((_, value)) => Source::Folder(value.clone()),
-            None => Source::Nowhere,
+        match constants.iter().find(|constant| *normal[constant.name.as_str()] == *column.name) {
+            Some(Constant { text, data_type: DataType::Utf8, .. }) => Source::Folder(text.clone()),
+            Some(Constant { text: Some(text), .. }) => Source::Value(text.clone()),
+            _ => Source::Nowhere,
         }
     };
     columns.iter().map(of).collect()
@@ -170,9 +198,9 @@ fn merge(a: Column, b: Column) -> Result<Column> {
 /// What each name is compared as. Where two names of a table differ only in case, both stay as written.
 fn normalised<'a>(parts: &'a [Part<'_>], names: Names) -> HashMap<&'a str, String> {
     let mut spellings: HashMap<String, Vec<&str>> = HashMap::new();
-    for (file, partitions) in parts {
-        let leaves = file.columns.iter().map(|(leaf, _)| leaf.name.as_str());
-        for shown in leaves.chain(partitions.iter().map(|(key, _)| key.as_str())) {
+    for (file, constants) in parts {
+        let leaves = file.columns.iter().map(|own| own.leaf.name.as_str());
+        for shown in leaves.chain(constants.iter().map(|constant| constant.name.as_str())) {
             let all = spellings.entry(normal(shown, names)).or_default();
             if !all.contains(&shown) {
                 all.push(shown);
@@ -182,7 +210,7 @@ fn normalised<'a>(parts: &'a [Part<'_>], names: Names) -> HashMap<&'a str, Strin
     // Files of one table may spell a column differently; within a file two spellings are two columns.
     let clash = |shown: &&str, all: &[&str]| {
         parts.iter().any(|(file, _)| {
-            let has = |name: &str| file.columns.iter().any(|(leaf, _)| leaf.name == name);
+            let has = |name: &str| file.columns.iter().any(|own| own.leaf.name == name);
             has(shown) && all.iter().any(|other| other != shown && has(other))
         })
     };
@@ -212,7 +240,7 @@ mod tests {
     fn file(rows: u64, columns: &[(&str, DataType, Option<u64>)]) -> FileColumns {
         let columns = columns.iter().enumerate().map(|(at, (name, data_type, nulls))| {
             let leaf = Leaf { name: (*name).to_owned(), path: vec![at], data_type: data_type.clone() };
-            (leaf, ColumnStats { nulls: *nulls, ..ColumnStats::default() })
+            FileColumn { place: at as u32, leaf, stats: ColumnStats { nulls: *nulls, ..ColumnStats::default() } }
         });
         FileColumns { rows, columns: columns.collect() }
     }
@@ -222,7 +250,7 @@ mod tests {
         let (a, b) = (file(3, &[("x", DataType::Int64, Some(1))]), file(4, &[("Y", DataType::Utf8, Some(0))]));
         let (folded, sources) = fold(&[(&a, &[]), (&b, &[])], Names::Fold).unwrap();
         assert_eq!(sources, [[Source::Leaf(0), Source::Nowhere], [Source::Nowhere, Source::Leaf(0)]]);
-        let nulls: Vec<_> = folded.iter().map(|column| (column.name.as_str(), column.stats.nulls)).collect();
+        let nulls: Vec<_> = folded.iter().map(|column| (&*column.name, column.stats.nulls)).collect();
         assert_eq!(nulls, [("x", Some(5)), ("y", Some(3))]);
     }
 
@@ -243,8 +271,9 @@ mod tests {
             1,
             &[("ID", DataType::Int64, None), ("id", DataType::Int64, None), ("\u{feff}Zip", DataType::Utf8, None)],
         );
-        let names =
-            |names| fold(&[(&a, &[])], names).unwrap().0.into_iter().map(|column| column.name).collect::<Vec<_>>();
+        let names = |names| {
+            fold(&[(&a, &[])], names).unwrap().0.into_iter().map(|column| column.name.to_string()).collect::<Vec<_>>()
+        };
         assert_eq!(names(Names::Fold), ["ID", "id", "zip"]);
         assert_eq!(names(Names::Exact), ["ID", "Zip", "id"]);
     }

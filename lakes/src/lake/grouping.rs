@@ -11,6 +11,8 @@ use crate::options::Layout;
 const ENDINGS: [&str; 3] = [".parquet", ".parq", ".pq"];
 /// What writers leave in the folder of a table.
 const MARKERS: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
+/// The folder of a Delta table's log.
+const LOG: &str = "_delta_log/";
 /// The folder that stands for NULL.
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -30,11 +32,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether another format's metadata decides which files count.
-    pub fn is_foreign(self) -> bool {
-        matches!(self, Self::Delta | Self::Iceberg)
-    }
-
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,6 +52,8 @@ pub type KeyValues = Vec<(String, Option<String>)>;
 pub struct Group {
     /// How it was found.
     pub kind: Kind,
+    /// Its folder below the prefix, where another format's metadata governs it.
+    pub root: String,
     /// File, and the values of its `key=value` folders.
     pub files: Vec<(usize, KeyValues)>,
 }
@@ -65,14 +64,19 @@ pub fn group(paths: &[&str], prefix: &str, layout: Layout) -> BTreeMap<String, G
     let marked: Vec<&str> = paths.iter().filter_map(|path| marker_folder(path)).collect();
     let mut folders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut tables: BTreeMap<String, Group> = BTreeMap::new();
+    for (root, kind) in &foreign {
+        tables.insert(named(root, prefix), Group { kind: *kind, root: (*root).to_owned(), files: vec![] });
+    }
     for (at, path) in paths.iter().enumerate() {
         if !ENDINGS.iter().any(|ending| path.len() > ending.len() && path.to_ascii_lowercase().ends_with(ending)) {
             continue;
         }
         let inside =
             |root: &&str| path.strip_prefix(*root).is_some_and(|rest| root.is_empty() || rest.starts_with('/'));
-        if let Some((root, kind)) = foreign.iter().find(|(root, _)| inside(root)) {
-            tables.entry(named(root, prefix)).or_insert(Group { kind: *kind, files: vec![] }).files.push((at, vec![]));
+        if let Some((root, _)) = foreign.iter().find(|(root, _)| inside(root)) {
+            if let Some(group) = tables.get_mut(&named(root, prefix)).filter(|_| !path.contains(LOG)) {
+                group.files.push((at, vec![]));
+            }
             continue;
         }
         let (root, partitions) = hive(path);
@@ -80,11 +84,14 @@ pub fn group(paths: &[&str], prefix: &str, layout: Layout) -> BTreeMap<String, G
             continue;
         }
         if layout == Layout::File {
-            tables.insert((*path).to_owned(), Group { kind: Kind::File, files: vec![(at, partitions)] });
+            tables.insert(
+                (*path).to_owned(),
+                Group { kind: Kind::File, root: String::new(), files: vec![(at, partitions)] },
+            );
         } else if partitions.is_empty() {
             folders.entry(folder(path)).or_default().push(at);
         } else {
-            let group = Group { kind: Kind::Hive, files: vec![] };
+            let group = Group { kind: Kind::Hive, root: String::new(), files: vec![] };
             tables.entry(named(root, prefix)).or_insert(group).files.push((at, partitions));
         }
     }
@@ -100,12 +107,15 @@ pub fn group(paths: &[&str], prefix: &str, layout: Layout) -> BTreeMap<String, G
                     Some(split) => format!("{folder}/{split}"),
                     None => named(folder, prefix),
                 };
-                let group = Group { kind: Kind::Folder, files: vec![] };
+                let group = Group { kind: Kind::Folder, root: String::new(), files: vec![] };
                 tables.entry(name).or_insert(group).files.push((at, vec![]));
             }
         } else {
             for at in files {
-                tables.insert(paths[at].to_owned(), Group { kind: Kind::File, files: vec![(at, vec![])] });
+                tables.insert(
+                    paths[at].to_owned(),
+                    Group { kind: Kind::File, root: String::new(), files: vec![(at, vec![])] },
+                );
             }
         }
     }
@@ -116,7 +126,7 @@ pub fn group(paths: &[&str], prefix: &str, layout: Layout) -> BTreeMap<String, G
 fn foreign_roots<'a>(paths: &[&'a str]) -> Vec<(&'a str, Kind)> {
     let mut roots: Vec<(&str, Kind)> = vec![];
     for path in paths {
-        let root = if let Some(root) = before(path, "_delta_log/") {
+        let root = if let Some(root) = before(path, LOG) {
             (root, Kind::Delta)
         } else if path.ends_with(".metadata.json")
             && let Some(root) = before(path, "metadata/")
@@ -228,6 +238,7 @@ mod tests {
             "i/00000_0.parquet",
             "j/_delta_log/00000000000000000000.json",
             "j/part-1.parquet",
+            "j/_delta_log/00000000000000000001.checkpoint.parquet",
             "k/metadata/v1.metadata.json",
             "k/data/00000.parquet",
         ];

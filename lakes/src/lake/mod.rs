@@ -1,10 +1,13 @@
 //! The tables below a prefix: found, described, their footers folded.
 
 pub mod bounds;
+pub mod delta;
 pub mod discover;
 pub mod footer;
 pub mod grouping;
+pub mod key;
 pub mod reader;
+pub mod shared;
 
 use std::sync::Arc;
 
@@ -57,11 +60,13 @@ pub struct Table {
     /// Its files, by path.
     pub files: Vec<File>,
     /// Its columns, structs taken apart, in the order of their normalised names.
-    pub columns: Vec<Column>,
+    pub columns: Arc<Vec<Column>>,
     /// Rows.
     pub rows: u64,
     /// Bytes on disk.
     pub bytes: u64,
+    /// The version that a log gives it, where it has one.
+    pub version: Option<u64>,
 }
 
 /// A file of a table.
@@ -72,16 +77,27 @@ pub struct File {
     /// Its footer, kept while there is room.
     pub footer: Option<Arc<ParquetMetaData>>,
     /// Where the values of each column of the table are.
-    pub sources: Vec<Source>,
+    pub sources: Arc<[Source]>,
+    /// Positions of rows that do not count, ascending.
+    pub deleted: Arc<[u64]>,
+}
+
+impl Table {
+    /// Whether a reader of its files would see rows that do not count.
+    pub fn has_deleted(&self) -> bool {
+        self.files.iter().any(|file| !file.deleted.is_empty())
+    }
 }
 
 /// Where a file has the values of a column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// In this leaf of its schema.
     Leaf(u32),
     /// In the name of its folder; `None` is NULL.
     Folder(Option<String>),
+    /// In the table's log, a text that stands for a value of the column's type.
+    Value(String),
     /// Nowhere: they are NULL.
     Nowhere,
 }
@@ -90,9 +106,9 @@ pub enum Source {
 #[derive(Debug, Clone)]
 pub struct Column {
     /// The name that is compared.
-    pub name: String,
+    pub name: Arc<str>,
     /// The name as the files have it.
-    pub shown: String,
+    pub shown: Arc<str>,
     /// Type of the values.
     pub data_type: DataType,
     /// What its values can be equal to.

@@ -39,7 +39,7 @@ pub(super) fn plans(
         let narrower = ours.len() < theirs.len();
         plan.hashes |= hashes && !narrower;
         plan.project |= hashes && narrower;
-        let place = |name: &str| theirs.iter().position(|column| column.name == name);
+        let place = |name: &str| theirs.iter().position(|column| *column.name == *name);
         plan.only.get_or_insert_default().extend(ours.iter().filter_map(|column| place(&column.name)));
     }
     for (plan, anchors) in plans.iter_mut().zip(sketch::anchors(lake, graph, sampled)) {

@@ -16,9 +16,9 @@ use crate::graph::schema::SchemaGraph;
 use crate::lake::discover::{Listed, discover_anew};
 use crate::lake::{Column, Table};
 use crate::options::{Names, Options, Rows as Repeats, Stage, Types};
-use crate::rows::ReadPlan;
 use crate::rows::least::Least;
 use crate::rows::sketch::Sample;
+use crate::rows::{ReadPlan, TableRows};
 use crate::state::{self, Known, Likeness};
 use crate::verify::judge::Judge;
 use crate::verify::{Evidence, Found, sketch};
@@ -42,11 +42,16 @@ pub async fn update(
     }
     let known = Arc::new(Known::read(root, options));
     let lake = Arc::new(discover_anew(listed, options.layout, options.names, Some(&known)).await?);
+    let mut known = Arc::into_inner(known).unwrap_or_default();
     let is_known = |table: &Table| {
-        let identity = state::identity(table.files.iter().map(|file| &file.meta));
+        let identity = state::identity(table.files.iter().map(|file| &file.meta), table.version);
         known.comparable && known.tables.get(&table.name).is_some_and(|before| before.identity == identity)
     };
     let changed: Vec<bool> = lake.tables.iter().map(|table| !is_known(table)).collect();
+    let as_it_was = !changed.contains(&true) && lake.tables.len() == known.tables.len();
+    if !as_it_was {
+        known.read_rows(root, options);
+    }
     let mut outcome = Outcome::new(lake);
     let graph = SchemaGraph::new(&outcome.lake, options);
     let edges = candidates(&mut outcome, &graph, options, env, Some(&changed))?;
@@ -60,7 +65,7 @@ pub async fn update(
     carried.retain(|found| !failed(found.child) && !failed(found.parent));
     outcome.found.extend(carried);
     outcome.finish();
-    if outcome.problems.len() == outcome.lake.problems.len() {
+    if outcome.problems.len() == outcome.lake.problems.len() && !as_it_was {
         known.write(root, &outcome.lake, &rows, &outcome.found, options)?;
     }
     Ok(outcome)
@@ -120,7 +125,9 @@ impl Renewal<'_> {
         }
         drop(samples);
         outcome.counts.sketch = consistent.len() as u64;
-        let edges = consistent.into_iter().map(|found| (found.child, found.parent)).collect();
+        let edges = consistent.into_iter().map(|found| (found.child, found.parent)).collect::<Vec<Edge>>();
+        // Of tables of one schema that were both read, the hashes of all rows tell as fast.
+        let (mut open, edges): (Vec<Edge>, Vec<Edge>) = edges.into_iter().partition(|&edge| self.by_hashes(edge));
         let mut columns = work.columns();
         for (at, rows) in rows.iter().enumerate() {
             if let Some(cells) = rows.as_ref().and_then(|rows| rows.cells()) {
@@ -131,7 +138,7 @@ impl Renewal<'_> {
         for (table, reason) in std::mem::take(&mut columns.failed) {
             outcome.problems.push(problem(lake, table as usize, reason));
         }
-        outcome.counts.columns = edges.len() as u64;
+        outcome.counts.columns = (open.len() + edges.len()) as u64;
         let (cells, held) = columns.into_cells();
         let mut later = plans(lake, self.graph, &[], &edges, options);
         later.iter_mut().zip(self.changed).filter(|(_, changed)| **changed).for_each(|(plan, _)| *plan = None);
@@ -139,11 +146,20 @@ impl Renewal<'_> {
         drop(held);
         rows.iter_mut().zip(more).for_each(|(rows, more)| *rows = rows.take().or(more));
         let rows = Arc::new(rows);
-        work.decide(outcome, &rows, outcome.readable(edges)).await?;
+        open.extend(edges);
+        work.decide(outcome, &rows, outcome.readable(open)).await?;
         if options.stage == Stage::Bytes {
             prove_bytes(outcome, &work.reader, options, work.threads).await?;
         }
-        Ok(Arc::into_inner(rows).unwrap_or_default())
+        let mut rows = Arc::into_inner(rows).unwrap_or_default();
+        rows.iter_mut().flatten().for_each(TableRows::forget_cells);
+        Ok(rows)
+    }
+
+    /// Whether a pair is decided by row hashes that are read of both anyway.
+    fn by_hashes(&self, (child, parent): Edge) -> bool {
+        let width = |table: u32| self.table(table).columns.len();
+        self.is_changed(child) && self.is_changed(parent) && width(child) == width(parent)
     }
 
     /// The changed tables of the pairs, whole, sampled by the anchors of both sides.
@@ -162,12 +178,16 @@ impl Renewal<'_> {
                 let plan = plans[new as usize].get_or_insert_with(|| ReadPlan {
                     anchors: anchors[new as usize].iter().copied().take(kept).collect(),
                     hashes: true,
-                    project: true,
+                    sampled: (table.rows < state::LARGE).then_some(state::FEW),
                     ..ReadPlan::default()
                 });
+                if self.by_hashes((child, parent)) {
+                    continue;
+                }
+                (plan.project, plan.sampled) = (true, None);
                 for sample in self.samples(old) {
-                    let name = other.columns.get(sample.anchor).map(|column| column.name.as_str());
-                    let place = table.columns.iter().position(|column| Some(column.name.as_str()) == name);
+                    let name = other.columns.get(sample.anchor).map(|column| &*column.name);
+                    let place = table.columns.iter().position(|column| Some(&*column.name) == name);
                     if let Some(place) =
                         place.filter(|place| plan.anchors.len() < sketch::MOST && !plan.anchors.contains(place))
                     {

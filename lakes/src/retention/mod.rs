@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use limpid_udfs::kernels::tables::facility::{Costs, solve};
 
-use crate::lake::{Lake, Table};
+use crate::lake::{Kind, Lake, Table};
 use crate::pipeline::Outcome;
 use crate::verify::State;
 
@@ -127,7 +127,9 @@ pub fn plan(outcome: &Outcome, prices: &Prices) -> RetentionPlan {
     let mut states = BTreeMap::new();
     for found in &outcome.found {
         let proved = matches!(found.state, State::HashExact | State::ByteExact);
-        let whole = found.rows.is_some_and(|(rows, matched)| rows == matched);
+        // The files of a Delta table cannot be set aside: its log names them.
+        let movable = table(found.child).kind != Kind::Delta;
+        let whole = movable && found.rows.is_some_and(|(rows, matched)| rows == matched);
         if proved && whole && prices.seconds(table(found.parent)) <= prices.latency {
             let price = prices.rebuilding(table(found.child), table(found.parent));
             costs.rebuild[found.child as usize].push((found.parent, price));

@@ -14,7 +14,7 @@ use super::recipe::{FileRecipe, How, Recipe, write_rows};
 use super::store::{KILLED, Store};
 use super::{Done, Hook, predicate, rebuild};
 use crate::lake::discover::{Listed, discover, plain};
-use crate::lake::{File, Lake, Source, Table};
+use crate::lake::{File, Kind, Lake, Source, Table};
 use crate::options::{Layout, Names};
 
 /// Sets the tables of `plan` aside, each after its rebuilding was rehearsed. `listed` is the lake as it is now.
@@ -68,6 +68,9 @@ async fn one(
         }
     }
     let (child, parent) = (pinned(lake, table, plan, root)?, pinned(lake, from, plan, root)?);
+    if child.kind == Kind::Delta {
+        return exec_err!("{table} is a Delta table: its log names its files, so that none of them may go on its own");
+    }
     let pins = |name: &str| plan.tables.get(name).cloned().unwrap_or_default();
     let prepared = store.prepare(table)?;
     hook("a folder is there")?;
@@ -84,7 +87,7 @@ async fn one(
     };
     // Neither may have changed while all that was read.
     for name in [table, from] {
-        if let Some(what) = changed(&pins(name), root)? {
+        if let Some(what) = changed(&pins(name), root)?.or_else(|| plan.moved_on(name, root)) {
             fs::remove_dir_all(&prepared)?;
             return exec_err!("{name}: {what} meanwhile");
         }
@@ -96,7 +99,7 @@ async fn one(
 /// For each leaf of a file, the parent's column of the name that it is compared by.
 fn columns(file: &File, child: &Table, parent: &Table) -> Result<Vec<usize>> {
     let mut found: Vec<(u32, usize)> = vec![];
-    for (column, source) in child.columns.iter().zip(&file.sources) {
+    for (column, source) in child.columns.iter().zip(file.sources.iter()) {
         if let Source::Leaf(at) = source {
             let place = parent.columns.iter().position(|theirs| theirs.name == column.name);
             let place = place.ok_or_else(|| exec_datafusion_err!("{} has no column `{}`", parent.name, column.name))?;
@@ -133,7 +136,7 @@ async fn write_recipe(
             pin,
             rows: matched.fingerprint.rows,
             sum: format!("{:032x}", matched.fingerprint.sum),
-            columns: places.iter().map(|&place| parent.table.columns[place].name.clone()).collect(),
+            columns: places.iter().map(|&place| parent.table.columns[place].name.to_string()).collect(),
             null_structs: matched.null_structs,
             how: How::Rows(rows_file.clone()),
         };

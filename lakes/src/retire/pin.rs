@@ -66,6 +66,9 @@ pub struct PlanFile {
     pub retire: Vec<Retire>,
     /// The files of every table in `retire`, as child or as parent.
     pub tables: BTreeMap<String, Vec<Pin>>,
+    /// The versions of those of them that have a log.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, u64>,
 }
 
 fn word<T: Copy + PartialEq>(words: &[(&str, T)], value: T) -> String {
@@ -78,13 +81,14 @@ impl PlanFile {
     /// # Errors
     /// A file changed since it was listed, or cannot be read.
     pub fn new(outcome: &Outcome, plan: &RetentionPlan, root: PathBuf, layout: Layout, names: Names) -> Result<Self> {
-        let (mut retire, mut tables) = (vec![], BTreeMap::new());
+        let (mut retire, mut tables, mut versions) = (vec![], BTreeMap::new(), BTreeMap::new());
         let table = |at: u32| &outcome.lake.tables[at as usize];
         for advice in &plan.advice {
             let Some(from) = advice.from else { continue };
             for one in [table(advice.table), table(from)] {
                 if !tables.contains_key(&one.name) {
                     tables.insert(one.name.clone(), pins(one, &root)?);
+                    versions.extend(one.version.map(|version| (one.name.clone(), version)));
                 }
             }
             retire.push(Retire {
@@ -95,7 +99,17 @@ impl PlanFile {
             });
         }
         let (layout, names) = (word(Layout::WORDS, layout), word(Names::WORDS, names));
-        Ok(Self { version: VERSION, lake: root, layout, names, retire, tables })
+        Ok(Self { version: VERSION, lake: root, layout, names, retire, tables, versions })
+    }
+
+    /// Whether the log of a table has a version after the plan's.
+    pub fn moved_on(&self, table: &str, root: &Path) -> Option<String> {
+        let next = format!("_delta_log/{:020}.json", self.versions.get(table)? + 1);
+        // The lake itself may be the table.
+        [root.join(table), root.to_owned()]
+            .iter()
+            .any(|folder| folder.join(&next).exists())
+            .then(|| "its log has a new version".to_owned())
     }
 
     /// Reads a plan.
@@ -250,6 +264,9 @@ pub fn pinned<'a>(lake: &'a Lake, name: &str, plan: &PlanFile, root: &Path) -> R
         };
     };
     let Some(pins) = plan.tables.get(name) else { return exec_err!("the plan does not pin {name}") };
+    if plan.versions.get(name).copied() != table.version {
+        return since("its log has another version");
+    }
     let mut here = table.files.iter().map(|file| below(root, &file.meta)).collect::<Result<Vec<_>>>()?;
     let mut then: Vec<String> = pins.iter().map(|pin| pin.path.clone()).collect();
     here.sort_unstable();

@@ -77,7 +77,7 @@ pub async fn infer(
     }
     let (mut select, mut names) = (vec![], vec![]);
     for (field, &column) in fields.iter().zip(columns) {
-        let shown = &parent.columns[column].shown;
+        let shown = &*parent.columns[column].shown;
         let Ok(theirs) = theirs.schema().field_with_unqualified_name(shown) else { return Ok(None) };
         if theirs.data_type().is_nested() {
             return Ok(None);

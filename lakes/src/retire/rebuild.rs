@@ -163,7 +163,7 @@ pub async fn write(
 /// The parent's columns by their places.
 fn places(recipe: &FileRecipe, parent: &Parent<'_>) -> Result<Vec<usize>> {
     let place = |name: &String| {
-        let found = parent.table.columns.iter().position(|column| column.name == *name);
+        let found = parent.table.columns.iter().position(|column| *column.name == **name);
         found.ok_or_else(|| exec_datafusion_err!("{} has no column {name} any more", parent.table.name))
     };
     recipe.columns.iter().map(place).collect()

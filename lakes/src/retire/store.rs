@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Hook;
 use super::pin::{Pin, is_at};
 use super::recipe::Recipe;
+use crate::lake::discover::plain;
 
 const FOLDER: &str = "_limpid";
 const RETIRED: &str = "retired";
@@ -37,17 +38,28 @@ pub struct Store {
 /// # Errors
 /// The folder cannot be written.
 pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |e: std::io::Error| exec_datafusion_err!("cannot write {}: {e}", path.display());
+    write_synced_by(path, |file| Ok(file.write_all(bytes)?))
+}
+
+/// The same, by what `write` writes.
+///
+/// # Errors
+/// The folder cannot be written; those of `write`.
+pub fn write_synced_by(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let failed = |e: &dyn std::fmt::Display| exec_datafusion_err!("cannot write {}: {e}", path.display());
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let write = || {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
+    let mut file = File::create(&beside).map_err(|e| failed(&e))?;
+    write(&mut file).map_err(|e| {
+        drop(fs::remove_file(&beside));
+        failed(&plain(&e.to_string()))
+    })?;
+    let appear = || {
         file.sync_all()?;
         fs::rename(&beside, path)?;
         sync_folder(path)
     };
-    write().map_err(failed)
+    appear().map_err(|e: std::io::Error| failed(&e))
 }
 
 /// Makes the names in the folder that holds `path` last.

@@ -31,6 +31,8 @@ pub type Cells = HashMap<usize, Arc<Vec<u128>>>;
 pub struct ReadPlan {
     /// Columns whose samples are taken.
     pub anchors: Vec<usize>,
+    /// Rows that a sample may have at most, where not as many as it can hold.
+    pub sampled: Option<usize>,
     /// Whether row hashes are needed, and not samples alone.
     pub hashes: bool,
     /// Whether projections of the table may be asked for.
@@ -65,6 +67,11 @@ impl TableRows {
         let columns: Vec<(&Vec<u128>, &u128)> = columns.collect::<Option<_>>()?;
         let rows = columns.first().map_or(0, |(cells, _)| cells.len());
         Some((0..rows).map(|row| (row_hash(columns.iter().copied(), row) >> 64) as u64).collect())
+    }
+
+    /// Lets go of cell hashes.
+    pub fn forget_cells(&mut self) {
+        self.cells = None;
     }
 
     /// Cell hashes, where they were kept.
@@ -136,8 +143,11 @@ impl Reader {
             let (hashes, samples, columns) = (hashes.finish()?, vec![], vec![]);
             return Ok(TableRows { fingerprint, hashes, samples, columns, whole: false, cells: None, _held: held });
         }
-        let mut samples: Vec<Sample> =
-            plan.anchors.iter().map(|&anchor| Sample::new(anchor, width, plan.anchors.len())).collect();
+        let sample = |&anchor: &usize| {
+            let sample = Sample::new(anchor, width, plan.anchors.len());
+            plan.sampled.map_or_else(|| sample.clone(), |most| sample.cut(most))
+        };
+        let mut samples: Vec<Sample> = plan.anchors.iter().map(sample).collect();
         let mut sketches = vec![ColumnSketch::default(); if plan.columns { width } else { 0 }];
         let mut all: Vec<Vec<u128>> = match kept {
             Some(_) => (0..width)

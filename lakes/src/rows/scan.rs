@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use arrow::array::{ArrayRef, StringArray, new_null_array};
+use arrow::array::{Array, ArrayRef, StringArray, new_null_array};
+use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
+use datafusion::common::{DataFusionError, Result, ScalarValue, exec_datafusion_err, exec_err};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use limpid_udfs::functions::lake::cells::{Cells, leaf_values, leaves};
 use limpid_udfs::kernels::tables::canonical::{self, Form};
 use limpid_udfs::kernels::tables::row_hash;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 
 use crate::lake::discover::plain;
 use crate::lake::reader::FileReader;
-use crate::lake::{File, Source, Table};
+use crate::lake::{Class, File, Kind, Source, Table, delta};
 
 /// Rows decoded at a time.
 const BATCH: usize = 8192;
@@ -113,7 +114,7 @@ pub async fn scan_columns(
     sink: &mut (dyn FnMut(usize, &[Column]) -> Result<()> + Send),
 ) -> Result<()> {
     let mut rows = 0;
-    let files: Vec<_> = table.files.iter().map(|file| early(store, file, columns, bytes_read).boxed()).collect();
+    let files: Vec<_> = table.files.iter().map(|file| early(store, table, file, columns, bytes_read).boxed()).collect();
     let mut files = futures::stream::iter(files).buffered(AHEAD);
     while let Some((file, batches)) = files.next().await {
         let read = match batches {
@@ -123,7 +124,7 @@ pub async fn scan_columns(
                     Ok(all + rows as u64)
                 })
             }),
-            None => scan_file(store, file, columns, bytes_read, sink).await,
+            None => scan_file(store, table, file, columns, bytes_read, sink).await,
         };
         rows += read.map_err(|e| match e.find_root() {
             DataFusionError::ResourcesExhausted(_) => e,
@@ -147,6 +148,7 @@ type Batches = Vec<(usize, Vec<Column>)>;
 /// The batches of a small file.
 async fn early<'a>(
     store: &Arc<dyn ObjectStore>,
+    table: &Table,
     file: &'a File,
     columns: &[usize],
     bytes_read: &Arc<AtomicU64>,
@@ -159,7 +161,7 @@ async fn early<'a>(
         batches.push((rows, values.to_vec()));
         Ok(())
     };
-    let read = scan_file(store, file, columns, bytes_read, &mut keep).await;
+    let read = scan_file(store, table, file, columns, bytes_read, &mut keep).await;
     (file, Some(read.map(|_| batches)))
 }
 
@@ -176,6 +178,7 @@ async fn unchanged(store: &Arc<dyn ObjectStore>, listed: &ObjectMeta) -> Result<
 
 async fn scan_file(
     store: &Arc<dyn ObjectStore>,
+    table: &Table,
     file: &File,
     columns: &[usize],
     bytes_read: &Arc<AtomicU64>,
@@ -187,7 +190,7 @@ async fn scan_file(
     let leaves = leaves(metadata.schema().fields().iter().map(AsRef::as_ref));
     let path = |column: usize| match &file.sources[column] {
         Source::Leaf(at) => leaves.get(*at as usize).map(|leaf| leaf.path.clone()),
-        Source::Folder(_) | Source::Nowhere => None,
+        Source::Folder(_) | Source::Value(_) | Source::Nowhere => None,
     };
     let mut paths: Vec<Option<Vec<usize>>> = columns.iter().map(|&column| path(column)).collect();
     let mut roots: Vec<usize> = paths.iter().flatten().map(|path| path[0]).collect();
@@ -197,13 +200,22 @@ async fn scan_file(
         path[0] = roots.binary_search(&path[0]).unwrap_or(0);
     }
     let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
-    let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata);
+    let all = metadata.metadata().file_metadata().num_rows();
+    let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata);
+    if !file.deleted.is_empty() {
+        builder = builder.with_row_selection(left(&file.deleted, usize::try_from(all).unwrap_or_default()));
+    }
     let mut stream = builder.with_projection(mask).with_batch_size(BATCH).build()?;
     let mut rows = 0;
     while let Some(batch) = stream.try_next().await? {
         let values = columns.iter().zip(&paths).map(|(&column, path)| match (path, &file.sources[column]) {
-            (Some(path), _) => Ok(Column::Array(leaf_values(batch.columns(), path)?)),
+            (Some(path), _) => Ok(Column::Array(of_table(leaf_values(batch.columns(), path)?, table, column)?)),
             (None, Source::Folder(text)) => Ok(Column::Same(text.clone())),
+            (None, Source::Value(text)) => {
+                let value = delta::value(text, &table.columns[column].data_type)?;
+                let value = ScalarValue::try_from_array(&value, 0)?;
+                Ok(Column::Array(value.to_array_of_size(batch.num_rows())?))
+            }
             (None, _) => Ok(Column::Same(None)),
         });
         let values = values.collect::<Result<Vec<_>>>()?;
@@ -211,6 +223,22 @@ async fn scan_file(
         rows += batch.num_rows() as u64;
     }
     Ok(rows)
+}
+
+/// All rows but those at these positions.
+fn left(deleted: &[u64], rows: usize) -> RowSelection {
+    let ends = deleted.iter().map(|&row| row as usize).chain([rows]);
+    let starts = std::iter::once(0).chain(deleted.iter().map(|&row| row as usize + 1));
+    RowSelection::from_consecutive_ranges(starts.zip(ends).filter(|(start, end)| start < end).map(|(a, b)| a..b), rows)
+}
+
+/// Values of a file as those of the table: a log may say that timestamps without a zone are instants.
+fn of_table(array: ArrayRef, table: &Table, column: usize) -> Result<ArrayRef> {
+    let data_type = &table.columns[column].data_type;
+    match (table.kind, Class::of(array.data_type()), Class::of(data_type)) {
+        (Kind::Delta, Class::Local, Class::Instant) => Ok(cast(&array, data_type)?),
+        _ => Ok(array),
+    }
 }
 
 fn constant(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {

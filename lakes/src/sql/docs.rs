@@ -21,11 +21,12 @@ pub fn functions() -> Vec<OperatorDoc> {
             name: LAKE_TABLES,
             documentation: Documentation::builder(
                 SECTION,
-                "The Parquet tables below a prefix, one a row: `table` (path below the prefix), `kind` (`file`, `folder`, `hive`), \
+                "The Parquet tables below a prefix, one a row: `table` (path below the prefix), `kind` (`file`, `folder`, `hive`, `delta`), \
                  `files`, `rows`, `bytes`, `columns` (name, type and number of NULLs; structs taken apart), `modified`, and \
                  `problem`: why something that looks like a table was left out, such as a damaged footer, columns that do not fit \
-                 together, or a Delta or Iceberg table, whose own metadata decides which files count. Reads footers only, many at \
-                 once.",
+                 together, or an Iceberg table, whose own metadata decides which files count. A Delta table is what its log says at \
+                 its latest version, if limpid was built with the feature `delta`; else it is left out too. Reads footers and logs \
+                 only, many at once.",
                 "lake_tables('url', layout => 'auto')",
             )
             .with_sql_example(

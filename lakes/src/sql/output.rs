@@ -131,7 +131,7 @@ pub fn tables(lake: &Lake) -> Result<RecordBatch> {
     for table in tables {
         rows.append_value(table.rows as i64);
         modified.append_option(table.files.iter().map(|file| file.meta.last_modified.timestamp_micros()).max());
-        for column in &table.columns {
+        for column in table.columns.iter() {
             let fields = columns.values();
             if let Some(names) = fields.field_builder::<StringBuilder>(0) {
                 names.append_value(&column.shown);

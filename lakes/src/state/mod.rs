@@ -17,8 +17,8 @@ use datafusion::common::{Result, exec_datafusion_err};
 use hashbrown::HashMap;
 use limpid_udfs::kernels::tables::canonical;
 use object_store::ObjectMeta;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
@@ -28,14 +28,16 @@ use crate::lake::Lake;
 use crate::options::Options;
 use crate::rows::TableRows;
 use crate::verify::{Evidence, Found, State};
-pub use tables::{KnownTable, LARGE, Likeness};
+pub use tables::{FEW, KnownTable, LARGE, Likeness};
 
 const TABLES: &str = "tables.parquet";
 const EDGES: &str = "edges.parquet";
 /// Name of the options that the edges were found by.
 const OPTIONS: &str = "limpid:options";
 /// Version of the form of both files.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// Rows of a row group of both: what is held while they are written.
+const GROUP: usize = 1 << 14;
 
 /// What is known of a lake.
 #[derive(Debug, Default)]
@@ -57,9 +59,12 @@ struct KnownEdge {
     through: Option<String>,
 }
 
-/// What tells a table's files from others: their paths, sizes, times and tags.
-pub fn identity<'a>(files: impl Iterator<Item = &'a ObjectMeta>) -> String {
+/// What tells a table's files from others: their paths, sizes, times and tags, and the version that a log gives them.
+pub fn identity<'a>(files: impl Iterator<Item = &'a ObjectMeta>, version: Option<u64>) -> String {
     let mut hash = Xxh3::new();
+    if let Some(version) = version {
+        hash.update(&version.to_le_bytes());
+    }
     for file in files {
         hash.update(file.location.as_ref().as_bytes());
         hash.update(&[0]);
@@ -91,11 +96,25 @@ impl Known {
     /// Reads the state; nothing is known where there is none, or it is damaged or of other options.
     pub fn read(root: &Path, options: &Options) -> Self {
         let folder = folder(root);
-        let tables = batches(&folder.join(TABLES), &reading(options)).and_then(tables::read);
+        let head: Vec<usize> = (0..tables::HEAD).collect();
+        let tables = batches(&folder.join(TABLES), &reading(options), &head).and_then(tables::read);
         let Some(tables) = tables else { return Self::default() };
-        let edges = batches(&folder.join(EDGES), &key(options)).and_then(read_edges);
+        let all: Vec<usize> = (0..edges_schema().fields().len()).collect();
+        let edges = batches(&folder.join(EDGES), &key(options), &all).and_then(read_edges);
         let comparable = edges.is_some();
         Self { tables, edges: edges.unwrap_or_default(), comparable }
+    }
+
+    /// Reads what is known of the tables' rows, which only something new to compare with asks for; where it is damaged, nothing
+    /// is known of them.
+    pub fn read_rows(&mut self, root: &Path, options: &Options) {
+        let (path, options) = (folder(root).join(TABLES), reading(options));
+        let batches = batches(&path, &options, &tables::ROWS);
+        if batches.and_then(|batches| tables::read_rows(&mut self.tables, batches)).is_none() {
+            for table in self.tables.values_mut() {
+                (table.samples, table.least) = (vec![], None);
+            }
+        }
     }
 
     /// The containments between tables of `lake` that did not change.
@@ -159,30 +178,43 @@ impl Known {
             std::io::ErrorKind::NotFound => Ok(()),
             _ => Err(e),
         })?;
-        write(&folder.join(TABLES), &tables::write(lake, rows, &self.tables)?, &reading(options))?;
-        write(&folder.join(EDGES), &write_edges(lake, found)?, &key(options))
+        let tables = tables::write(lake, rows, &self.tables);
+        write(&folder.join(TABLES), tables::schema(), tables, &reading(options))?;
+        write(&folder.join(EDGES), edges_schema(), std::iter::once(write_edges(lake, found)), &key(options))
     }
 }
 
-/// The batches of a file, if it is of these options; `None` among them where it is damaged.
-fn batches(path: &Path, options: &str) -> Option<impl Iterator<Item = Option<RecordBatch>>> {
+/// Some columns of a file in batches, if it is of these options; `None` among them where it is damaged.
+fn batches(path: &Path, options: &str, columns: &[usize]) -> Option<impl Iterator<Item = Option<RecordBatch>>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).ok()?).ok()?;
     let pairs = builder.metadata().file_metadata().key_value_metadata()?;
     let same = pairs.iter().any(|pair| pair.key == OPTIONS && pair.value.as_deref() == Some(options));
-    if !same {
+    if !same || columns.iter().any(|&column| column >= builder.schema().fields().len()) {
         return None;
     }
-    Some(builder.build().ok()?.map(std::result::Result::ok))
+    let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
+    Some(builder.with_projection(mask).build().ok()?.map(std::result::Result::ok))
 }
 
-fn write(path: &Path, batch: &RecordBatch, options: &str) -> Result<()> {
+fn write(
+    path: &Path,
+    schema: SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    options: &str,
+) -> Result<()> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(GROUP))
         .set_key_value_metadata(Some(vec![KeyValue::new(OPTIONS.to_owned(), options.to_owned())]))
         .build();
-    let mut writer = ArrowWriter::try_new(vec![], batch.schema(), Some(properties))?;
-    writer.write(batch)?;
-    crate::retire::store::write_synced(path, &writer.into_inner()?)
+    crate::retire::store::write_synced_by(path, |file| {
+        let mut writer = ArrowWriter::try_new(file, schema, Some(properties))?;
+        for batch in batches {
+            writer.write(&batch?)?;
+        }
+        writer.close()?;
+        Ok(())
+    })
 }
 
 fn edges_schema() -> SchemaRef {

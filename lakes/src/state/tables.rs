@@ -1,5 +1,6 @@
 //! Tables as they were last seen.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, ListBuilder, RecordBatch, StringArray};
@@ -11,6 +12,7 @@ use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use super::identity;
+use crate::lake::shared::Shared;
 use crate::lake::{Class, Column, ColumnStats, File, Kind, Lake, Source, Table, logical_type};
 use crate::rows::TableRows;
 use crate::rows::least::Least;
@@ -19,24 +21,34 @@ use crate::rows::sketch::Sample;
 /// Rows from which on whole samples are kept: smaller tables are read as fast.
 pub const LARGE: u64 = 4096;
 /// Rows kept of one sample of a smaller table.
-const FEW: usize = 16;
+pub const FEW: usize = 16;
+/// Tables written at a time.
+const BATCH: usize = 1024;
+/// Columns that say what the tables are; those after them say what their rows are.
+pub const HEAD: usize = 4;
+/// Columns that say what the rows of the tables are, after the name.
+pub const ROWS: [usize; 3] = [0, 4, 5];
 
 /// A table as it was.
 #[derive(Debug, Clone)]
 pub struct KnownTable {
     /// What its files were.
     pub identity: String,
-    said: Said,
-    /// Its samples, if they were taken; of a small table a few rows of one.
-    pub samples: Vec<Sample>,
+    kind: Kind,
+    rows: u64,
+    columns: Arc<Vec<Column>>,
+    /// Of each file.
+    sources: Vec<Arc<[Source]>>,
     /// Rows and their sum, where they were read.
     pub fingerprint: Option<Fingerprint>,
+    /// Its samples, if they were taken; of a small table a few rows of one.
+    pub samples: Vec<Sample>,
     /// Its smallest row hashes, where they were read.
     pub least: Option<Least>,
 }
 
 /// What its footers said.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Said {
     kind: Kind,
     rows: u64,
@@ -45,7 +57,7 @@ struct Said {
     sources: Vec<Vec<Source>>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct SaidColumn {
     name: String,
     shown: String,
@@ -58,51 +70,47 @@ struct SaidColumn {
 /// number and sum of their rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Likeness {
-    columns: Vec<(String, String)>,
+    columns: Vec<(Arc<str>, String)>,
     print: Fingerprint,
 }
 
 impl Likeness {
     /// Of a table with these rows.
     pub fn of(table: &Table, print: Fingerprint, strict: bool) -> Self {
+        Self::new(&table.columns, print, strict)
+    }
+
+    fn new(columns: &[Column], print: Fingerprint, strict: bool) -> Self {
         let kind = |column: &Column| if strict { logical_type(&column.data_type) } else { String::new() };
-        Self { columns: table.columns.iter().map(|column| (column.name.clone(), kind(column))).collect(), print }
+        Self { columns: columns.iter().map(|column| (Arc::clone(&column.name), kind(column))).collect(), print }
     }
 }
 
 impl KnownTable {
     /// What it has in common with tables of the same rows, if its rows are known.
     pub fn likeness(&self, strict: bool) -> Option<Likeness> {
-        let columns = self.said.columns.iter().map(|column| {
-            let kind = if strict { logical_type(&column.data_type.parse().ok()?) } else { String::new() };
-            Some((column.name.clone(), kind))
-        });
-        Some(Likeness { columns: columns.collect::<Option<_>>()?, print: self.fingerprint? })
+        Some(Likeness::new(&self.columns, self.fingerprint?, strict))
     }
 
-    /// The table, of these files, which are those that it had; `None` where that is not so after all.
-    pub fn table(&self, name: String, files: Vec<ObjectMeta>) -> Option<Table> {
-        let columns = self.said.columns.iter().map(|column| {
-            Some(Column {
-                name: column.name.clone(),
-                shown: column.shown.clone(),
-                data_type: column.data_type.parse().ok()?,
-                class: column.class,
-                stats: column.stats.clone(),
-            })
-        });
-        let columns = columns.collect::<Option<Vec<_>>>()?;
-        if files.len() != self.said.sources.len() {
+    /// The table, of these files, which are those that it had at this version; `None` where that is not so after all.
+    pub fn table(&self, name: String, files: Vec<ObjectMeta>, version: Option<u64>) -> Option<Table> {
+        if files.len() != self.sources.len() {
             return None;
         }
         let bytes = files.iter().map(|file| file.size).sum();
-        let files = files.into_iter().zip(&self.said.sources);
-        let files = files.map(|(meta, sources)| File { meta, footer: None, sources: sources.clone() }).collect();
-        Some(Table { name, kind: self.said.kind, files, columns, rows: self.said.rows, bytes })
+        let files = files.into_iter().zip(&self.sources).map(|(meta, sources)| File {
+            meta,
+            footer: None,
+            sources: Arc::clone(sources),
+            deleted: Arc::default(),
+        });
+        let (files, columns) = (files.collect(), Arc::clone(&self.columns));
+        Some(Table { name, kind: self.kind, files, columns, rows: self.rows, bytes, version })
     }
 }
 
-fn schema() -> SchemaRef {
+/// The form of the tables.
+pub fn schema() -> SchemaRef {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
     let least = Field::new("least", DataType::Binary, true);
     let samples = Field::new_list("samples", Field::new("item", DataType::Binary, true), false);
@@ -116,35 +124,47 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// Tables as one batch. Of those that were not read this time, what `before` has of the same files stays.
-pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, KnownTable>) -> Result<RecordBatch> {
+/// Tables in batches. Of those that were not read this time, what `before` has of the same files stays.
+pub fn write<'a>(
+    lake: &'a Lake,
+    rows: &'a [Option<TableRows>],
+    before: &'a HashMap<String, KnownTable>,
+) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
+    let starts = (0..lake.tables.len()).step_by(BATCH);
+    starts.map(move |start| batch(lake, rows, before, start..lake.tables.len().min(start + BATCH)))
+}
+
+fn batch(
+    lake: &Lake,
+    rows: &[Option<TableRows>],
+    before: &HashMap<String, KnownTable>,
+    range: Range<usize>,
+) -> Result<RecordBatch> {
     let (mut names, mut identities, mut footers, mut sums) = (vec![], vec![], vec![], vec![]);
     let mut samples = ListBuilder::new(BinaryBuilder::new());
     let mut leasts = BinaryBuilder::new();
-    for (at, table) in lake.tables.iter().enumerate() {
+    for at in range {
+        let table = &lake.tables[at];
         // A type whose name does not lead back to it: the footer is read again next time.
         let known =
             |column: &Column| column.data_type.to_string().parse::<DataType>().ok().as_ref() == Some(&column.data_type);
         if !table.columns.iter().all(known) {
             continue;
         }
+        let column = |column: &Column| SaidColumn {
+            name: column.name.to_string(),
+            shown: column.shown.to_string(),
+            data_type: column.data_type.to_string(),
+            class: column.class,
+            stats: column.stats.clone(),
+        };
         let said = Said {
             kind: table.kind,
             rows: table.rows,
-            columns: table
-                .columns
-                .iter()
-                .map(|column| SaidColumn {
-                    name: column.name.clone(),
-                    shown: column.shown.clone(),
-                    data_type: column.data_type.to_string(),
-                    class: column.class,
-                    stats: column.stats.clone(),
-                })
-                .collect(),
-            sources: table.files.iter().map(|file| file.sources.clone()).collect(),
+            columns: table.columns.iter().map(column).collect(),
+            sources: table.files.iter().map(|file| file.sources.to_vec()).collect(),
         };
-        let identity = identity(table.files.iter().map(|file| &file.meta));
+        let identity = identity(table.files.iter().map(|file| &file.meta), table.version);
         let old = before.get(&table.name).filter(|old| old.identity == identity);
         let read = rows.get(at).and_then(Option::as_ref).filter(|rows| rows.whole);
         let fingerprint = read
@@ -183,22 +203,30 @@ pub fn write(lake: &Lake, rows: &[Option<TableRows>], before: &HashMap<String, K
     Ok(RecordBatch::try_new(schema(), columns)?)
 }
 
-/// Tables by name; `None` where the batches are not what [`write`] makes.
+/// Tables by name, without samples and row hashes; `None` where the batches are not the first columns of what [`write`]
+/// makes.
 pub fn read(batches: impl Iterator<Item = Option<RecordBatch>>) -> Option<HashMap<String, KnownTable>> {
-    let mut tables = HashMap::new();
+    let (mut tables, mut shared) = (HashMap::new(), Shared::default());
     for batch in batches {
         let batch = batch?;
-        if batch.schema().fields() != schema().fields() {
+        if batch.schema().fields()[..] != schema().fields()[..HEAD] {
             return None;
         }
         let text = |at: usize| batch.column(at).as_string::<i32>();
         let (names, identities, footers, sums) = (text(0), text(1), text(2), text(3));
-        let (leasts, samples) = (batch.column(4).as_binary::<i32>(), batch.column(5).as_list::<i32>());
         for row in 0..batch.num_rows() {
             let said: Said = serde_json::from_str(footers.value(row)).ok()?;
-            let kept = samples.value(row);
-            let samples =
-                kept.as_binary::<i32>().iter().flatten().map(Sample::from_bytes).collect::<Option<Vec<_>>>()?;
+            let columns = said.columns.into_iter().map(|column| {
+                Some(Column {
+                    name: shared.name(&column.name.into()),
+                    shown: shared.name(&column.shown.into()),
+                    data_type: column.data_type.parse().ok()?,
+                    class: column.class,
+                    stats: column.stats,
+                })
+            });
+            let columns = Arc::new(columns.collect::<Option<Vec<_>>>()?);
+            let sources = said.sources.into_iter().map(|sources| shared.sources(&sources.into())).collect();
             let fingerprint = match sums.is_valid(row) {
                 true => {
                     let (rows, sum) = sums.value(row).split_once(' ')?;
@@ -206,13 +234,39 @@ pub fn read(batches: impl Iterator<Item = Option<RecordBatch>>) -> Option<HashMa
                 }
                 false => None,
             };
-            let least = match leasts.is_valid(row) {
-                true => Some(Least::from_bytes(leasts.value(row))?),
-                false => None,
+            let table = KnownTable {
+                identity: identities.value(row).to_owned(),
+                kind: said.kind,
+                rows: said.rows,
+                columns,
+                sources,
+                fingerprint,
+                samples: vec![],
+                least: None,
             };
-            let identity = identities.value(row).to_owned();
-            tables.insert(names.value(row).to_owned(), KnownTable { identity, said, samples, fingerprint, least });
+            tables.insert(names.value(row).to_owned(), table);
         }
     }
     Some(tables)
+}
+
+/// Adds samples and smallest row hashes to tables; `None` where the batches are not what [`write`] makes.
+pub fn read_rows(
+    tables: &mut HashMap<String, KnownTable>,
+    batches: impl Iterator<Item = Option<RecordBatch>>,
+) -> Option<()> {
+    for batch in batches {
+        let batch = batch?;
+        let (names, leasts) = (batch.column(0).as_string_opt::<i32>()?, batch.column(1).as_binary_opt::<i32>()?);
+        let samples = batch.column(2).as_list_opt::<i32>()?;
+        for row in 0..batch.num_rows() {
+            let Some(table) = tables.get_mut(names.value(row)) else { continue };
+            let kept = samples.value(row);
+            table.samples = kept.as_binary::<i32>().iter().flatten().map(Sample::from_bytes).collect::<Option<_>>()?;
+            if leasts.is_valid(row) {
+                table.least = Some(Least::from_bytes(leasts.value(row))?);
+            }
+        }
+    }
+    Some(())
 }

@@ -42,7 +42,7 @@ pub async fn contained(
     mapping: Option<&[u32]>,
     rows: Rows,
 ) -> Result<bool> {
-    let place = |name: &str| parent.columns.iter().position(|column| column.name == name);
+    let place = |name: &str| parent.columns.iter().position(|column| *column.name == *name);
     let places = match mapping {
         Some(places) => Some(places.iter().map(|&place| place as usize).collect()),
         None => child.columns.iter().map(|column| place(&column.name)).collect::<Option<Vec<usize>>>(),

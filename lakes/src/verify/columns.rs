@@ -195,7 +195,7 @@ impl Columns {
 /// Where a table has columns of these names.
 fn places(lake: &Lake, table: u32, names: &[&str]) -> Vec<usize> {
     let columns = &lake.tables[table as usize].columns;
-    names.iter().filter_map(|name| columns.iter().position(|column| column.name == *name)).collect()
+    names.iter().filter_map(|name| columns.iter().position(|column| *column.name == **name)).collect()
 }
 
 /// For each group of tables the names of its columns, those first that tell most; and the group of each table.

@@ -167,7 +167,7 @@ impl Context {
         let Some(rows) = &self.rows[parent as usize] else { return Ok(vec![]) };
         let mut schemas: BTreeMap<Vec<usize>, Vec<u32>> = BTreeMap::new();
         for child in children {
-            let place = |name: &str| table.columns.iter().position(|column| column.name == name);
+            let place = |name: &str| table.columns.iter().position(|column| *column.name == *name);
             let places = self.table(child).columns.iter().map(|column| place(&column.name)).collect::<Option<Vec<_>>>();
             if let Some(places) = places {
                 schemas.entry(places).or_default().push(child);

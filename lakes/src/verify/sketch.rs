@@ -20,8 +20,8 @@ pub const MOST: usize = 12;
 pub fn spread(lake: &Lake) -> impl Fn(&str) -> f64 {
     let mut spread: HashMap<&str, (u64, u64)> = HashMap::new();
     for table in &lake.tables {
-        for column in &table.columns {
-            let (bytes, rows) = spread.entry(column.name.as_str()).or_default();
+        for column in table.columns.iter() {
+            let (bytes, rows) = spread.entry(&*column.name).or_default();
             *bytes += column.stats.encoded;
             *rows += table.rows;
         }
@@ -52,7 +52,7 @@ pub fn anchors(lake: &Lake, graph: &SchemaGraph, edges: &[Edge]) -> Vec<Vec<usiz
             }
         }
     }
-    let place = |table: &Table, name: &str| table.columns.iter().position(|column| column.name == name);
+    let place = |table: &Table, name: &str| table.columns.iter().position(|column| *column.name == *name);
     let places = |(table, mut names): (&Table, Vec<&str>)| {
         names.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.cmp(b)));
         names.dedup();
@@ -64,7 +64,7 @@ pub fn anchors(lake: &Lake, graph: &SchemaGraph, edges: &[Edge]) -> Vec<Vec<usiz
 /// What the samples of a pair say; `None` when they disprove it.
 pub fn judge(lake: &Lake, edge: Edge, child: &[Sample], parent: &[Sample], options: &Options) -> Option<Found> {
     let (a, b) = (&lake.tables[edge.0 as usize], &lake.tables[edge.1 as usize]);
-    let place = |name: &str| b.columns.iter().position(|column| column.name == name);
+    let place = |name: &str| b.columns.iter().position(|column| *column.name == *name);
     let mut found = Found::metadata(edge, State::SketchConsistent);
     let mut best = 0;
     let mut places = None;

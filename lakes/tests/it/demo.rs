@@ -232,13 +232,13 @@ async fn other_names_hide_nothing() {
                 (made.clone(), &outcome.lake.tables[table as usize].columns)
             };
             let ((child, ours), (parent, theirs)) = (made(pair.child), made(pair.parent));
-            if ours.iter().chain(theirs).any(|column| column.shown.contains('.')) {
+            if ours.iter().chain(theirs.iter()).any(|column| column.shown.contains('.')) {
                 continue;
             }
             let names: BTreeMap<&str, &str> = ours
                 .iter()
                 .zip(pair.mapping.as_ref().unwrap())
-                .map(|(ours, &place)| (ours.shown.as_str(), theirs[place as usize].shown.as_str()))
+                .map(|(ours, &place)| (&*ours.shown, &*theirs[place as usize].shown))
                 .collect();
             let schema = child.rows.schema();
             let columns = schema.fields().iter().zip(child.rows.columns());

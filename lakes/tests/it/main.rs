@@ -1,6 +1,8 @@
 //! Tests over whole lakes, one binary so that the engine is linked once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "delta")]
+mod delta;
 mod demo;
 mod growth;
 mod real;

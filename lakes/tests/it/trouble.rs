@@ -102,7 +102,7 @@ async fn tables_are_described() {
     assert!(lake.problems.is_empty());
     let sales = lake.tables.iter().find(|table| table.name == "sales").unwrap();
     assert_eq!((sales.kind, sales.rows, sales.files.len()), (Kind::Hive, 4, 2));
-    let columns: Vec<_> = sales.columns.iter().map(|c| (c.name.as_str(), c.shown.as_str(), c.stats.nulls)).collect();
+    let columns: Vec<_> = sales.columns.iter().map(|c| (&*c.name, &*c.shown, c.stats.nulls)).collect();
     assert_eq!(columns, [("id", "id", Some(0)), ("name", "Name", Some(2)), ("year", "year", Some(0))]);
     assert!(lake.tables.iter().any(|table| table.kind == Kind::Folder && table.files.len() == 2));
     // A partition's value is a column like any other.

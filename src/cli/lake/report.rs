@@ -81,7 +81,7 @@ fn equal_groups(pairs: &HashSet<(u32, u32)>) -> u64 {
 type Sample = (Vec<String>, Vec<Vec<String>>);
 
 fn side(table: &Table, (columns, sample): Sample) -> Side {
-    let all = || table.columns.iter().map(|column| column.shown.clone()).take(COLUMNS).collect();
+    let all = || table.columns.iter().map(|column| column.shown.to_string()).take(COLUMNS).collect();
     let columns = if columns.is_empty() { all() } else { columns };
     Side { name: table.name.clone(), rows: table.rows, bytes: table.bytes, columns, sample }
 }

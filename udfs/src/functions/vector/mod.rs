@@ -10,3 +10,4 @@ mod moments;
 mod pairs;
 pub mod random_projection;
 pub mod vec_avg;
+pub mod vec_scale;
