@@ -42,11 +42,14 @@ pub struct Minmax {
 impl Minmax {
     /// Ranks the bounds of every column.
     pub fn new(lake: &Lake, options: &Options) -> Self {
-        let mut values: HashMap<(&str, Class), Vec<&[u8]>> = HashMap::new();
+        let mut values: HashMap<(&str, Class), Vec<Ranked<'_>>> = HashMap::new();
         for column in lake.tables.iter().flat_map(|table| table.columns.iter()) {
             if let Some(range) = range(column, options) {
                 let all = values.entry((&*column.name, column.class)).or_default();
-                all.extend([&*range.min.low, &*range.min.high, &*range.max.low, &*range.max.high]);
+                for bound in [&range.min, &range.max] {
+                    all.push(ranked(&bound.low));
+                    all.extend((bound.high != bound.low).then(|| ranked(&bound.high)));
+                }
             }
         }
         for all in values.values_mut() {
@@ -54,12 +57,12 @@ impl Minmax {
             all.dedup();
         }
         let near = options.threshold < 1.0;
-        let ranked = |column: &Column| {
+        let limits = |column: &Column| {
             let all = values.get(&(&*column.name, column.class)).map_or(&[][..], Vec::as_slice);
             let range = range(column, options);
             if near { [disjoint(column, range, all), NONE] } else { [bounds(column, range, all), nulls(column)] }
         };
-        let columns = lake.tables.iter().map(|table| table.columns.iter().map(ranked).collect()).collect();
+        let columns = lake.tables.iter().map(|table| table.columns.iter().map(limits).collect()).collect();
         let classes =
             lake.tables.iter().map(|table| table.columns.iter().map(|column| column.class).collect()).collect();
         let rows = lake.tables.iter().map(|table| match options.rows {
@@ -163,8 +166,23 @@ fn range<'a>(column: &'a Column, options: &Options) -> Option<&'a Range> {
     column.stats.range.as_ref().filter(|_| !parsed)
 }
 
-fn bounds(column: &Column, range: Option<&Range>, all: &[&[u8]]) -> Limits {
-    let rank = |key: &[u8]| all.binary_search(&key).map_or(LOWEST, |at| at as u32 + 1);
+/// A bound, its first bytes as a number before it: comparing these alone settles most, without a look at where it lies.
+type Ranked<'a> = (u64, &'a [u8]);
+
+fn ranked(key: &[u8]) -> Ranked<'_> {
+    let mut first = [0; 8];
+    let length = key.len().min(8);
+    first[..length].copy_from_slice(&key[..length]);
+    (u64::from_be_bytes(first), key)
+}
+
+/// The place of a bound among all.
+fn rank(all: &[Ranked<'_>], key: &[u8]) -> u32 {
+    all.binary_search(&ranked(key)).map_or(LOWEST, |at| at as u32 + 1)
+}
+
+fn bounds(column: &Column, range: Option<&Range>, all: &[Ranked<'_>]) -> Limits {
+    let rank = |key: &[u8]| rank(all, key);
     if column.class == Class::Null {
         // Holds no value: as a parent it can hold no child's, as a child it asks for none.
         return Limits { as_parent: (HIGHEST, LOWEST), ..NONE };
@@ -181,9 +199,9 @@ fn bounds(column: &Column, range: Option<&Range>, all: &[&[u8]]) -> Limits {
 }
 
 /// For near-containments: no row can match where the ranges of a column without NULLs do not meet; nothing less is proof.
-fn disjoint(column: &Column, range: Option<&Range>, all: &[&[u8]]) -> Limits {
+fn disjoint(column: &Column, range: Option<&Range>, all: &[Ranked<'_>]) -> Limits {
     let Limits { as_parent, .. } = bounds(column, range, all);
-    let rank = |key: &[u8]| all.binary_search(&key).map_or(LOWEST, |at| at as u32 + 1);
+    let rank = |key: &[u8]| rank(all, key);
     let as_child = match range {
         Some(range) if column.stats.nulls == Some(0) => (rank(&range.max.high), rank(&range.min.low)),
         _ => NONE.as_child,

@@ -262,7 +262,8 @@ pub fn read_rows(
         for row in 0..batch.num_rows() {
             let Some(table) = tables.get_mut(names.value(row)) else { continue };
             let kept = samples.value(row);
-            table.samples = kept.as_binary::<i32>().iter().flatten().map(Sample::from_bytes).collect::<Option<_>>()?;
+            table.samples =
+                kept.as_binary_opt::<i32>()?.iter().flatten().map(Sample::from_bytes).collect::<Option<_>>()?;
             if leasts.is_valid(row) {
                 table.least = Some(Least::from_bytes(leasts.value(row))?);
             }
