@@ -21,9 +21,9 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
             documentation: Documentation::builder(
                 SECTION,
                 "Marks rows whose vector points in nearly the same direction as that of an earlier kept row. k-means cells propose \
-                 pairs: a vector belongs to every cell whose centroid is about as near as the nearest one, with a margin measured \
-                 on the data so that at least `recall` of the pairs at the threshold meet in a cell (closer pairs meet more often). \
-                 The exact cosine decides: a row is removed if and only if an earlier kept row has at least `threshold`. Keeps every \
+                 pairs: a vector is compared with those of its own cell and of every cell whose centroid is about as near, with a \
+                 margin measured on the data so that at least `recall` of the pairs at the threshold meet (closer pairs meet more \
+                 often). The exact cosine decides: a row is removed if and only if an earlier kept row has at least `threshold`. Keeps every \
                  row and adds `keep`, `duplicate_of` (the first such row in survivor order), `similarity` (exact, as \
                  `cosine_similarity` gives it) and `cluster_id` (smallest id of the connected component of similar pairs). Up to 4096 \
                  distinct vectors all pairs are compared. NULL vectors and those of zeros are nobody's duplicate. Rows and vectors \
@@ -58,7 +58,7 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                 "recall",
                 "Least share of pairs at the threshold that are compared; 0.99 by default (`limpid.recall`). 1 compares all pairs.",
             )
-            .with_argument("cells", "Number of cells; by default 2 * sqrt(vectors).")
+            .with_argument("cells", "Number of cells; by default 3 * sqrt(vectors).")
             .with_argument("seed", "Seed of the cells; 42 by default (`limpid.seed`).")
             .build(),
         },
@@ -110,8 +110,9 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
             )
             .with_argument(
                 "mini_batch",
-                "TRUE: passes over the rows in batches in the order of the sample; after each batch a centroid is the mean of all \
-                 rows it ever got (Sculley, Web-scale k-means clustering, 2010). FALSE by default.",
+                "TRUE: passes over the rows in batches in the order of the sample; after each batch a centroid is the mean \
+                 of the rows it got in this pass and, for 0.3 each, in the one before (after Sculley, Web-scale k-means clustering, \
+                 2010). FALSE by default.",
             )
             .with_argument("batch_rows", "Rows of a batch; by default 16 for each centroid, at least 8192.")
             .with_argument("seed", "Seed of the sample and of the first centroids; 42 by default (`limpid.seed`).")
@@ -239,7 +240,7 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                 "Least share of the true neighbours that are found, measured; 0.99 by default (`limpid.recall`). 1 compares all \
                  pairs.",
             )
-            .with_argument("cells", "Number of cells; by default 2 * sqrt(vectors).")
+            .with_argument("cells", "Number of cells; by default 6 * sqrt(vectors).")
             .with_argument(
                 "index",
                 "Path of a file that keeps the cells, where the operator runs: made where there is none, read where there is \

@@ -92,10 +92,9 @@ impl VectorStore {
         match &self.file {
             None => Ok(in_memory(&self.chunks, self.dimensions, row)),
             Some(file) => {
-                let width = self.dimensions * size_of::<f32>();
-                let mut bytes = vec![0; width];
-                file.read((row * width) as u64, &mut bytes)?;
-                decode(&bytes, buffer);
+                buffer.resize(self.dimensions, 0.0);
+                let offset = (row * self.dimensions * size_of::<f32>()) as u64;
+                read(buffer, |bytes| file.read(offset, bytes))?;
                 Ok(buffer)
             }
         }
@@ -119,9 +118,13 @@ fn append(file: &mut BlobWriter, values: &[f32], bytes: &mut Vec<u8>, spills: &S
     Ok(())
 }
 
-fn decode(bytes: &[u8], out: &mut Vec<f32>) {
-    out.clear();
-    out.extend(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+/// Fills values with the bytes that `fill` writes.
+fn read(values: &mut [f32], fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<()> {
+    // SAFETY: the bytes are those of the values alone, a byte needs no alignment, and any bytes are floats.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast::<u8>(), size_of_val(values)) };
+    fill(bytes)?;
+    values.iter_mut().for_each(|value| *value = f32::from_bits(u32::from_le(value.to_bits())));
+    Ok(())
 }
 
 fn in_memory(chunks: &[Vec<f32>], dimensions: usize, row: usize) -> &[f32] {
@@ -157,6 +160,11 @@ impl Vectors {
         self.dimensions
     }
 
+    /// Whether they are in memory, where reading them one by one costs no more than in blocks.
+    pub fn are_in_memory(&self) -> bool {
+        matches!(self.source, Source::Memory(_))
+    }
+
     /// The vectors from `first` to before `end`, one after the other.
     pub fn block<'a>(&'a self, first: usize, end: usize, buffer: &'a mut Vec<f32>) -> Result<&'a [f32]> {
         let width = self.dimensions;
@@ -171,10 +179,8 @@ impl Vectors {
                 Ok(buffer)
             }
             Source::File(file) => {
-                let size = width * size_of::<f32>();
-                let mut bytes = vec![0; (end - first) * size];
-                file.read((first * size) as u64, &mut bytes)?;
-                decode(&bytes, buffer);
+                buffer.resize((end - first) * width, 0.0);
+                read(buffer, |bytes| file.read((first * width * size_of::<f32>()) as u64, bytes))?;
                 Ok(buffer)
             }
         }
@@ -182,11 +188,16 @@ impl Vectors {
 
     /// The vectors of these numbers, one after the other.
     pub fn gather(&self, rows: &[u32], out: &mut Vec<f32>) -> Result<()> {
-        out.clear();
-        out.reserve(rows.len() * self.dimensions);
-        let mut buffer = vec![];
-        for &row in rows {
-            out.extend_from_slice(self.block(row as usize, row as usize + 1, &mut buffer)?);
+        out.resize(rows.len() * self.dimensions, 0.0);
+        for (&row, out) in rows.iter().zip(out.chunks_exact_mut(self.dimensions.max(1))) {
+            let row = row as usize;
+            match &self.source {
+                Source::Memory(chunks) => out.copy_from_slice(in_memory(chunks, self.dimensions, row)),
+                Source::File(file) => {
+                    let offset = (row * self.dimensions * size_of::<f32>()) as u64;
+                    read(out, |bytes| file.read(offset, bytes))?;
+                }
+            }
         }
         Ok(())
     }

@@ -11,7 +11,9 @@ fn accumulate(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut sums = [0.0_f64; LANES];
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();
     let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a_chunks.iter().zip(b_chunks) {
+    // By number: the compiler does not always see through a zip here.
+    for chunk in 0..a_chunks.len().min(b_chunks.len()) {
+        let (a, b) = (&a_chunks[chunk], &b_chunks[chunk]);
         for lane in 0..LANES {
             sums[lane] += term(f64::from(a[lane]), f64::from(b[lane]));
         }
@@ -59,6 +61,8 @@ macro_rules! widest {
         }
     };
 }
+
+pub(super) use widest;
 
 /// Sum of products. Slices of one length.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {

@@ -2,10 +2,12 @@
 //! alone and never on batches, threads, partitions or the machine.
 
 pub mod arithmetic;
+pub mod codes;
 pub mod exact_sum;
 pub mod gaussian;
 pub mod nearest;
 pub mod plane;
 pub mod products;
 pub mod projection;
+pub mod proposals;
 pub mod search;

@@ -187,7 +187,7 @@ pub fn improve(
 const GROUP: usize = 32;
 
 /// The largest score; no score is NaN.
-fn largest(row: &[f32]) -> f32 {
+pub fn largest(row: &[f32]) -> f32 {
     let (groups, rest) = row.as_chunks::<GROUP>();
     let mut lanes = [f32::NEG_INFINITY; GROUP];
     for group in groups {

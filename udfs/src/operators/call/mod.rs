@@ -1,6 +1,7 @@
 //! What the operators over vectors and groups share: one logical and one physical node that carry any of their calls, the
 //! rows they keep, and threads whose number does not show in a result.
 
+pub mod codes;
 pub mod exec;
 pub mod node;
 pub mod plan;

@@ -10,7 +10,7 @@ use crate::operators::call::table::Table;
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::kmeans::balanced;
-use crate::operators::kmeans::fit::{Problem, assign, fit, members};
+use crate::operators::kmeans::fit::{Problem, assign, codes, fit, members};
 use crate::operators::kmeans::sample::{Sample, Sampler};
 use crate::storage::vectors::CHUNK;
 
@@ -43,7 +43,9 @@ pub const ENTRY: usize = 64;
 pub fn find(call: &ConceptClusters, table: &Table, around: &Surroundings, workers: &Workers) -> Result<Groups> {
     let k = usize::try_from(call.k).unwrap_or(usize::MAX);
     let sample = sample(call, table, around)?;
+    let codes = codes(k, &sample.vectors, around, workers)?;
     let mut problem = Problem {
+        codes: codes.as_ref(),
         op: NAME,
         vectors: &sample.vectors,
         squared: &sample.squared,
@@ -52,10 +54,11 @@ pub fn find(call: &ConceptClusters, table: &Table, around: &Surroundings, worker
         iterations: call.iterations as usize,
         seed: call.seed,
         balanced: call.balanced,
+        rough: false,
     };
     let model = fit(&problem, workers)?;
     let plane = plane(call.metric, &sample)?;
-    (problem.vectors, problem.squared) = (&table.vectors, &table.squared);
+    (problem.vectors, problem.squared, problem.codes) = (&table.vectors, &table.squared, None);
     let best = match call.balanced {
         true => balanced::assign(&problem, &model, workers)?,
         false => assign(&problem, &model, workers)?,

@@ -4,14 +4,21 @@ use datafusion::common::{Result, exec_err};
 
 use super::{balanced, seeding};
 use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
-use crate::kernels::vector::search::{Best, Metric, Rows, Scores, improve};
+use crate::kernels::vector::codes::{CodeScores, Codes, MOST_DIMENSIONS};
+use crate::kernels::vector::search::{Best, Metric, Rows, Scores, at_least, improve, largest};
+use crate::operators::call::codes::CodeStore;
 use crate::operators::call::workers::Workers;
+use crate::operators::dedup::matcher::Surroundings;
 use crate::storage::vectors::Vectors;
 
 /// Rows of a task.
 pub(super) const BLOCK: usize = 1024;
 /// Products held at once by a thread, about.
 const PRODUCTS: usize = 1 << 19;
+/// Centroids from which on codes find the nearest one sooner, with all that it takes to make them.
+const CODED: usize = 128;
+/// Values of all centroids up to which their sums are kept in memory together.
+const SUMS: usize = 1 << 22;
 
 /// What is fitted.
 pub struct Problem<'a> {
@@ -21,6 +28,8 @@ pub struct Problem<'a> {
     pub vectors: &'a Vectors,
     /// The squares of their lengths; none is 0 under [`Metric::Cosine`].
     pub squared: &'a [f64],
+    /// The codes of the rows, where they are at hand.
+    pub codes: Option<&'a CodeStore>,
     /// Spherical or Euclidean.
     pub metric: Metric,
     /// Number of centroids.
@@ -31,6 +40,8 @@ pub struct Problem<'a> {
     pub seed: u64,
     /// Whether centroids share the rows evenly.
     pub balanced: bool,
+    /// Whether the first centroids may be drawn from few rows: for cells, which need not be good clusters.
+    pub rough: bool,
 }
 
 /// Centroids.
@@ -88,6 +99,46 @@ impl Model {
     }
 }
 
+/// Memory of a thread that finds the nearest centroids.
+#[derive(Default)]
+struct Scratch {
+    values: Vec<f32>,
+    scores: Scores,
+    codes: Codes,
+    part: Codes,
+    code_scores: CodeScores,
+    margins: Vec<f64>,
+}
+
+/// The exact nearest centroid of each of `rows`, whose codes are in `scratch`: codes propose.
+fn nearest_by_codes(
+    (model, centroids): (&Model, &Codes),
+    metric: Metric,
+    rows: Rows<'_>,
+    scratch: (&Codes, &mut Codes, &mut CodeScores, &mut Vec<f64>),
+) -> Vec<Best> {
+    let (codes, part, scores, margins) = scratch;
+    let step = (PRODUCTS / 2 / centroids.len().max(1)).clamp(24, BLOCK);
+    let mut found = Vec::with_capacity(rows.len());
+    for first in (0..rows.len()).step_by(step) {
+        let end = (first + step).min(rows.len());
+        part.clear(rows.dimensions);
+        part.extend(codes, first..end);
+        scores.fill(part, centroids);
+        scores.score(metric, &rows.squared[first..end], &model.squared, margins);
+        for (at, &margin) in margins.iter().enumerate() {
+            let row = scores.row(at);
+            let floor = scores.floor_of_nearest(metric, at, largest(row), margin);
+            let mut best = Best::NONE;
+            at_least(row, floor, |there| {
+                best.offer(rows.score(metric, first + at, &model.rows(), there), there as u32)
+            });
+            found.push(best);
+        }
+    }
+    found
+}
+
 /// The first centroids.
 pub(super) fn first(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     let rows = problem.vectors.len();
@@ -128,6 +179,14 @@ pub fn fit(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     }
 }
 
+/// The codes of the rows of a fit to `k` centroids, where they are of use to it.
+pub fn codes(k: usize, vectors: &Vectors, around: &Surroundings, workers: &Workers) -> Result<Option<CodeStore>> {
+    if k < CODED || vectors.dimensions() > MOST_DIMENSIONS {
+        return Ok(None);
+    }
+    CodeStore::new("codes of a fit", vectors, &around.context.runtime_env(), workers).map(Some)
+}
+
 /// Scales centroids to length 1 where only their direction counts, and measures them.
 pub(super) fn finish_centroids(model: &mut Model, metric: Metric) {
     for centroid in model.centroids.chunks_exact_mut(model.dimensions.max(1)) {
@@ -142,11 +201,28 @@ pub(super) fn finish_centroids(model: &mut Model, metric: Metric) {
 /// The nearest centroid of every row.
 pub fn assign(problem: &Problem<'_>, model: &Model, workers: &Workers) -> Result<Vec<Best>> {
     let rows = problem.vectors.len();
-    let found = workers.map(rows.div_ceil(BLOCK), |block, (buffer, scores): &mut (Vec<f32>, Scores)| {
+    let coded = problem.k >= CODED && model.dimensions <= MOST_DIMENSIONS;
+    let mut centroids = Codes::new(model.dimensions);
+    if coded {
+        model.centroids.chunks_exact(model.dimensions.max(1)).for_each(|centroid| centroids.push(centroid));
+    }
+    let found = workers.map(rows.div_ceil(BLOCK), |block, scratch: &mut Scratch| {
+        let Scratch { values, scores, codes, part, code_scores, margins } = scratch;
         let (first, end) = (block * BLOCK, ((block + 1) * BLOCK).min(rows));
-        let values = problem.vectors.block(first, end, buffer)?;
+        let values = problem.vectors.block(first, end, values)?;
         let here = Rows { values, squared: &problem.squared[first..end], dimensions: model.dimensions };
-        Ok(model.nearest(problem.metric, here, scores))
+        if !coded {
+            return Ok(model.nearest(problem.metric, here, scores));
+        }
+        match problem.codes {
+            Some(store) if store.are_in_memory() => store.range(problem.vectors, first..end, codes, &mut vec![])?,
+            _ => {
+                codes.clear(model.dimensions);
+                values.chunks_exact(model.dimensions).for_each(|vector| codes.push(vector));
+            }
+        }
+        let scratch = (&*codes, part, code_scores, margins);
+        Ok(nearest_by_codes((model, &centroids), problem.metric, here, scratch))
     })?;
     Ok(found.concat())
 }
@@ -188,22 +264,56 @@ pub fn members(assigned: impl Iterator<Item = u32> + Clone, k: usize) -> (Vec<u3
     (members, starts)
 }
 
-/// Means. Each centroid is one task that takes its rows in their order.
+/// What a row counts: its direction alone under the cosine.
+fn weight(problem: &Problem<'_>, row: usize) -> f64 {
+    match problem.metric {
+        Metric::Cosine => 1.0 / problem.squared[row].sqrt(),
+        Metric::L2 => 1.0,
+    }
+}
+
+/// Sums over the rows of each centroid in the order of the rows, read block by block: every thread reads all rows and adds up
+/// those of its own centroids.
+fn sums_of_blocks(problem: &Problem<'_>, assigned: &[u32], dimensions: usize, workers: &Workers) -> Result<Vec<f64>> {
+    let (threads, rows) = (workers.threads().min(problem.k), problem.vectors.len());
+    let parts = workers.map(threads, |thread, buffer: &mut Vec<f32>| {
+        let mut sums = vec![0.0; problem.k.div_ceil(threads) * dimensions];
+        for first in (0..rows).step_by(BLOCK) {
+            workers.check()?;
+            let end = (first + BLOCK).min(rows);
+            let values = problem.vectors.block(first, end, buffer)?;
+            for (row, vector) in (first..end).zip(values.chunks_exact(dimensions)) {
+                let centroid = assigned[row] as usize;
+                if centroid % threads == thread {
+                    let place = centroid / threads * dimensions;
+                    add_scaled(&mut sums[place..place + dimensions], vector, weight(problem, row));
+                }
+            }
+        }
+        Ok(sums)
+    })?;
+    let of = |centroid: usize| &parts[centroid % threads][centroid / threads * dimensions..][..dimensions];
+    Ok((0..problem.k).flat_map(|centroid| of(centroid).iter().copied()).collect())
+}
+
+/// Means. Each centroid takes its rows in their order.
 fn update(problem: &Problem<'_>, assigned: &[u32], model: &mut Model, workers: &Workers) -> Result<()> {
     let (members, starts) = members(assigned.iter().copied(), problem.k);
     let dimensions = model.dimensions;
+    let by_blocks = !problem.vectors.are_in_memory() && problem.k * dimensions <= SUMS;
+    let all = if by_blocks { sums_of_blocks(problem, assigned, dimensions, workers)? } else { vec![] };
     let means = workers.map(problem.k, |centroid, (buffer, sums): &mut (Vec<f32>, Vec<f64>)| {
-        sums.clear();
-        sums.resize(dimensions, 0.0);
         let members = &members[starts[centroid]..starts[centroid + 1]];
-        for &row in members {
-            let row = row as usize;
-            let weight = match problem.metric {
-                Metric::Cosine => 1.0 / problem.squared[row].sqrt(),
-                Metric::L2 => 1.0,
-            };
-            let vector = problem.vectors.block(row, row + 1, buffer)?;
-            add_scaled(sums, vector, weight);
+        sums.clear();
+        if by_blocks {
+            sums.extend_from_slice(&all[centroid * dimensions..(centroid + 1) * dimensions]);
+        } else {
+            sums.resize(dimensions, 0.0);
+            for &row in members {
+                let row = row as usize;
+                let vector = problem.vectors.block(row, row + 1, buffer)?;
+                add_scaled(sums, vector, weight(problem, row));
+            }
         }
         let count = members.len().max(1) as f64;
         let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();

@@ -13,18 +13,22 @@ use crate::operators::call::workers::Workers;
 /// A mean direction shorter than this is none.
 const SHORTEST: f64 = 1e-9;
 
+/// What a row still counts after its pass, against one of the pass that follows: it went to centroids that have moved since.
+const FADE: f64 = 0.3;
+
 /// Centroids that take another place after a pass, at most.
 const REFILLS: usize = 1024;
 
-/// Fits centroids in batches of `batch` rows in the order of the sample: after each batch every centroid is the mean of all
-/// rows it ever got (Sculley, Web-scale k-means clustering, 2010, whose rate of a centroid is one over its rows). A centroid
+/// Fits centroids in batches of `batch` rows in the order of the sample: after each batch every centroid is the mean of the
+/// rows it got in this pass and, for less, in the one before (after Sculley, Web-scale k-means clustering, 2010, whose rate of a
+/// centroid is one over all its rows). A centroid
 /// without a row in a whole pass takes the place of one of the rows farthest from their own. Ends after
 /// `problem.iterations` passes, or when a pass changes nothing; one more pass counts rows and inertia. `problem.squared` is
 /// needed for the rows of the first centroids alone. O(n k d) a pass.
 pub fn fit(problem: &Problem<'_>, batch: usize, workers: &Workers) -> Result<Model> {
     let mut model = first(problem, workers)?;
     let mut means: Vec<f64> = model.centroids.iter().map(|value| f64::from(*value)).collect();
-    let mut taken = vec![0_u64; problem.k];
+    let mut taken = vec![0.0; problem.k];
     let rows = problem.vectors.len();
     while model.iterations < problem.iterations {
         let before = model.centroids.clone();
@@ -40,17 +44,18 @@ pub fn fit(problem: &Problem<'_>, batch: usize, workers: &Workers) -> Result<Mod
             }
             advance(problem, batch.start, &best, (&mut means, &mut taken), &mut model, workers)?;
         }
-        let empty = (0..problem.k).filter(|&centroid| of_pass[centroid] == 0);
+        let empty: Vec<usize> = (0..problem.k).filter(|&centroid| of_pass[centroid] == 0).collect();
         let (mut vector, mut refilled) = (vec![], false);
         let far = farthest.found().iter().filter(|far| problem.metric.distance(-far.score) > 0.0);
-        for (centroid, row) in empty.zip(far) {
+        for (centroid, row) in empty.into_iter().zip(far) {
             problem.vectors.gather(&[row.number], &mut vector)?;
             let weight = weight(problem.metric, &vector);
             let mean = &mut means[centroid * model.dimensions..(centroid + 1) * model.dimensions];
             mean.iter_mut().zip(&vector).for_each(|(mean, value)| *mean = f64::from(*value) * weight);
-            taken[centroid] = 0;
+            of_pass[centroid] = 0;
             refilled = true;
         }
+        taken = of_pass.iter().map(|&rows| FADE * rows as f64).collect();
         if refilled {
             model.centroids = means.iter().map(|mean| *mean as f32).collect();
             finish_centroids(&mut model, problem.metric);
@@ -86,7 +91,7 @@ fn advance(
     problem: &Problem<'_>,
     start: usize,
     best: &[Best],
-    (means, taken): (&mut [f64], &mut [u64]),
+    (means, taken): (&mut [f64], &mut [f64]),
     model: &mut Model,
     workers: &Workers,
 ) -> Result<()> {
@@ -105,13 +110,13 @@ fn advance(
             let weight = weight(problem.metric, vector);
             add_scaled(sums, vector, weight);
         }
-        let (new, all) = (members.len() as f64, (taken[centroid] + members.len() as u64) as f64);
+        let (new, all) = (members.len() as f64, taken[centroid] + members.len() as f64);
         let mean = &means[centroid * dimensions..(centroid + 1) * dimensions];
         Ok(Some(sums.iter().zip(mean).map(|(sum, mean)| mean + (sum - new * mean) / all).collect::<Vec<f64>>()))
     })?;
     for (centroid, mean) in moved.into_iter().enumerate() {
         let Some(mean) = mean else { continue };
-        taken[centroid] += (starts[centroid + 1] - starts[centroid]) as u64;
+        taken[centroid] += (starts[centroid + 1] - starts[centroid]) as f64;
         let place = centroid * dimensions..(centroid + 1) * dimensions;
         let length = mean.iter().map(|value| value * value).sum::<f64>().sqrt();
         // Rows that cancel out have no mean direction: the centroid stays.

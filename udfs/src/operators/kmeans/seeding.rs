@@ -11,26 +11,29 @@ use crate::storage::vectors::Vectors;
 
 /// Rows for each centroid from which the first ones are drawn. They are the first of the sample, which is in random order.
 const ROWS: usize = 16;
+/// The same where rough ones do.
+const FEW_ROWS: usize = 4;
 /// Rows from which they are drawn at least.
-const LEAST_ROWS: usize = 4096;
+const LEAST_ROWS: usize = 12_288;
 /// Centroids up to which several candidates are drawn for each and the best is taken.
 const GREEDY: usize = 256;
 
-fn rows(vectors: &Vectors, k: usize) -> usize {
-    vectors.len().min((k * ROWS).max(LEAST_ROWS))
+fn rows(vectors: &Vectors, k: usize, rough: bool) -> usize {
+    let (each, least) = if rough { (FEW_ROWS, LEAST_ROWS / 4) } else { (ROWS, LEAST_ROWS) };
+    vectors.len().min((k * each).max(least))
 }
 
 /// The squares of the lengths of the rows that [`choose`] looks at.
 pub fn squared(vectors: &Vectors, k: usize) -> Result<Vec<f64>> {
     let mut buffer = vec![];
-    (0..rows(vectors, k)).map(|row| Ok(squared_norm(vectors.block(row, row + 1, &mut buffer)?))).collect()
+    (0..rows(vectors, k, false)).map(|row| Ok(squared_norm(vectors.block(row, row + 1, &mut buffer)?))).collect()
 }
 
 /// Rows of the sample chosen by k-means++ (Arthur and Vassilvitskii 2007): each with a probability proportional to the
 /// squared distance from those before; for few centroids the best of several draws, as their paper suggests.
 pub fn choose(problem: &Problem<'_>, workers: &Workers) -> Result<Vec<usize>> {
     let (vectors, squared) = (problem.vectors, problem.squared);
-    let rows = rows(vectors, problem.k);
+    let rows = rows(vectors, problem.k, problem.rough);
     let mut random = SplitMix64::new(problem.seed);
     let draws = if problem.k <= GREEDY { 2 + (problem.k as f64).ln() as usize } else { 1 };
     let mut chosen = vec![(unit_interval(random.next_u64()) * rows as f64) as usize];

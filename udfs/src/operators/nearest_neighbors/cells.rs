@@ -12,11 +12,14 @@ use crate::kernels::vector::search::Rows;
 use crate::operators::call::table::Table;
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
-use crate::operators::kmeans::fit::{Problem, assign, fit, members};
+use crate::operators::kmeans::fit::{Problem, assign, codes, fit, members};
 use crate::operators::kmeans::sample::Sampler;
 
 /// Vectors up to which every row is compared with all: that is quicker than to find cells.
 const FEW: usize = 4096;
+/// Cells for a square root of the vectors: neighbours of a row at the edge of a group lie in many cells, and in small ones they
+/// are found sooner.
+const SHARE: f64 = 6.0;
 /// Vectors for each cell that the centroids are fitted to.
 const SAMPLE: u64 = 32;
 /// Rounds of the fit: cells need not be good clusters.
@@ -76,7 +79,7 @@ impl Cells {
         let count = table.vectors.len();
         let wanted = match call.cells {
             0 if count <= FEW => 1,
-            0 => (2.0 * (count as f64).sqrt()) as usize,
+            0 => (SHARE * (count as f64).sqrt()) as usize,
             given => usize::try_from(given).unwrap_or(count).min(count),
         };
         if wanted <= 1 {
@@ -91,7 +94,9 @@ impl Cells {
             }
         }
         let sample = sampler.finish()?;
+        let codes = codes(wanted, &sample.vectors, around, workers)?;
         let mut problem = Problem {
+            codes: codes.as_ref(),
             op: NAME,
             vectors: &sample.vectors,
             squared: &sample.squared,
@@ -100,9 +105,10 @@ impl Cells {
             iterations: ROUNDS,
             seed: call.seed,
             balanced: false,
+            rough: true,
         };
         let model = fit(&problem, workers)?;
-        (problem.vectors, problem.squared) = (&table.vectors, &table.squared);
+        (problem.vectors, problem.squared, problem.codes) = (&table.vectors, &table.squared, None);
         let best = assign(&problem, &model, workers)?;
         let (members, starts) = members(best.iter().map(|best| best.number), wanted);
         Ok(Self::new(model.dimensions, model.centroids, members, starts))

@@ -54,13 +54,14 @@ pub fn measure(search: &Search, workers: &Workers) -> Result<Measured> {
         let squared: Vec<f64> = rows.iter().map(|&row| search.queries().squared[row]).collect();
         let numbers: Vec<u32> = rows.iter().map(|&row| search.queries().numbers[row]).collect();
         let rows = Rows { values: &values, squared: &squared, dimensions };
-        let mut needed = vec![];
-        for (at, nearest) in search.neighbors(rows, &numbers, cells, scratch)?.iter().enumerate() {
-            workers.check()?;
-            let order = order(search, rows, at);
+        let nearest = search.neighbors(rows, &numbers, cells, scratch)?;
+        workers.check()?;
+        let (mut needed, mut ranks) = (vec![], vec![0; cells]);
+        search.order(rows, cells, scratch, |at, order| {
+            order.iter().zip(1..).for_each(|((_, cell), rank)| ranks[*cell as usize] = rank);
             let cell = |number: u32| search.cells.of(place[number as usize] as usize);
-            needed.extend(nearest.iter().map(|neighbor| order[cell(neighbor.number)] + 1));
-        }
+            needed.extend(nearest[at as usize].iter().map(|neighbor| ranks[cell(neighbor.number)]));
+        });
         Ok(needed)
     })?;
     let mut needed: Vec<u32> = found.concat();
@@ -78,16 +79,4 @@ fn places(search: &Search) -> Vec<u32> {
     let mut places = vec![0; search.base.numbers.len()];
     search.base.numbers.iter().enumerate().for_each(|(place, &number)| places[number as usize] = place as u32);
     places
-}
-
-/// How many centroids are nearer to a row than each one.
-fn order(search: &Search, rows: Rows<'_>, at: usize) -> Vec<u32> {
-    let centroids = search.cells.centroids();
-    let exact: Vec<f64> =
-        (0..centroids.len()).map(|cell| rows.score(search.call.metric, at, &centroids, cell)).collect();
-    let mut order: Vec<u32> = (0..exact.len() as u32).collect();
-    order.sort_unstable_by(|&a, &b| exact[b as usize].total_cmp(&exact[a as usize]).then(a.cmp(&b)));
-    let mut ranks = vec![0; exact.len()];
-    order.iter().enumerate().for_each(|(rank, &cell)| ranks[cell as usize] = rank as u32);
-    ranks
 }

@@ -1,5 +1,6 @@
 //! Reads the rows, sorts them into cells, then gives the neighbours of block after block.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, UInt32Array};
@@ -15,9 +16,11 @@ use futures::{StreamExt, TryStreamExt};
 use super::cells::Cells;
 use super::index::{self, Origin};
 use super::plan::NAME;
-use super::search::{BLOCK, Ordered, Scratch, Search};
+use super::search::{Ordered, Scratch, Search};
 use super::{NearestNeighbors, probes};
+use crate::kernels::vector::codes::{Codes, MOST_DIMENSIONS};
 use crate::kernels::vector::search::Best;
+use crate::operators::call::codes::CodeStore;
 use crate::operators::call::table::{Layout, Table};
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
@@ -53,6 +56,9 @@ pub async fn run(
         && !base.vectors.is_empty()
     {
         return exec_err!("{NAME}: the vectors have {a} dimensions and those of `among` {b}; both must have the same");
+    }
+    if base.vectors.dimensions() > MOST_DIMENSIONS {
+        return exec_err!("{NAME}: vectors have {} dimensions; at most {MOST_DIMENSIONS}", base.vectors.dimensions());
     }
     let ids = ids(&base, &reservation).await?;
     let ids_of_queries = match &queries {
@@ -108,7 +114,11 @@ fn prepare(
     let base = ordered(base.vectors, &base.squared, cells.members.clone(), ids, around)?;
     let gauge = |name, value| MetricBuilder::new(&around.metrics).gauge(name, 0).set(value);
     let compared = MetricBuilder::new(&around.metrics).counter("compared_pairs", 0);
-    let mut search = Search { call, queries, base, cells, probes: 0, compared, _reservation: reservation };
+    let codes = CodeStore::new("codes of nearest_neighbors", &base.vectors, &around.context.runtime_env(), workers)?;
+    let mut centroids = Codes::new(cells.dimensions);
+    cells.centroids.chunks_exact(cells.dimensions.max(1)).for_each(|centroid| centroids.push(centroid));
+    let mut search =
+        Search { call, queries, base, codes, cells, centroids, probes: 0, compared, _reservation: reservation };
     let measured = probes::measure(&search, workers)?;
     search.probes = measured.probes;
     gauge("cells", search.cells.len());
@@ -130,6 +140,7 @@ fn order_of(call: &NearestNeighbors, cells: &Cells, table: &Table, workers: &Wor
     let (centroids, squared) = (centroids.values.to_vec(), centroids.squared.to_vec());
     let model = Model { dimensions: cells.dimensions, centroids, squared, ..Model::default() };
     let problem = Problem {
+        codes: None,
         op: NAME,
         vectors: &table.vectors,
         squared: &table.squared,
@@ -138,6 +149,7 @@ fn order_of(call: &NearestNeighbors, cells: &Cells, table: &Table, workers: &Wor
         iterations: 0,
         seed: call.seed,
         balanced: false,
+        rough: true,
     };
     let nearest = assign(&problem, &model, workers)?;
     Ok(members(nearest.iter().map(|best| best.number), cells.len()).0)
@@ -166,7 +178,8 @@ fn ordered(
 
 /// The pairs, a few blocks of rows at a time.
 fn stream(search: Arc<Search>, workers: Workers, schema: SchemaRef) -> SendableRecordBatchStream {
-    let blocks = search.queries().numbers.len().div_ceil(BLOCK);
+    let size = search.block();
+    let blocks = search.queries().numbers.len().div_ceil(size);
     let step = workers.threads() * 2;
     let output_schema = Arc::clone(&schema);
     let output = futures::stream::iter((0..blocks).step_by(step)).then(move |first| {
@@ -176,8 +189,8 @@ fn stream(search: Arc<Search>, workers: Workers, schema: SchemaRef) -> SendableR
             let found = workers
                 .run(NAME, move |workers| {
                     workers.map(count, |block, scratch: &mut (Scratch, Vec<f32>)| {
-                        let at = (first + block) * BLOCK;
-                        batch(&search, at, scratch, &schema)
+                        let at = (first + block) * size;
+                        batch(&search, at..at + size, scratch, &schema)
                     })
                 })
                 .await?;
@@ -187,15 +200,15 @@ fn stream(search: Arc<Search>, workers: Workers, schema: SchemaRef) -> SendableR
     Box::pin(RecordBatchStreamAdapter::new(output_schema, output.try_flatten()))
 }
 
-/// The pairs of the rows of the block that starts at `first`.
+/// The pairs of the rows of a block.
 fn batch(
     search: &Search,
-    first: usize,
+    block: Range<usize>,
     (scratch, buffer): &mut (Scratch, Vec<f32>),
     schema: &SchemaRef,
 ) -> Result<RecordBatch> {
     let queries = search.queries();
-    let span = first..(first + BLOCK).min(queries.numbers.len());
+    let span = block.start..block.end.min(queries.numbers.len());
     let numbers = &queries.numbers[span.clone()];
     let found = search.neighbors(queries.rows(&span, buffer)?, numbers, search.probes, scratch)?;
     let pairs = || numbers.iter().zip(&found).flat_map(|(&number, found)| found.iter().map(move |best| (number, best)));

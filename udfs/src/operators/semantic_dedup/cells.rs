@@ -10,38 +10,49 @@ use super::matcher::Distinct;
 use super::plan::NAME;
 use crate::kernels::random::mix;
 use crate::kernels::vector::arithmetic::{dot, squared_norm};
-use crate::kernels::vector::search::{Best, Metric, Rows, Scores, at_least, improve};
+use crate::kernels::vector::codes::{CodeScores, Codes};
+use crate::kernels::vector::search::{Metric, at_least, largest};
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
-use crate::operators::kmeans::fit::{Model, Problem, fit};
+use crate::operators::kmeans::fit::{Model, Problem, codes, fit};
 use crate::operators::kmeans::sample::Sampler;
 use crate::storage::vectors::CHUNK;
 
 /// Vectors up to which all pairs are compared: that is quicker than to find cells.
 const FEW: usize = 4096;
+/// Cells for a square root of the vectors. Finding them costs the square of their number, comparing their vectors the inverse.
+const SHARE: f64 = 3.0;
 /// Vectors for each cell that the centroids are fitted to.
 const SAMPLE: u64 = 32;
 /// Rounds of the fit: cells need not be good clusters.
 const ROUNDS: usize = 8;
+/// Products held at once by a thread, about.
+const PRODUCTS: usize = 1 << 18;
 /// Made-up pairs that the margin is measured on.
 const TRIALS: usize = 4096;
 
-/// The vectors of each cell, ascending.
+/// The vectors of each cell: those that are nearest to its centroid, then those that visit it.
 #[derive(Debug)]
 pub(super) struct Cells {
-    members: Vec<u32>,
+    rows: Vec<u32>,
     starts: Vec<usize>,
+    own: Vec<usize>,
 }
 
 impl Cells {
     /// Number of cells.
     pub(super) fn len(&self) -> usize {
-        self.starts.len() - 1
+        self.own.len()
     }
 
-    /// The vectors of a cell.
-    pub(super) fn members(&self, cell: usize) -> &[u32] {
-        &self.members[self.starts[cell]..self.starts[cell + 1]]
+    /// The vectors of a cell, both parts ascending.
+    pub(super) fn rows(&self, cell: usize) -> &[u32] {
+        &self.rows[self.starts[cell]..self.starts[cell + 1]]
+    }
+
+    /// How many of a cell's vectors are nearest to its centroid.
+    pub(super) fn own(&self, cell: usize) -> usize {
+        self.own[cell]
     }
 }
 
@@ -56,65 +67,78 @@ pub(super) fn assign(
     let count = distinct.squared.len();
     let wanted = match rule.cells {
         0 if count <= FEW => 1,
-        0 => (2.0 * (count as f64).sqrt()) as usize,
+        0 => (SHARE * (count as f64).sqrt()) as usize,
         given => usize::try_from(given).unwrap_or(count).min(count),
     };
     if wanted <= 1 || rule.recall() >= 1.0 {
-        return Ok(Cells { members: (0..count as u32).collect(), starts: vec![0, count] });
+        return Ok(Cells { rows: (0..count as u32).collect(), starts: vec![0, count], own: vec![count] });
     }
     let model = centroids(rule, distinct, wanted, around, workers)?;
-    let margin = margin(rule, distinct, &model, workers)?;
+    let mut centroids = Codes::new(model.dimensions);
+    model.centroids.chunks_exact(model.dimensions).for_each(|centroid| centroids.push(centroid));
+    let margin = margin(rule, distinct, &model, &centroids, workers)?;
     MetricBuilder::new(&around.metrics).gauge("cells", 0).set(wanted);
-    MetricBuilder::new(&around.metrics).gauge("cell_margin_millionths", 0).set((margin * 1e6) as usize);
+    MetricBuilder::new(&around.metrics).gauge("cell_margin_millionths", 0).set((f64::from(margin) * 1e6) as usize);
 
-    let blocks = workers.map(count.div_ceil(CHUNK), |block, (buffer, scores): &mut (Vec<f32>, Scores)| {
-        let (first, end) = (block * CHUNK, ((block + 1) * CHUNK).min(count));
-        let values = distinct.vectors.block(first, end, buffer)?;
-        let mut found: Vec<(u32, u32)> = vec![];
-        let step = 256;
-        for start in (first..end).step_by(step) {
-            let stop = (start + step).min(end);
-            let values = &values[(start - first) * model.dimensions..(stop - first) * model.dimensions];
-            let rows = Rows { values, squared: &distinct.squared[start..stop], dimensions: model.dimensions };
-            near(rows, &model, margin, scores, |at, cell| found.push((cell, (start + at) as u32)));
+    let step = (PRODUCTS / wanted).clamp(24, CHUNK);
+    let blocks = workers.map(count.div_ceil(CHUNK), |block, scratch: &mut Scratch| {
+        let Scratch { codes, buffer, scores } = scratch;
+        let mut found: Vec<Visit> = vec![];
+        for first in (block * CHUNK..((block + 1) * CHUNK).min(count)).step_by(step) {
+            let end = (first + step).min((block + 1) * CHUNK).min(count);
+            distinct.codes.range(&distinct.vectors, first..end, codes, buffer)?;
+            scores.fill(codes, &centroids);
+            for at in 0..end - first {
+                let row = scores.row(at);
+                let (nearest, best) = best(row);
+                at_least(row, best - margin, |cell| {
+                    found.push(Visit { cell: cell as u32, visitor: cell != nearest, vector: (first + at) as u32 });
+                });
+            }
         }
         Ok(found)
     })?;
     let total: usize = blocks.iter().map(Vec::len).sum();
-    reservation.try_grow(total * 12 + wanted * 8)?;
+    reservation.try_grow(total * (size_of::<Visit>() + 4) + wanted * 24)?;
     MetricBuilder::new(&around.metrics).counter("cell_memberships", 0).add(total);
-    let mut starts = vec![0; wanted + 1];
-    for (cell, _) in blocks.iter().flatten() {
-        starts[*cell as usize + 1] += 1;
+    let (mut starts, mut own) = (vec![0; wanted + 1], vec![0; wanted]);
+    for visit in blocks.iter().flatten() {
+        starts[visit.cell as usize + 1] += 1;
+        own[visit.cell as usize] += usize::from(!visit.visitor);
     }
     for cell in 0..wanted {
         starts[cell + 1] += starts[cell];
     }
-    let (mut members, mut next) = (vec![0; total], starts.clone());
-    for (cell, vector) in blocks.into_iter().flatten() {
-        members[next[cell as usize]] = vector;
-        next[cell as usize] += 1;
+    let mut next: Vec<[usize; 2]> = starts.iter().zip(&own).map(|(start, own)| [*start, start + own]).collect();
+    let mut rows = vec![0; total];
+    for visit in blocks.into_iter().flatten() {
+        let next = &mut next[visit.cell as usize][usize::from(visit.visitor)];
+        rows[*next] = visit.vector;
+        *next += 1;
     }
-    Ok(Cells { members, starts })
+    Ok(Cells { rows, starts, own })
 }
 
-/// Calls `visit` for every row and centroid whose exact cosine is within `margin` of the row's best.
-fn near(rows: Rows<'_>, model: &Model, margin: f64, scores: &mut Scores, mut visit: impl FnMut(usize, u32)) {
-    let centroids = model.rows();
-    scores.fill(Metric::Cosine, rows, centroids);
-    for at in 0..rows.len() {
-        let mut best = Best::NONE;
-        let (pair, limit) = ((rows, centroids), (at, centroids.len()));
-        improve(Metric::Cosine, pair, scores, limit, |there| there as u32, &mut best);
-        let least = best.score - margin;
-        let (row, error) = scores.row(at);
-        at_least(row, ((least - error) as f32).next_down(), |there| {
-            let sure = f64::from(row[there]) >= least + error;
-            if sure || rows.score(Metric::Cosine, at, &centroids, there) >= least {
-                visit(at, there as u32);
-            }
-        });
-    }
+/// A vector in a cell.
+struct Visit {
+    cell: u32,
+    vector: u32,
+    /// Whether another cell is nearer.
+    visitor: bool,
+}
+
+/// Memory of a thread.
+#[derive(Default)]
+struct Scratch {
+    codes: Codes,
+    buffer: Vec<f32>,
+    scores: CodeScores,
+}
+
+/// The place of the largest cosine, the first of equal ones, and the cosine.
+fn best(row: &[f32]) -> (usize, f32) {
+    let best = largest(row);
+    (row.iter().position(|cosine| *cosine == best).unwrap_or_default(), best)
 }
 
 /// Centroids of a sample that depends on the values alone.
@@ -138,9 +162,12 @@ fn centroids(
         }
     }
     let sample = sampler.finish()?;
+    let codes = codes(cells, &sample.vectors, around, workers)?;
     let problem = Problem {
+        codes: codes.as_ref(),
         op: NAME,
         balanced: false,
+        rough: true,
         vectors: &sample.vectors,
         squared: &sample.squared,
         metric: Metric::Cosine,
@@ -151,39 +178,45 @@ fn centroids(
     fit(&problem, workers)
 }
 
-/// The margin at which the wanted share of pairs at the threshold meets in a cell, measured on made-up pairs: a vector of
-/// the data and one at exactly the threshold from it, in the direction in which another vector differs from its centroid.
-/// Similar things differ as things of one kind do.
-fn margin(rule: &Semantic, distinct: &Distinct, model: &Model, workers: &Workers) -> Result<f64> {
+/// The margin at which the wanted share of pairs at the threshold is compared: of which one visits the cell of the other. It is
+/// measured on made-up pairs: a vector of the data and one at exactly the threshold from it, in the direction in which another
+/// vector differs from its centroid. Similar things differ as things of one kind do.
+fn margin(rule: &Semantic, distinct: &Distinct, model: &Model, centroids: &Codes, workers: &Workers) -> Result<f32> {
     let count = distinct.squared.len();
     let trials = count.min(TRIALS);
     // Evenly spread over the vectors: their survivor order has nothing to do with cells.
     let place = |trial: usize| trial * count / trials;
-    let found = workers.map(trials.div_ceil(64), |block, scores: &mut Scores| {
-        let (mut buffer, mut other) = (vec![], vec![]);
-        let mut needed = vec![];
-        for trial in block * 64..((block + 1) * 64).min(trials) {
-            let (at, from) = (place(trial), place((trial + trials / 2 + 1) % trials));
-            let x = unit(distinct.vectors.block(at, at + 1, &mut buffer)?);
-            let z = unit(distinct.vectors.block(from, from + 1, &mut other)?);
-            let squared = [squared_norm(&z)];
-            let of_z = Rows { values: &z, squared: &squared, dimensions: model.dimensions };
-            let nearest = model.nearest(Metric::Cosine, of_z, scores);
-            let centroid = nearest.first().map_or(0, |best| best.number as usize);
-            let centroid = model.rows().row(centroid);
-            let residual: Vec<f32> = z.iter().zip(centroid).map(|(z, c)| z - c).collect();
-            let Some(y) = at_cosine(&x, &residual, rule.threshold()) else { continue };
-            let gaps = [gaps(&x, model), gaps(&y, model)];
-            let meeting = gaps[0].iter().zip(&gaps[1]).map(|(x, y)| x.max(*y)).fold(f64::INFINITY, f64::min);
-            needed.push(meeting);
+    let found = workers.map(trials.div_ceil(64), |block, scratch: &mut Scratch| {
+        let Scratch { codes, buffer, scores } = scratch;
+        let trials_here = block * 64..((block + 1) * 64).min(trials);
+        let others: Vec<u32> =
+            trials_here.clone().map(|trial| place((trial + trials / 2 + 1) % trials) as u32).collect();
+        distinct.codes.gather(&distinct.vectors, &others, codes, buffer)?;
+        scores.fill(codes, centroids);
+        let near: Vec<usize> = (0..others.len()).map(|at| best(scores.row(at)).0).collect();
+        codes.clear(model.dimensions);
+        for ((trial, other), near) in trials_here.zip(others).zip(near) {
+            let z = unit(distinct.vectors.block(other as usize, other as usize + 1, buffer)?);
+            let x = unit(distinct.vectors.block(place(trial), place(trial) + 1, buffer)?);
+            let residual: Vec<f32> = z.iter().zip(model.rows().row(near)).map(|(z, c)| z - c).collect();
+            if let Some(y) = at_cosine(&x, &residual, rule.threshold()) {
+                codes.push(&x);
+                codes.push(&y);
+            }
         }
-        Ok(needed)
+        scores.fill(codes, centroids);
+        let needed = (0..codes.len()).step_by(2).map(|at| {
+            let rows = [scores.row(at), scores.row(at + 1)];
+            let [(x, x_best), (y, y_best)] = rows.map(best);
+            (x_best - rows[0][y]).min(y_best - rows[1][x])
+        });
+        Ok(needed.collect::<Vec<f32>>())
     })?;
     let mut needed = found.concat();
     if needed.is_empty() {
         return Ok(2.0);
     }
-    needed.sort_unstable_by(f64::total_cmp);
+    needed.sort_unstable_by(f32::total_cmp);
     // Half of what may be missed is left for the difference between made-up and real pairs.
     let share = 1.0 - (1.0 - rule.recall()) / 2.0;
     let at = ((needed.len() as f64 * share).ceil() as usize).clamp(1, needed.len());
@@ -206,15 +239,4 @@ fn at_cosine(x: &[f32], direction: &[f32], cosine: f64) -> Option<Vec<f32>> {
         let mixed = x.iter().zip(&across).map(|(&x, &a)| (cosine * f64::from(x) + sine * f64::from(a) / norm) as f32);
         mixed.collect()
     })
-}
-
-/// How far each centroid's cosine is below the best.
-fn gaps(x: &[f32], model: &Model) -> Vec<f64> {
-    let squared = squared_norm(x);
-    let centroids = model.rows();
-    let cosines: Vec<f64> = (0..centroids.len())
-        .map(|there| Metric::Cosine.score(x, centroids.row(there), squared, centroids.squared[there]))
-        .collect();
-    let best = cosines.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    cosines.into_iter().map(|cosine| best - cosine).collect()
 }

@@ -3,9 +3,8 @@
 use datafusion::common::Result;
 
 use super::matcher::Distinct;
-use super::pairs::Scratch;
 use super::{Mode, Semantic};
-use crate::kernels::vector::search::first_similar;
+use crate::kernels::vector::search::{Metric, Rows, Scores, first_similar};
 use crate::operators::call::workers::Workers;
 
 /// Members compared at once with a tile of earlier ones.
@@ -88,4 +87,37 @@ fn decide_one(rule: &Semantic, distinct: &Distinct, members: &[u32], workers: &W
         }
     }
     Ok(decisions)
+}
+
+/// Vectors of a block and of a tile, gathered.
+#[derive(Default)]
+struct Scratch {
+    block: (Vec<f32>, Vec<f64>),
+    tile: (Vec<f32>, Vec<f64>),
+    scores: Scores,
+}
+
+impl Scratch {
+    fn load_block(&mut self, distinct: &Distinct, members: &[u32]) -> Result<()> {
+        load(distinct, members, &mut self.block)
+    }
+
+    fn load_tile(&mut self, distinct: &Distinct, members: &[u32]) -> Result<()> {
+        load(distinct, members, &mut self.tile)
+    }
+
+    /// The block, the tile, and their scores.
+    fn scored(&mut self, dimensions: usize) -> (Rows<'_>, Rows<'_>, &Scores) {
+        let block = Rows { values: &self.block.0, squared: &self.block.1, dimensions };
+        let tile = Rows { values: &self.tile.0, squared: &self.tile.1, dimensions };
+        self.scores.fill(Metric::Cosine, block, tile);
+        (block, tile, &self.scores)
+    }
+}
+
+fn load(distinct: &Distinct, members: &[u32], into: &mut (Vec<f32>, Vec<f64>)) -> Result<()> {
+    distinct.vectors.gather(members, &mut into.0)?;
+    into.1.clear();
+    into.1.extend(members.iter().map(|&at| distinct.squared[at as usize]));
+    Ok(())
 }

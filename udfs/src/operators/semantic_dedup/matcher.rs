@@ -1,7 +1,7 @@
 //! Takes all vectors, then decides.
 
 use arrow::array::ArrayRef;
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::metrics::MetricBuilder;
 use xxhash_rust::xxh3::xxh3_128;
@@ -11,7 +11,9 @@ use super::plan::NAME;
 use super::{Semantic, cells, pairs};
 use crate::functions::vector::embeddings::Embeddings;
 use crate::kernels::union_find::UnionFind;
+use crate::kernels::vector::codes::MOST_DIMENSIONS;
 use crate::kernels::vector::search::Metric;
+use crate::operators::call::codes::CodeStore;
 use crate::operators::call::table::{Id, comparable};
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::contents::{Contents, Same};
@@ -27,6 +29,16 @@ const ENTRY: usize = 64;
 pub(super) struct Distinct {
     pub(super) vectors: Vectors,
     pub(super) squared: Vec<f64>,
+    pub(super) codes: CodeStore,
+}
+
+impl Distinct {
+    /// The exact cosine of two vectors. `buffers` is memory that may be used.
+    pub(super) fn cosine(&self, a: u32, b: u32, [left, right]: &mut [Vec<f32>; 2]) -> Result<f64> {
+        let (a, b) = (a as usize, b as usize);
+        let (x, y) = (self.vectors.block(a, a + 1, left)?, self.vectors.block(b, b + 1, right)?);
+        Ok(Metric::Cosine.score(x, y, self.squared[a], self.squared[b]))
+    }
 }
 
 /// Finds rows of similar vectors.
@@ -100,9 +112,13 @@ impl Matcher for SemanticMatcher {
         }
         drop(unordered);
         let squared = order.iter().map(|&at| self.squared[at as usize]).collect();
-        let distinct = Distinct { vectors: ordered.finish()?, squared };
-
+        let vectors = ordered.finish()?;
+        if vectors.dimensions() > MOST_DIMENSIONS {
+            return exec_err!("{NAME}: vectors have {} dimensions; at most {MOST_DIMENSIONS}", vectors.dimensions());
+        }
         let workers = Workers::new(&self.around.context);
+        let codes = CodeStore::new("codes of semantic_dedup", &vectors, &env, &workers)?;
+        let distinct = Distinct { vectors, squared, codes };
         let cells = cells::assign(&self.rule, &distinct, &self.around, &workers, &self.reservation)?;
         let (mut joined, counts) = pairs::join(&self.rule, &distinct, &cells, &workers)?;
         drop(cells);

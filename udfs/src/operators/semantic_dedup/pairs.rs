@@ -6,7 +6,8 @@ use super::Semantic;
 use super::cells::Cells;
 use super::matcher::Distinct;
 use crate::kernels::union_find::UnionFind;
-use crate::kernels::vector::search::{Metric, Rows, Scores, at_least};
+use crate::kernels::vector::codes::{CodeScores, Codes};
+use crate::kernels::vector::search::at_least;
 use crate::operators::call::workers::Workers;
 
 /// Vectors compared at once with a tile of earlier ones.
@@ -17,13 +18,13 @@ const TILE: usize = 1024;
 /// What was counted on the way.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Counts {
-    /// Pairs that share a cell; once for each.
+    /// Pairs of a cell's own vectors, and of these with its visitors.
     pub(super) compared: usize,
     /// Pairs whose exact cosine was computed.
     pub(super) verified: usize,
 }
 
-/// Joins all vectors of similar pairs that share a cell.
+/// Joins all vectors of similar pairs of which one is in the cell that the other is in or visits.
 pub(super) fn join(
     rule: &Semantic,
     distinct: &Distinct,
@@ -32,40 +33,45 @@ pub(super) fn join(
 ) -> Result<(UnionFind, Counts)> {
     let mut tasks: Vec<(usize, usize)> = vec![];
     for cell in 0..cells.len() {
-        tasks.extend((0..cells.members(cell).len()).step_by(BLOCK).map(|start| (cell, start)));
+        tasks.extend((0..cells.rows(cell).len()).step_by(BLOCK).map(|start| (cell, start)));
     }
     // The longest first, so that no thread is left with a long one at the end.
-    tasks.sort_by_key(|&(_, start)| std::cmp::Reverse(start));
+    tasks.sort_by_key(|&(cell, start)| std::cmp::Reverse(start.min(cells.own(cell))));
     let found = workers.map(tasks.len(), |task, scratch: &mut Scratch| {
+        let Scratch { block, tile, scores, buffer, pair } = scratch;
         let (cell, start) = tasks[task];
-        let members = cells.members(cell);
-        let end = (start + BLOCK).min(members.len());
+        let (rows, own) = (cells.rows(cell), cells.own(cell));
+        let end = (start + BLOCK).min(rows.len());
         let mut edges = vec![];
         let mut counts = Counts::default();
-        let mut local = UnionFind::new(end);
-        scratch.load_block(distinct, &members[start..end])?;
-        for tile in (0..end).step_by(TILE) {
+        // Places in the cell: the cell's own vectors, then those of the block.
+        let shift = start.saturating_sub(own);
+        let mut local = UnionFind::new(end - shift);
+        distinct.codes.gather(&distinct.vectors, &rows[start..end], block, buffer)?;
+        for first in (0..end.min(own)).step_by(TILE) {
             workers.check()?;
-            let tile_end = (tile + TILE).min(end);
-            scratch.load_tile(distinct, &members[tile..tile_end])?;
-            let (own, earlier, scores) = scratch.scored(distinct.vectors.dimensions());
-            for at in 0..own.len() {
-                let limit = (start + at).saturating_sub(tile).min(earlier.len());
+            let tile_end = (first + TILE).min(end).min(own);
+            distinct.codes.gather(&distinct.vectors, &rows[first..tile_end], tile, buffer)?;
+            scores.fill(block, tile);
+            for at in 0..end - start {
+                let limit = (start + at).saturating_sub(first).min(tile_end - first);
                 counts.compared += limit;
-                let (row, error) = scores.row(at);
-                let (threshold, floor) = (rule.threshold(), ((rule.threshold() - error) as f32).next_down());
-                at_least(&row[..limit], floor, |there| {
-                    let (a, b) = ((tile + there) as u32, (start + at) as u32);
+                let (below, above) = scores.certain(at, rule.threshold());
+                let row = &scores.row(at)[..limit];
+                // One rounding down, so that the comparison can be made in 32 bits.
+                for there in places_from(row, (below as f32).next_down()) {
+                    let (a, b) = ((first + there) as u32, (start + at - shift) as u32);
                     if local.find(a) == local.find(b) {
-                        return;
+                        continue;
                     }
-                    let sure = f64::from(row[there]) >= threshold + error;
+                    let (earlier, later) = (rows[first + there], rows[start + at]);
+                    let sure = f64::from(row[there]) >= above;
                     counts.verified += usize::from(!sure);
-                    if sure || own.score(Metric::Cosine, at, &earlier, there) >= threshold {
+                    if sure || distinct.cosine(earlier, later, pair)? >= rule.threshold() {
                         local.union(a, b);
-                        edges.push((members[a as usize], members[b as usize]));
+                        edges.push((earlier, later));
                     }
-                });
+                }
             }
         }
         Ok((edges, counts))
@@ -80,35 +86,19 @@ pub(super) fn join(
     Ok((joined, counts))
 }
 
-/// Vectors of a block and of a tile, gathered.
+/// Memory of a thread.
 #[derive(Default)]
-pub(super) struct Scratch {
-    block: (Vec<f32>, Vec<f64>),
-    tile: (Vec<f32>, Vec<f64>),
-    scores: Scores,
+struct Scratch {
+    block: Codes,
+    tile: Codes,
+    scores: CodeScores,
+    buffer: Vec<f32>,
+    pair: [Vec<f32>; 2],
 }
 
-impl Scratch {
-    pub(super) fn load_block(&mut self, distinct: &Distinct, members: &[u32]) -> Result<()> {
-        load(distinct, members, &mut self.block)
-    }
-
-    pub(super) fn load_tile(&mut self, distinct: &Distinct, members: &[u32]) -> Result<()> {
-        load(distinct, members, &mut self.tile)
-    }
-
-    /// The block, the tile, and their scores.
-    pub(super) fn scored(&mut self, dimensions: usize) -> (Rows<'_>, Rows<'_>, &Scores) {
-        let block = Rows { values: &self.block.0, squared: &self.block.1, dimensions };
-        let tile = Rows { values: &self.tile.0, squared: &self.tile.1, dimensions };
-        self.scores.fill(Metric::Cosine, block, tile);
-        (block, tile, &self.scores)
-    }
-}
-
-fn load(distinct: &Distinct, members: &[u32], into: &mut (Vec<f32>, Vec<f64>)) -> Result<()> {
-    distinct.vectors.gather(members, &mut into.0)?;
-    into.1.clear();
-    into.1.extend(members.iter().map(|&at| distinct.squared[at as usize]));
-    Ok(())
+/// The places of the cosines from `floor` on.
+fn places_from(row: &[f32], floor: f32) -> Vec<usize> {
+    let mut places = vec![];
+    at_least(row, floor, |there| places.push(there));
+    places
 }
