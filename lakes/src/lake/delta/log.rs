@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use delta_kernel::engine::arrow_conversion::TryIntoArrow;
 use delta_kernel::scan::state::ScanFile;
@@ -28,7 +28,7 @@ pub struct Log {
 }
 
 /// An error in words of its own.
-fn failed(error: delta_kernel::KernelError) -> datafusion::common::DataFusionError {
+fn failed(error: &delta_kernel::KernelError) -> DataFusionError {
     exec_datafusion_err!("a Delta table that cannot be read: {error}")
 }
 
@@ -58,7 +58,8 @@ impl Log {
             .pop_if_empty()
             .extend(root.split('/').filter(|name| !name.is_empty()))
             .push("");
-        let snapshot = delta_kernel::Snapshot::builder_for(folder.as_str()).build(&self.engine).map_err(failed)?;
+        let snapshot =
+            delta_kernel::Snapshot::builder_for(folder.as_str()).build(&self.engine).map_err(|e| failed(&e))?;
         let version = snapshot.version();
         let mode = snapshot.table_properties().column_mapping_mode.unwrap_or(ColumnMappingMode::None);
         if mode == ColumnMappingMode::Id {
@@ -73,10 +74,13 @@ impl Log {
             roots.insert(physical(field, mapped).to_owned(), field.name().clone());
             collect(field, physical(field, mapped).to_owned(), field.name().clone(), mapped, &mut names)?;
         }
-        let scan = snapshot.scan_builder().build().map_err(failed)?;
+        let scan = snapshot.scan_builder().build().map_err(|e| failed(&e))?;
         let mut found: Vec<ScanFile> = vec![];
-        for some in scan.scan_metadata(&self.engine).map_err(failed)? {
-            found = some.map_err(failed)?.visit_scan_files(found, |all, file| all.push(file)).map_err(failed)?;
+        for some in scan.scan_metadata(&self.engine).map_err(|e| failed(&e))? {
+            found = some
+                .map_err(|e| failed(&e))?
+                .visit_scan_files(found, |all, file| all.push(file))
+                .map_err(|e| failed(&e))?;
         }
         let mut files = vec![];
         for file in found {
@@ -86,7 +90,8 @@ impl Log {
             let Some(location) = location else {
                 return exec_err!("a Delta table whose log names `{}`, which lies elsewhere", file.path);
             };
-            let deleted = file.dv_info.get_row_indexes(&self.engine, &folder).map_err(failed)?.unwrap_or_default();
+            let deleted =
+                file.dv_info.get_row_indexes(&self.engine, &folder).map_err(|e| failed(&e))?.unwrap_or_default();
             let mut constants = vec![];
             for (key, text) in file.partition_values {
                 let name = roots.get(&key).ok_or_else(|| exec_datafusion_err!("its log has no column `{key}`"))?;
