@@ -240,7 +240,7 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                 "Least share of the true neighbours that are found, measured; 0.99 by default (`limpid.recall`). 1 compares all \
                  pairs.",
             )
-            .with_argument("cells", "Number of cells; by default 6 * sqrt(vectors).")
+            .with_argument("cells", "Number of cells; by default vectors^(3/4) / 6.")
             .with_argument(
                 "index",
                 "Path of a file that keeps the cells, where the operator runs: made where there is none, read where there is \
