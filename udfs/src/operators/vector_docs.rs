@@ -25,7 +25,7 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                  margin measured on the data so that at least `recall` of the pairs at the threshold meet (closer pairs meet more \
                  often). The exact cosine decides: a row is removed if and only if an earlier kept row has at least `threshold`. Keeps every \
                  row and adds `keep`, `duplicate_of` (the first such row in survivor order), `similarity` (exact, as \
-                 `cosine_similarity` gives it) and `cluster_id` (smallest id of the connected component of similar pairs). Up to 4096 \
+                 `cosine_similarity` gives it) and `cluster_id` (smallest id of the connected component of similar pairs). Up to 32,768 \
                  distinct vectors all pairs are compared. NULL vectors and those of zeros are nobody's duplicate. Rows and vectors \
                  spill; memory is O(rows) for a few numbers. Metrics: distinct_vectors, cells, cell_memberships, candidate_pairs, \
                  verified_pairs, spills. After SemDeDup (Abbas et al. 2023), which removes by mode => 'prior'.",

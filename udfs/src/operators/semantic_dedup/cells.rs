@@ -19,7 +19,7 @@ use crate::operators::kmeans::sample::Sampler;
 use crate::storage::vectors::CHUNK;
 
 /// Vectors up to which all pairs are compared: that is quicker than to find cells.
-const FEW: usize = 4096;
+const FEW: usize = 32_768;
 /// Cells for a square root of the vectors. Finding them costs the square of their number, comparing their vectors the inverse.
 const SHARE: f64 = 3.0;
 /// Vectors for each cell that the centroids are fitted to.
