@@ -150,7 +150,7 @@ impl<'a> Index<'a> {
         Self { constants, makers }
     }
 
-    fn known(&self, graph: &Graph) -> Known {
+    fn known(&self, graph: &'a Graph) -> Known {
         let mut known = Known::default();
         let least = |known: &mut Option<usize>, found: i64| {
             let found = usize::try_from(found).unwrap_or(0);
@@ -177,42 +177,32 @@ impl<'a> Index<'a> {
         known
     }
 
-    /// The rows of the table of that name, whatever its numbers are stored as.
-    fn table(&self, name: &str) -> Option<i64> {
-        let mut name = name;
+    /// What `found` says of a value or of the first that it is made of by way of first inputs, through nodes of these kinds only.
+    fn origin<T>(&self, mut name: &'a str, through: &[&str], found: impl Fn(&str) -> Option<T>) -> Option<T> {
         for _ in 0..STEPS {
-            if let Some(constant) = self.constants.get(name) {
-                return constant.rows();
+            if let Some(found) = found(name) {
+                return Some(found);
             }
-            let node = self.makers.get(name)?;
-            if !matches!(node.kind.as_str(), "Identity" | "Cast" | "DequantizeLinear") {
-                return None;
-            }
+            let node = self.makers.get(name).filter(|node| through.contains(&node.kind.as_str()))?;
             name = node.input(0)?;
         }
         None
     }
 
+    /// The rows of the table of that name, whatever its numbers are stored as.
+    fn table(&self, name: &'a str) -> Option<i64> {
+        let constant = |name: &str| self.constants.get(name).copied();
+        self.origin(name, &["Identity", "Cast", "DequantizeLinear"], constant)?.rows()
+    }
+
     /// Whether these are the tokens as they were given.
-    fn is_ids(&self, name: &str) -> bool {
-        let mut name = name;
-        for _ in 0..STEPS {
-            if name == "input_ids" {
-                return true;
-            }
-            let Some(node) = self.makers.get(name) else { return false };
-            let same =
-                matches!(node.kind.as_str(), "Identity" | "Cast" | "Reshape" | "Unsqueeze" | "Squeeze" | "Flatten");
-            match node.input(0) {
-                Some(input) if same => name = input,
-                _ => return false,
-            }
-        }
-        false
+    fn is_ids(&self, name: &'a str) -> bool {
+        let same = ["Identity", "Cast", "Reshape", "Unsqueeze", "Squeeze", "Flatten"];
+        self.origin(name, &same, |name| (name == "input_ids").then_some(())).is_some()
     }
 
     /// What the largest value is beyond the number of tokens, where the values count them: -1 for 0, 1, 2, ...
-    fn last(&self, name: &str, steps: usize) -> Option<i64> {
+    fn last(&self, name: &'a str, steps: usize) -> Option<i64> {
         if name == "position_ids" {
             return Some(-1);
         }
@@ -248,7 +238,7 @@ impl<'a> Index<'a> {
     }
 
     /// Whether a slice is from the first on, as many as there are tokens.
-    fn is_beginning(&self, slice: &Node) -> bool {
+    fn is_beginning(&self, slice: &'a Node) -> bool {
         let start = slice.input(1).and_then(|starts| self.integers(starts));
         start.is_some_and(|start| start == [0]) && slice.input(2).is_some_and(|ends| self.follows_length(ends))
     }
@@ -259,23 +249,10 @@ impl<'a> Index<'a> {
     }
 
     /// Whether it is made of the shape of something: how many tokens there are is known in no other way.
-    fn follows_length(&self, name: &str) -> bool {
-        let mut name = name;
-        for _ in 0..STEPS {
-            let Some(node) = self.makers.get(name) else { return false };
-            if node.kind == "Shape" {
-                return true;
-            }
-            if !matches!(
-                node.kind.as_str(),
-                "Gather" | "Slice" | "Identity" | "Cast" | "Unsqueeze" | "Squeeze" | "Reshape"
-            ) {
-                return false;
-            }
-            let Some(input) = node.input(0) else { return false };
-            name = input;
-        }
-        false
+    fn follows_length(&self, name: &'a str) -> bool {
+        let through = ["Gather", "Slice", "Identity", "Cast", "Unsqueeze", "Squeeze", "Reshape"];
+        let is_shape = |name: &str| self.makers.get(name).filter(|node| node.kind == "Shape").map(drop);
+        self.origin(name, &through, is_shape).is_some()
     }
 }
 

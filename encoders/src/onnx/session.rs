@@ -42,8 +42,7 @@ impl Session {
         }
         if device != Device::Cpu {
             match guarded(|| Self::extended(runtime, path, settings, device, threads)) {
-                Ok(Some(session)) => return Ok(session),
-                Ok(None) => {}
+                Ok(session) => return Ok(session),
                 // What is wrong is said below; where nothing is, all of the output is copied back.
                 Err(message) => log::debug!("{}: not extended on {device}: {message}", path.display()),
             }
@@ -73,23 +72,26 @@ impl Session {
         Self::new(session, feeds, output, runtime, settings, None).map_err(shape)
     }
 
-    /// The model with what its output becomes added to it; `None` where that is the output itself.
+    /// The model with what its output becomes added to it, if that is not the output itself.
     fn extended(
         runtime: &Runtime,
         path: &Path,
         settings: &Settings,
         device: Device,
         threads: usize,
-    ) -> Result<Option<Self>, String> {
+    ) -> Result<Self, String> {
         let mut builder = prepared(runtime, device, threads)?;
         let mut session = builder.edit_from_file(path).map_err(text)?;
         let feeds = feeds(&session, settings)?;
         let output = output(&session, settings)?;
-        let Some(tail) = Tail::of(settings, output) else { return Ok(None) };
-        let output = Outlet::new(output.name(), output.dtype().clone());
-        tail.append(&mut session, &output).map_err(text)?;
-        let session = session.into_session().map_err(text)?;
-        Self::new(session, feeds, tail::OUTPUT.to_owned(), runtime, settings, Some(tail)).map(Some)
+        let tail = Tail::of(settings, output);
+        let mut name = output.name().to_owned();
+        if let Some(tail) = tail {
+            let output = Outlet::new(output.name(), output.dtype().clone());
+            tail.append(&mut session, &output).map_err(text)?;
+            name = tail::OUTPUT.to_owned();
+        }
+        Self::new(session.into_session().map_err(text)?, feeds, name, runtime, settings, tail)
     }
 
     fn new(
@@ -132,14 +134,14 @@ impl Session {
             },
         };
         let dims: Vec<usize> = shape.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
-        let result = match self.modality {
-            _ if self.tail.is_some() => self.tail.and_then(|tail| tail.numbers(rows, &dims, &values)),
-            Modality::Causal => losses(rows, &dims, &values),
-            Modality::Text => {
+        let result = match (self.tail, self.modality) {
+            (Some(tail), _) => tail.numbers(rows, &dims, &values),
+            (None, Modality::Causal) => losses(rows, &dims, &values),
+            (None, Modality::Text) => {
                 let lengths: Vec<usize> = rows.iter().map(|row| tokens(row).len()).collect();
                 pooled(&lengths, self.pooling, &dims, &values)
             }
-            Modality::Image => {
+            (None, Modality::Image) => {
                 let length = dims.get(1).copied().unwrap_or(0);
                 pooled(&vec![length; rows.len()], self.pooling, &dims, &values)
             }
@@ -264,19 +266,22 @@ mod tests {
             _ => return println!("skipped: only libonnxruntime extends models"),
         };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
-        let rows: Vec<Row> = [&[2, 4, 5, 6, 3][..], &[2, 3], &[2, 5, 3]].map(|t| Row::Tokens(t.to_vec())).into();
+        let texts: Vec<Row> = [&[2, 4, 5, 6, 3][..], &[2, 3], &[2, 5, 3]].map(|t| Row::Tokens(t.to_vec())).into();
+        let images = vec![Row::Pixels((0..12).map(|value| value as f32).collect()), Row::Pixels(vec![0.5; 12])];
         for (name, poolings) in [
             ("text", &[Pooling::Mean, Pooling::Cls, Pooling::Last][..]),
             ("half", &[Pooling::Mean, Pooling::Last]),
             ("causal", &[Pooling::Mean]),
+            ("image", &[Pooling::None]),
         ] {
             let mut settings = Settings::read(&folder.join(name)).unwrap();
             let path = settings.model_path(&folder.join(name));
             for &pooling in poolings {
                 settings.pooling = pooling;
-                let there = guarded(|| Session::extended(runtime, &path, &settings, Device::Cpu, 1)).unwrap();
+                let rows = if settings.modality == Modality::Image { &images } else { &texts };
+                let mut there = guarded(|| Session::extended(runtime, &path, &settings, Device::Cpu, 1)).unwrap();
                 let mut here = Session::open(&path, &settings, Device::Cpu, 1).unwrap();
-                let (there, here) = (there.unwrap().run(&rows).unwrap(), here.run(&rows).unwrap());
+                let (there, here) = (there.run(rows).unwrap(), here.run(rows).unwrap());
                 assert_eq!(there.len(), rows.len());
                 for (there, here) in there.iter().zip(&here) {
                     assert_eq!(there.len(), here.len(), "{name} {pooling:?}");

@@ -5,9 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
 use delta_kernel_default_engine::DefaultEngineBuilder;
@@ -22,20 +20,11 @@ use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
-use parquet::arrow::ArrowWriter;
 use roaring::RoaringTreemap;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use crate::{compare, pairs, roomy};
-
-fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
-}
+use crate::{compare, pairs, roomy, write};
 
 fn ids(ids: impl IntoIterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(ids))

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, exec_err};
 use datafusion::prelude::SessionContext;
@@ -18,10 +18,9 @@ use limpid_lakes::retire::store::KILLED;
 use limpid_lakes::retire::{self, Done, PlanFile, exact, go_on, pin};
 use limpid_udfs::kernels::random::SplitMix64;
 use limpid_udfs::kernels::tables::row_hash::Fingerprint;
-use parquet::arrow::ArrowWriter;
 use tempfile::tempdir;
 
-use crate::roomy;
+use crate::{roomy, write};
 
 type Files = BTreeMap<String, (SchemaRef, Fingerprint)>;
 
@@ -83,14 +82,6 @@ fn killer(at: usize) -> impl FnMut(&str) -> Result<()> + Send {
         step += 1;
         if step > at { exec_err!("{KILLED}, at {name}") } else { Ok(()) }
     }
-}
-
-fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
 }
 
 fn columns(ids: &[i64]) -> Vec<(&'static str, ArrayRef)> {

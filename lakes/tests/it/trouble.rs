@@ -3,25 +3,16 @@
 use std::fs;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int64Array, StringArray};
 use datafusion::prelude::SessionContext;
 use limpid_lakes::demo::{self, Plan};
 use limpid_lakes::lake::discover::{discover, list_files};
 use limpid_lakes::lake::grouping::Kind;
 use limpid_lakes::options::{Layout, Names, Options, Stage};
 use limpid_lakes::pipeline;
-use parquet::arrow::ArrowWriter;
 use tempfile::tempdir;
 
-use crate::{compare, pairs, roomy};
-
-fn write(path: &std::path::Path, columns: Vec<(&str, ArrayRef)>) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
-}
+use crate::{compare, pairs, roomy, write};
 
 fn ids(ids: &[i64]) -> ArrayRef {
     Arc::new(Int64Array::from(ids.to_vec()))
