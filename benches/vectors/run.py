@@ -135,6 +135,8 @@ def kmeans(options, x, path):
         import faiss
         from sklearn.cluster import KMeans, MiniBatchKMeans
 
+    _, spent, _ = limpid(options, f"SELECT count(embedding) FROM '{path}'", os.path.join(options.work, "read.parquet"))
+    line("limpid: start, reading, writing", **spent)
     rounds = 25
     for spherical in (False, True):
         metric = "cosine" if spherical else "l2"

@@ -8,6 +8,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::metrics::SpillMetrics;
 
 use super::blobs::{BlobWriter, Blobs};
+use crate::kernels::vector::bytes::little_endian;
 
 /// Rows in a chunk of memory; blocks that do not cross a multiple of it are read without a copy.
 pub const CHUNK: usize = 1024;
@@ -111,8 +112,7 @@ impl VectorStore {
 }
 
 fn append(file: &mut BlobWriter, values: &[f32], bytes: &mut Vec<u8>, spills: &SpillMetrics) -> Result<()> {
-    bytes.clear();
-    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    little_endian(values, bytes);
     spills.spilled_bytes.add(bytes.len());
     file.append(bytes)?;
     Ok(())

@@ -2,10 +2,13 @@
 //! alone and never on batches, threads, partitions or the machine.
 
 pub mod arithmetic;
+pub mod bytes;
+pub mod code_scores;
 pub mod codes;
 pub mod exact_sum;
 pub mod gaussian;
 pub mod nearest;
+mod panels;
 pub mod plane;
 pub mod products;
 pub mod projection;

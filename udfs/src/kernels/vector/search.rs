@@ -131,6 +131,11 @@ impl Scores {
         (&self.values[at * self.columns..(at + 1) * self.columns], self.metric_margin[at])
     }
 
+    /// The same to be changed.
+    pub fn row_mut(&mut self, at: usize) -> (&mut [f32], f64) {
+        (&mut self.values[at * self.columns..(at + 1) * self.columns], self.metric_margin[at])
+    }
+
     /// Takes a pair out of the search.
     pub fn exclude(&mut self, left: usize, right: usize) {
         self.values[left * self.columns + right] = f32::NEG_INFINITY;
@@ -195,7 +200,14 @@ pub fn largest(row: &[f32]) -> f32 {
             *lane = if *score > *lane { *score } else { *lane };
         }
     }
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    let mut width = GROUP / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] = lanes[lane].max(lanes[lane + width]);
+        }
+        width /= 2;
+    }
+    rest.iter().fold(lanes[0], |most, score| if *score > most { *score } else { most })
 }
 
 /// Calls `visit` with the place of every score from `floor` on, in order.

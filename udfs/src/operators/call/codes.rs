@@ -84,7 +84,7 @@ mod tests {
     use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 
     use super::*;
-    use crate::kernels::vector::codes::CodeScores;
+    use crate::kernels::vector::code_scores::CodeScores;
     use crate::storage::vectors::VectorStore;
 
     #[test]

@@ -10,8 +10,8 @@ use crate::operators::call::table::Table;
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::kmeans::balanced;
-use crate::operators::kmeans::fit::{Problem, assign, codes, fit, members};
-use crate::operators::kmeans::sample::{Sample, Sampler};
+use crate::operators::kmeans::fit::{Problem, assign, fit, members};
+use crate::operators::kmeans::sample::Sample;
 use crate::storage::vectors::CHUNK;
 
 /// Rows that the plane is fitted to at most.
@@ -42,10 +42,9 @@ pub const ENTRY: usize = 64;
 /// Finds the clusters. O(sample * k * d) a round and O(n k d).
 pub fn find(call: &ConceptClusters, table: &Table, around: &Surroundings, workers: &Workers) -> Result<Groups> {
     let k = usize::try_from(call.k).unwrap_or(usize::MAX);
-    let sample = sample(call, table, around)?;
-    let codes = codes(k, &sample.vectors, around, workers)?;
+    let (sample, env) = (sample(call, table, around)?, around.context.runtime_env());
     let mut problem = Problem {
-        codes: codes.as_ref(),
+        env: &env,
         op: NAME,
         vectors: &sample.vectors,
         squared: &sample.squared,
@@ -58,7 +57,7 @@ pub fn find(call: &ConceptClusters, table: &Table, around: &Surroundings, worker
     };
     let model = fit(&problem, workers)?;
     let plane = plane(call.metric, &sample)?;
-    (problem.vectors, problem.squared, problem.codes) = (&table.vectors, &table.squared, None);
+    (problem.vectors, problem.squared) = (&table.vectors, &table.squared);
     let best = match call.balanced {
         true => balanced::assign(&problem, &model, workers)?,
         false => assign(&problem, &model, workers)?,
@@ -102,14 +101,7 @@ impl Groups {
 
 /// The rows with the least random bits.
 fn sample(call: &ConceptClusters, table: &Table, around: &Surroundings) -> Result<Sample> {
-    let mut sampler = Sampler::new(NAME, call.sample, around);
-    let mut buffer = vec![];
-    for (at, (&bits, &squared)) in table.bits.iter().zip(&table.squared).enumerate() {
-        if sampler.takes(bits) {
-            sampler.add(bits, table.vectors.block(at, at + 1, &mut buffer)?, squared)?;
-        }
-    }
-    sampler.finish()
+    Sample::of(NAME, (&table.vectors, &table.squared), &table.bits, call.sample, around)
 }
 
 fn plane(metric: Metric, sample: &Sample) -> Result<Plane> {

@@ -1,22 +1,21 @@
 //! Lloyd's rounds: assign every row to its nearest centroid, move every centroid to the mean of its rows.
 
 use datafusion::common::{Result, exec_err};
+use datafusion::execution::runtime_env::RuntimeEnv;
 
+use super::nearest::{Nearest, codes};
 use super::{balanced, seeding};
 use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
-use crate::kernels::vector::codes::{CodeScores, Codes, MOST_DIMENSIONS};
-use crate::kernels::vector::search::{Best, Metric, Rows, Scores, at_least, improve, largest};
-use crate::operators::call::codes::CodeStore;
+use crate::kernels::vector::search::{Best, Metric, Rows, Scores, improve};
 use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
 use crate::storage::vectors::Vectors;
 
 /// Rows of a task.
 pub(super) const BLOCK: usize = 1024;
 /// Products held at once by a thread, about.
 const PRODUCTS: usize = 1 << 19;
-/// Centroids from which on codes find the nearest one sooner, with all that it takes to make them.
-const CODED: usize = 128;
+/// What share of the rows is read one by one rather than in blocks by every thread.
+const FEW: usize = 4;
 /// Values of all centroids up to which their sums are kept in memory together.
 const SUMS: usize = 1 << 22;
 
@@ -28,8 +27,8 @@ pub struct Problem<'a> {
     pub vectors: &'a Vectors,
     /// The squares of their lengths; none is 0 under [`Metric::Cosine`].
     pub squared: &'a [f64],
-    /// The codes of the rows, where they are at hand.
-    pub codes: Option<&'a CodeStore>,
+    /// Where memory comes from.
+    pub env: &'a RuntimeEnv,
     /// Spherical or Euclidean.
     pub metric: Metric,
     /// Number of centroids.
@@ -99,46 +98,6 @@ impl Model {
     }
 }
 
-/// Memory of a thread that finds the nearest centroids.
-#[derive(Default)]
-struct Scratch {
-    values: Vec<f32>,
-    scores: Scores,
-    codes: Codes,
-    part: Codes,
-    code_scores: CodeScores,
-    margins: Vec<f64>,
-}
-
-/// The exact nearest centroid of each of `rows`, whose codes are in `scratch`: codes propose.
-fn nearest_by_codes(
-    (model, centroids): (&Model, &Codes),
-    metric: Metric,
-    rows: Rows<'_>,
-    scratch: (&Codes, &mut Codes, &mut CodeScores, &mut Vec<f64>),
-) -> Vec<Best> {
-    let (codes, part, scores, margins) = scratch;
-    let step = (PRODUCTS / 2 / centroids.len().max(1)).clamp(24, BLOCK);
-    let mut found = Vec::with_capacity(rows.len());
-    for first in (0..rows.len()).step_by(step) {
-        let end = (first + step).min(rows.len());
-        part.clear(rows.dimensions);
-        part.extend(codes, first..end);
-        scores.fill(part, centroids);
-        scores.score(metric, &rows.squared[first..end], &model.squared, margins);
-        for (at, &margin) in margins.iter().enumerate() {
-            let row = scores.row(at);
-            let floor = scores.floor_of_nearest(metric, at, largest(row), margin);
-            let mut best = Best::NONE;
-            at_least(row, floor, |there| {
-                best.offer(rows.score(metric, first + at, &model.rows(), there), there as u32)
-            });
-            found.push(best);
-        }
-    }
-    found
-}
-
 /// The first centroids.
 pub(super) fn first(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     let rows = problem.vectors.len();
@@ -156,75 +115,61 @@ pub(super) fn first(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     Ok(model)
 }
 
-/// Fits centroids. O(n k d) a round; memory O(n) for a few numbers a row.
+/// Fits centroids. O(n k d) a round at first, then less as fewer centroids move; memory O(n) for a few numbers a row.
 pub fn fit(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     let mut model = first(problem, workers)?;
+    let store = if problem.balanced { None } else { codes(problem, workers)? };
+    let mut nearest = Nearest::new(problem.vectors.len());
+    let mut moved = vec![true; problem.k];
     let mut assigned: Vec<u32> = vec![];
     loop {
-        let best = match problem.balanced {
-            true => balanced::assign(problem, &model, workers)?,
-            false => assign(problem, &model, workers)?,
-        };
-        let mut next: Vec<u32> = best.iter().map(|best| best.number).collect();
-        let moved = fill_empty(problem.k, &best, &mut next);
-        let settled = next == assigned && !moved;
+        match problem.balanced {
+            true => nearest.best = balanced::assign(problem, &model, workers)?,
+            false => nearest.update(problem, &model, store.as_ref(), &moved, workers)?,
+        }
+        let mut next: Vec<u32> = nearest.best.iter().map(|best| best.number).collect();
+        let filled = fill_empty(problem.k, &nearest.best, &mut next);
+        let changed = changed(problem.k, &assigned, &next);
         assigned = next;
-        if settled || model.iterations == problem.iterations {
+        if !(filled || changed.contains(&true)) || model.iterations == problem.iterations {
             (model.counts, model.inertia) = (vec![0; problem.k], vec![0.0; problem.k]);
-            model.count(problem.metric, &best);
+            model.count(problem.metric, &nearest.best);
             return Ok(model);
         }
-        update(problem, &assigned, &mut model, workers)?;
+        moved = update(problem, &assigned, &changed, &mut model, workers)?;
         model.iterations += 1;
     }
 }
 
-/// The codes of the rows of a fit to `k` centroids, where they are of use to it.
-pub fn codes(k: usize, vectors: &Vectors, around: &Surroundings, workers: &Workers) -> Result<Option<CodeStore>> {
-    if k < CODED || vectors.dimensions() > MOST_DIMENSIONS {
-        return Ok(None);
+/// The centroids whose rows are others than before; all at first.
+fn changed(k: usize, before: &[u32], after: &[u32]) -> Vec<bool> {
+    let mut changed = vec![before.is_empty(); k];
+    for (&before, &after) in before.iter().zip(after).filter(|(before, after)| before != after) {
+        (changed[before as usize], changed[after as usize]) = (true, true);
     }
-    CodeStore::new("codes of a fit", vectors, &around.context.runtime_env(), workers).map(Some)
-}
-
-/// Scales centroids to length 1 where only their direction counts, and measures them.
-pub(super) fn finish_centroids(model: &mut Model, metric: Metric) {
-    for centroid in model.centroids.chunks_exact_mut(model.dimensions.max(1)) {
-        let norm = squared_norm(centroid).sqrt();
-        if metric == Metric::Cosine && norm > 0.0 {
-            centroid.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
-        }
-    }
-    model.squared = model.centroids.chunks_exact(model.dimensions.max(1)).map(squared_norm).collect();
+    changed
 }
 
 /// The nearest centroid of every row.
 pub fn assign(problem: &Problem<'_>, model: &Model, workers: &Workers) -> Result<Vec<Best>> {
-    let rows = problem.vectors.len();
-    let coded = problem.k >= CODED && model.dimensions <= MOST_DIMENSIONS;
-    let mut centroids = Codes::new(model.dimensions);
-    if coded {
-        model.centroids.chunks_exact(model.dimensions.max(1)).for_each(|centroid| centroids.push(centroid));
+    let mut nearest = Nearest::new(problem.vectors.len());
+    nearest.update(problem, model, None, &vec![true; problem.k], workers)?;
+    Ok(nearest.best)
+}
+
+/// Scales centroids to length 1 where only their direction counts, and measures them.
+pub(super) fn finish_centroids(model: &mut Model, metric: Metric) {
+    let centroids = model.centroids.chunks_exact_mut(model.dimensions.max(1));
+    model.squared = centroids.map(|centroid| finish_centroid(centroid, metric)).collect();
+}
+
+/// The same for one centroid; the square of its length.
+fn finish_centroid(centroid: &mut [f32], metric: Metric) -> f64 {
+    let norm = squared_norm(centroid).sqrt();
+    if metric == Metric::Cosine && norm > 0.0 {
+        centroid.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
     }
-    let found = workers.map(rows.div_ceil(BLOCK), |block, scratch: &mut Scratch| {
-        let Scratch { values, scores, codes, part, code_scores, margins } = scratch;
-        let (first, end) = (block * BLOCK, ((block + 1) * BLOCK).min(rows));
-        let values = problem.vectors.block(first, end, values)?;
-        let here = Rows { values, squared: &problem.squared[first..end], dimensions: model.dimensions };
-        if !coded {
-            return Ok(model.nearest(problem.metric, here, scores));
-        }
-        match problem.codes {
-            Some(store) if store.are_in_memory() => store.range(problem.vectors, first..end, codes, &mut vec![])?,
-            _ => {
-                codes.clear(model.dimensions);
-                values.chunks_exact(model.dimensions).for_each(|vector| codes.push(vector));
-            }
-        }
-        let scratch = (&*codes, part, code_scores, margins);
-        Ok(nearest_by_codes((model, &centroids), problem.metric, here, scratch))
-    })?;
-    Ok(found.concat())
+    squared_norm(centroid)
 }
 
 /// Gives each centroid without rows the row that is farthest from its own; true where that happened.
@@ -272,9 +217,15 @@ fn weight(problem: &Problem<'_>, row: usize) -> f64 {
     }
 }
 
-/// Sums over the rows of each centroid in the order of the rows, read block by block: every thread reads all rows and adds up
-/// those of its own centroids.
-fn sums_of_blocks(problem: &Problem<'_>, assigned: &[u32], dimensions: usize, workers: &Workers) -> Result<Vec<f64>> {
+/// Sums over the rows of the centroids that `changed`, in the order of the rows, read block by block: every thread reads all rows and
+/// adds up those of its own centroids.
+fn sums_of_blocks(
+    problem: &Problem<'_>,
+    assigned: &[u32],
+    changed: &[bool],
+    dimensions: usize,
+    workers: &Workers,
+) -> Result<Vec<f64>> {
     let (threads, rows) = (workers.threads().min(problem.k), problem.vectors.len());
     let parts = workers.map(threads, |thread, buffer: &mut Vec<f32>| {
         let mut sums = vec![0.0; problem.k.div_ceil(threads) * dimensions];
@@ -284,7 +235,7 @@ fn sums_of_blocks(problem: &Problem<'_>, assigned: &[u32], dimensions: usize, wo
             let values = problem.vectors.block(first, end, buffer)?;
             for (row, vector) in (first..end).zip(values.chunks_exact(dimensions)) {
                 let centroid = assigned[row] as usize;
-                if centroid % threads == thread {
+                if centroid % threads == thread && changed[centroid] {
                     let place = centroid / threads * dimensions;
                     add_scaled(&mut sums[place..place + dimensions], vector, weight(problem, row));
                 }
@@ -296,13 +247,26 @@ fn sums_of_blocks(problem: &Problem<'_>, assigned: &[u32], dimensions: usize, wo
     Ok((0..problem.k).flat_map(|centroid| of(centroid).iter().copied()).collect())
 }
 
-/// Means. Each centroid takes its rows in their order.
-fn update(problem: &Problem<'_>, assigned: &[u32], model: &mut Model, workers: &Workers) -> Result<()> {
+/// Means of the centroids whose rows `changed`; which centroids moved by that. Each takes its rows in their order.
+fn update(
+    problem: &Problem<'_>,
+    assigned: &[u32],
+    changed: &[bool],
+    model: &mut Model,
+    workers: &Workers,
+) -> Result<Vec<bool>> {
     let (members, starts) = members(assigned.iter().copied(), problem.k);
     let dimensions = model.dimensions;
-    let by_blocks = !problem.vectors.are_in_memory() && problem.k * dimensions <= SUMS;
-    let all = if by_blocks { sums_of_blocks(problem, assigned, dimensions, workers)? } else { vec![] };
+    let count = |centroid: usize| starts[centroid + 1] - starts[centroid];
+    let affected: usize = (0..problem.k).filter(|&centroid| changed[centroid]).map(count).sum();
+    let by_blocks = !problem.vectors.are_in_memory()
+        && problem.k * dimensions <= SUMS
+        && affected * FEW > problem.vectors.len() * workers.threads();
+    let all = if by_blocks { sums_of_blocks(problem, assigned, changed, dimensions, workers)? } else { vec![] };
     let means = workers.map(problem.k, |centroid, (buffer, sums): &mut (Vec<f32>, Vec<f64>)| {
+        if !changed[centroid] {
+            return Ok(None);
+        }
         let members = &members[starts[centroid]..starts[centroid + 1]];
         sums.clear();
         if by_blocks {
@@ -319,13 +283,19 @@ fn update(problem: &Problem<'_>, assigned: &[u32], model: &mut Model, workers: &
         let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
         // Rows that cancel out have no mean direction: the centroid stays.
         let keeps = members.is_empty() || (problem.metric == Metric::Cosine && length < 1e-9 * count);
-        Ok((!keeps).then(|| sums.iter().map(|sum| (sum / count) as f32).collect::<Vec<f32>>()))
+        Ok((!keeps).then(|| {
+            let mut mean: Vec<f32> = sums.iter().map(|sum| (sum / count) as f32).collect();
+            let squared = finish_centroid(&mut mean, problem.metric);
+            (mean, squared)
+        }))
     })?;
-    for (centroid, mean) in model.centroids.chunks_exact_mut(dimensions).zip(means) {
-        if let Some(mean) = mean {
-            centroid.copy_from_slice(&mean);
-        }
+    let mut moved = vec![false; problem.k];
+    for (centroid, mean) in means.into_iter().enumerate() {
+        let Some((mean, squared)) = mean else { continue };
+        let place = &mut model.centroids[centroid * dimensions..(centroid + 1) * dimensions];
+        moved[centroid] = place != mean;
+        place.copy_from_slice(&mean);
+        model.squared[centroid] = squared;
     }
-    finish_centroids(model, problem.metric);
-    Ok(())
+    Ok(moved)
 }

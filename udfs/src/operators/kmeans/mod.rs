@@ -1,8 +1,10 @@
 //! `kmeans`: finds centroids.
 
 pub mod balanced;
+mod distances;
 pub mod fit;
 pub mod mini_batch;
+mod nearest;
 pub mod plan;
 pub mod run;
 pub mod sample;

@@ -11,7 +11,7 @@ use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
-use super::fit::{Problem, codes, fit};
+use super::fit::{Problem, fit};
 use super::plan::NAME;
 use super::sample::{ENTRY, Sampler, Shuffler};
 use super::{Kmeans, Rounds, mini_batch, seeding};
@@ -62,7 +62,7 @@ pub async fn run(
         _ => rows,
     };
     reservation.try_resize(of_rows * 2 * ENTRY + k.saturating_mul(dimensions * 20 + 64))?;
-    let inner = around.clone();
+    let env = around.context.runtime_env();
     let model = Workers::new(&around.context)
         .run(NAME, move |workers| {
             let seeding_squared;
@@ -73,12 +73,8 @@ pub async fn run(
                 }
                 _ => &squared,
             };
-            let codes = match call.rounds {
-                Rounds::Lloyd => codes(k, &vectors, &inner, workers)?,
-                Rounds::Balanced | Rounds::MiniBatch(_) => None,
-            };
             let problem = Problem {
-                codes: codes.as_ref(),
+                env: &env,
                 op: NAME,
                 vectors: &vectors,
                 squared,

@@ -6,6 +6,7 @@ use datafusion::common::Result;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::functions::vector::embeddings;
+use crate::kernels::vector::bytes::little_endian;
 use crate::operators::dedup::matcher::Surroundings;
 use crate::storage::records::RecordSorter;
 use crate::storage::vectors::{VectorStore, Vectors};
@@ -34,6 +35,52 @@ pub struct Sample {
     pub squared: Vec<f64>,
 }
 
+impl Sample {
+    /// The sample that [`Sampler`] takes, of vectors that are at hand with their bits.
+    pub fn of(
+        label: &'static str,
+        (vectors, squared): (&Vectors, &[f64]),
+        bits: &[u64],
+        most: u64,
+        around: &Surroundings,
+    ) -> Result<Self> {
+        let mut chosen: Vec<(u64, u64, u32)> = bits.iter().zip(0..).map(|(bits, at)| (*bits, 0, at)).collect();
+        let most = if most == 0 { chosen.len() } else { chosen.len().min(most as usize) };
+        if (1..chosen.len()).contains(&most) {
+            let largest = chosen.select_nth_unstable(most - 1).1.0;
+            chosen.retain(|(bits, ..)| *bits <= largest);
+        }
+        chosen.sort_unstable();
+        let (mut buffer, mut bytes) = (vec![], vec![]);
+        for equal in chosen.chunk_by_mut(|a, b| a.0 == b.0).filter(|equal| equal.len() > 1) {
+            for (_, hash, at) in &mut *equal {
+                little_endian(vectors.block(*at as usize, *at as usize + 1, &mut buffer)?, &mut bytes);
+                *hash = xxh3_64(&bytes);
+            }
+            equal.sort_unstable();
+        }
+        chosen.truncate(most);
+        ordered(label, vectors, squared, chosen.into_iter().map(|(.., at)| at), around)
+    }
+}
+
+/// The vectors of these places.
+fn ordered(
+    label: &'static str,
+    vectors: &Vectors,
+    squared: &[f64],
+    places: impl Iterator<Item = u32>,
+    around: &Surroundings,
+) -> Result<Sample> {
+    let mut store = VectorStore::new(label, &around.context.runtime_env(), around.spills.clone());
+    let (mut of_sample, mut buffer) = (vec![], vec![]);
+    for at in places {
+        of_sample.push(squared[at as usize]);
+        store.push(vectors.block(at as usize, at as usize + 1, &mut buffer)?)?;
+    }
+    Ok(Sample { vectors: store.finish()?, squared: of_sample })
+}
+
 impl Sampler {
     /// A sample of at most `most` vectors; 0: all.
     pub fn new(label: &'static str, most: u64, around: &Surroundings) -> Self {
@@ -59,8 +106,7 @@ impl Sampler {
 
     /// Takes a vector with these bits and this squared length.
     pub fn add(&mut self, bits: u64, vector: &[f32], squared: f64) -> Result<()> {
-        self.bytes.clear();
-        self.bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
+        little_endian(vector, &mut self.bytes);
         let key = (bits, xxh3_64(&self.bytes), self.store.len() as u32);
         self.store.push(vector)?;
         self.squared.push(squared);
@@ -78,16 +124,8 @@ impl Sampler {
 
     /// The sample, ordered.
     pub fn finish(self) -> Result<Sample> {
-        let chosen = self.heap.into_sorted_vec();
-        let unordered = self.store.finish()?;
-        let squared = chosen.iter().map(|(.., at)| self.squared[*at as usize]).collect();
-        let env = self.around.context.runtime_env();
-        let mut ordered = VectorStore::new(self.label, &env, self.around.spills.clone());
-        let mut buffer = vec![];
-        for &(.., at) in &chosen {
-            ordered.push(unordered.block(at as usize, at as usize + 1, &mut buffer)?)?;
-        }
-        Ok(Sample { vectors: ordered.finish()?, squared })
+        let places = self.heap.into_sorted_vec().into_iter().map(|(.., at)| at);
+        ordered(self.label, &self.store.finish()?, &self.squared, places, &self.around)
     }
 }
 
@@ -113,8 +151,7 @@ impl Shuffler {
 
     /// Takes a vector with these bits.
     pub fn add(&mut self, bits: u64, vector: &[f32]) -> Result<()> {
-        self.bytes.clear();
-        self.bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
+        little_endian(vector, &mut self.bytes);
         self.order.push([bits, xxh3_64(&self.bytes), self.store.len() as u64])?;
         self.store.push(vector)
     }
@@ -130,5 +167,41 @@ impl Shuffler {
             ordered.push(unordered.block(at, at + 1, &mut buffer)?)?;
         }
         ordered.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::execution::TaskContext;
+    use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
+
+    use super::*;
+
+    #[test]
+    fn a_sample_of_a_table_is_that_of_a_stream() {
+        let metrics = ExecutionPlanMetricsSet::new();
+        let spills = SpillMetrics::new(&metrics, 0);
+        let around = Surroundings { context: Arc::new(TaskContext::default()), metrics, spills };
+        let env = around.context.runtime_env();
+        let vectors = |rows: u32| (0..rows).map(|row| vec![(row * 37 % 101) as f32, 1.0]);
+        let bits: Vec<u64> = (0..300).map(|row| row * 7919 % 50).collect();
+        let mut store = VectorStore::new("test", &env, around.spills.clone());
+        vectors(300).for_each(|vector| store.push(&vector).unwrap());
+        let (store, squared) = (store.finish().unwrap(), (0..300).map(f64::from).collect::<Vec<_>>());
+        for most in [0, 1, 6, 7, 100, 299, 300, 1000] {
+            let mut sampler = Sampler::new("test", most, &around);
+            for ((vector, squared), &bits) in vectors(300).zip(&squared).zip(&bits) {
+                if sampler.takes(bits) {
+                    sampler.add(bits, &vector, *squared).unwrap();
+                }
+            }
+            let (one, other) =
+                (sampler.finish().unwrap(), Sample::of("test", (&store, &squared), &bits, most, &around).unwrap());
+            assert_eq!(one.squared, other.squared, "{most}");
+            let all = |sample: &Sample| sample.vectors.block(0, sample.vectors.len(), &mut vec![]).unwrap().to_vec();
+            assert_eq!(all(&one), all(&other));
+        }
     }
 }

@@ -12,8 +12,8 @@ use crate::kernels::vector::search::Rows;
 use crate::operators::call::table::Table;
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
-use crate::operators::kmeans::fit::{Problem, assign, codes, fit, members};
-use crate::operators::kmeans::sample::Sampler;
+use crate::operators::kmeans::fit::{Problem, assign, fit, members};
+use crate::operators::kmeans::sample::Sample;
 
 /// Vectors up to which every row is compared with all: that is quicker than to find cells.
 const FEW: usize = 4096;
@@ -86,18 +86,12 @@ impl Cells {
         if wanted <= 1 {
             return Ok(Self::one(count, table.vectors.dimensions()));
         }
-        let mut sampler = Sampler::new("sample of nearest_neighbors", SAMPLE * wanted as u64, around);
-        let mut buffer = vec![];
-        for (at, &squared) in table.squared.iter().enumerate() {
-            let bits = mix(call.seed ^ mix(at as u64 + 1));
-            if sampler.takes(bits) {
-                sampler.add(bits, table.vectors.block(at, at + 1, &mut buffer)?, squared)?;
-            }
-        }
-        let sample = sampler.finish()?;
-        let codes = codes(wanted, &sample.vectors, around, workers)?;
+        let bits: Vec<u64> = (1..=count as u64).map(|number| mix(call.seed ^ mix(number))).collect();
+        let vectors = (&table.vectors, table.squared.as_slice());
+        let sample = Sample::of("sample of nearest_neighbors", vectors, &bits, SAMPLE * wanted as u64, around)?;
+        let env = around.context.runtime_env();
         let mut problem = Problem {
-            codes: codes.as_ref(),
+            env: &env,
             op: NAME,
             vectors: &sample.vectors,
             squared: &sample.squared,
@@ -109,7 +103,7 @@ impl Cells {
             rough: true,
         };
         let model = fit(&problem, workers)?;
-        (problem.vectors, problem.squared, problem.codes) = (&table.vectors, &table.squared, None);
+        (problem.vectors, problem.squared) = (&table.vectors, &table.squared);
         let best = assign(&problem, &model, workers)?;
         let (members, starts) = members(best.iter().map(|best| best.number), wanted);
         Ok(Self::new(model.dimensions, model.centroids, members, starts))

@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::NearestNeighbors;
 use super::cells::Cells;
 use super::plan::NAME;
+use crate::kernels::vector::bytes::little_endian;
 use crate::kernels::vector::search::Metric;
 use crate::operators::call::table::Table;
 use crate::storage::vectors::CHUNK;
@@ -44,9 +45,7 @@ impl Origin {
         let (mut hash, mut buffer, mut bytes) = (Xxh3::new(), vec![], vec![]);
         for first in (0..table.vectors.len()).step_by(CHUNK) {
             let end = (first + CHUNK).min(table.vectors.len());
-            bytes.clear();
-            let values = table.vectors.block(first, end, &mut buffer)?;
-            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            little_endian(table.vectors.block(first, end, &mut buffer)?, &mut bytes);
             hash.update(&bytes);
         }
         Ok(Self {

@@ -106,7 +106,7 @@ fn prepare(
     reservation.try_grow(cells.size())?;
     let queries = match queries {
         Some((table, ids)) => {
-            let order = order_of(&call, &cells, &table, workers)?;
+            let order = order_of(&call, &cells, &table, around, workers)?;
             Some(ordered(table.vectors, &table.squared, order, ids, around)?)
         }
         None => None,
@@ -131,7 +131,13 @@ fn prepare(
 }
 
 /// Rows that visit the same cells beside each other.
-fn order_of(call: &NearestNeighbors, cells: &Cells, table: &Table, workers: &Workers) -> Result<Vec<u32>> {
+fn order_of(
+    call: &NearestNeighbors,
+    cells: &Cells,
+    table: &Table,
+    around: &Surroundings,
+    workers: &Workers,
+) -> Result<Vec<u32>> {
     let count = table.vectors.len();
     if cells.len() <= 1 {
         return Ok((0..count as u32).collect());
@@ -140,7 +146,7 @@ fn order_of(call: &NearestNeighbors, cells: &Cells, table: &Table, workers: &Wor
     let (centroids, squared) = (centroids.values.to_vec(), centroids.squared.to_vec());
     let model = Model { dimensions: cells.dimensions, centroids, squared, ..Model::default() };
     let problem = Problem {
-        codes: None,
+        env: &around.context.runtime_env(),
         op: NAME,
         vectors: &table.vectors,
         squared: &table.squared,

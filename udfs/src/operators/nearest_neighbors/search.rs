@@ -9,7 +9,8 @@ use datafusion::physical_plan::metrics::Count;
 
 use super::NearestNeighbors;
 use super::cells::Cells;
-use crate::kernels::vector::codes::{CodeScores, Codes};
+use crate::kernels::vector::code_scores::CodeScores;
+use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::nearest::Nearest;
 use crate::kernels::vector::proposals::Proposals;
 use crate::kernels::vector::search::{Best, Rows};

@@ -10,12 +10,14 @@ use super::matcher::Distinct;
 use super::plan::NAME;
 use crate::kernels::random::mix;
 use crate::kernels::vector::arithmetic::{dot, squared_norm};
-use crate::kernels::vector::codes::{CodeScores, Codes};
+use crate::kernels::vector::bytes::little_endian;
+use crate::kernels::vector::code_scores::CodeScores;
+use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::search::{Metric, at_least, largest};
 use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
-use crate::operators::kmeans::fit::{Model, Problem, codes, fit};
-use crate::operators::kmeans::sample::Sampler;
+use crate::operators::kmeans::fit::{Model, Problem, fit};
+use crate::operators::kmeans::sample::Sample;
 use crate::storage::vectors::CHUNK;
 
 /// Vectors up to which all pairs are compared: that is quicker than to find cells.
@@ -149,22 +151,21 @@ fn centroids(
     around: &Surroundings,
     workers: &Workers,
 ) -> Result<Model> {
-    let mut sampler = Sampler::new("sample of semantic_dedup", SAMPLE * cells as u64, around);
-    let mut buffer = vec![];
-    let mut bytes: Vec<u8> = vec![];
-    for (at, &squared) in distinct.squared.iter().enumerate() {
-        let vector = distinct.vectors.block(at, at + 1, &mut buffer)?;
-        bytes.clear();
-        bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
-        let bits = xxh3_64_with_seed(&bytes, mix(rule.seed));
-        if sampler.takes(bits) {
-            sampler.add(bits, vector, squared)?;
-        }
-    }
-    let sample = sampler.finish()?;
-    let codes = codes(cells, &sample.vectors, around, workers)?;
+    let count = distinct.squared.len();
+    let bits = workers.map(count.div_ceil(CHUNK), |block, (buffer, bytes): &mut (Vec<f32>, Vec<u8>)| {
+        let (first, end) = (block * CHUNK, ((block + 1) * CHUNK).min(count));
+        let values = distinct.vectors.block(first, end, buffer)?;
+        let hash = |vector: &[f32]| {
+            little_endian(vector, bytes);
+            xxh3_64_with_seed(bytes, mix(rule.seed))
+        };
+        Ok(values.chunks_exact(distinct.vectors.dimensions()).map(hash).collect::<Vec<u64>>())
+    })?;
+    let vectors = (&distinct.vectors, distinct.squared.as_slice());
+    let sample = Sample::of("sample of semantic_dedup", vectors, &bits.concat(), SAMPLE * cells as u64, around)?;
+    let env = around.context.runtime_env();
     let problem = Problem {
-        codes: codes.as_ref(),
+        env: &env,
         op: NAME,
         balanced: false,
         rough: true,

@@ -11,6 +11,7 @@ use super::plan::NAME;
 use super::{Semantic, cells, pairs};
 use crate::functions::vector::embeddings::Embeddings;
 use crate::kernels::union_find::UnionFind;
+use crate::kernels::vector::bytes::little_endian;
 use crate::kernels::vector::codes::MOST_DIMENSIONS;
 use crate::kernels::vector::search::Metric;
 use crate::operators::call::codes::CodeStore;
@@ -78,8 +79,7 @@ impl Matcher for SemanticMatcher {
                 self.contents.add_null();
                 continue;
             };
-            self.bytes.clear();
-            self.bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
+            little_endian(vector, &mut self.bytes);
             let vectors = &self.vectors;
             let same = |number: u32| Ok(equal(vectors.get(number as usize, &mut vec![])?, vector));
             if self.contents.add(xxh3_128(&self.bytes), same)? {

@@ -6,7 +6,8 @@ use super::Semantic;
 use super::cells::Cells;
 use super::matcher::Distinct;
 use crate::kernels::union_find::UnionFind;
-use crate::kernels::vector::codes::{CodeScores, Codes};
+use crate::kernels::vector::code_scores::CodeScores;
+use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::search::at_least;
 use crate::operators::call::workers::Workers;
 
