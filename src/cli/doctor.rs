@@ -40,7 +40,7 @@ pub fn run(_: &DoctorArgs, engine: &Engine) -> Result<(), Failure> {
         ("memory", human(total())),
         ("memory pool", pool),
         ("spill folder", format!("{}, {}", spill.display(), free_space(&spill))),
-        ("ONNX models", Runtime::get().map_or_else(|error| error.to_string(), ToString::to_string)),
+        ("model runtime", Runtime::get().map_or_else(|error| error.to_string(), ToString::to_string)),
         ("devices", devices()),
         ("models", models()),
     ];

@@ -3,6 +3,7 @@
 //! A new command is a file with its arguments and `pub fn run(args, engine) -> Result<(), Failure>`, one variant of
 //! `Command` and one arm of `dispatch`.
 
+mod allocator;
 mod catalogue;
 pub mod doctor;
 pub mod engine;
@@ -81,6 +82,7 @@ fn dispatch(command: &Command, engine: &Engine) -> Result<(), Failure> {
 /// Reads the command line, runs the command and says how it ended: 0 done, 1 the query or its input was wrong, 2 the
 /// command line was wrong, 130 interrupted.
 pub fn main() -> ExitCode {
+    allocator::set_up();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {

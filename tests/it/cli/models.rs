@@ -34,7 +34,7 @@ fn the_static_model_needs_nothing() {
     assert_eq!(empty.code, Some(1));
     assert!(empty.err.starts_with("error: "), "{}", empty.err);
     let doctor = run(&["doctor"]);
-    assert!(doctor.out.contains("ONNX models") && doctor.out.contains("static"), "{}", doctor.out);
+    assert!(doctor.out.contains("model runtime") && doctor.out.contains("static"), "{}", doctor.out);
 }
 
 /// A hub on this machine: the files of a repository below `/org/tiny/resolve/v1/`, the model by way of another server, with
