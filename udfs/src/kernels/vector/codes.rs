@@ -31,6 +31,7 @@ pub struct Codes {
     pub(super) sine: Vec<f32>,
     /// The code that is made.
     rounded: Vec<f32>,
+    bytes: Vec<u8>,
 }
 
 impl Codes {
@@ -78,9 +79,9 @@ impl Codes {
         self.rounded.clear();
         self.rounded.resize(vector.len().next_multiple_of(WORD), 0.0);
         round(vector, scale, &mut self.rounded);
-        let codes = self.rounded.as_chunks::<WORD>().0;
-        self.words.extend(codes.iter().map(|word| i32::from_ne_bytes(word.map(|code| (code as i8).cast_unsigned()))));
-        self.offset.push(self.rounded.iter().map(|code| *code as i32).sum::<i32>() * 128);
+        self.bytes.resize(self.rounded.len(), 0);
+        self.offset.push(narrow(&self.rounded, &mut self.bytes) * 128);
+        self.words.extend(self.bytes.as_chunks().0.iter().map(|word| i32::from_ne_bytes(*word)));
         let codes = &self.rounded[..vector.len()];
         let squared = squared_norm(codes);
         if squared == 0.0 {
@@ -103,6 +104,28 @@ impl Codes {
         self.inverse.extend_from_slice(&from.inverse[rows.clone()]);
         self.sine.extend_from_slice(&from.sine[rows]);
     }
+
+    /// The codes as records of [`Self::size`] bytes, at the end of `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        for (row, ((offset, inverse), sine)) in self.offset.iter().zip(&self.inverse).zip(&self.sine).enumerate() {
+            let words = &self.words[row * self.width..(row + 1) * self.width];
+            words.iter().for_each(|word| out.extend_from_slice(&word.to_ne_bytes()));
+            out.extend_from_slice(&offset.to_ne_bytes());
+            out.extend_from_slice(&inverse.to_ne_bytes());
+            out.extend_from_slice(&sine.to_ne_bytes());
+        }
+    }
+
+    /// Adds codes from their records; what is left of a record is left out.
+    pub fn read(&mut self, records: &[u8]) {
+        for record in records.chunks_exact((self.width + 3) * WORD) {
+            let (words, [offset, inverse, sine]) = record.as_chunks().0.split_at(self.width) else { continue };
+            self.words.extend(words.iter().map(|word| i32::from_ne_bytes(*word)));
+            self.offset.push(i32::from_ne_bytes(*offset));
+            self.inverse.push(f32::from_ne_bytes(*inverse));
+            self.sine.push(f32::from_ne_bytes(*sine));
+        }
+    }
 }
 
 /// The largest size of a value.
@@ -120,7 +143,25 @@ fn largest_of(vector: &[f32]) -> f32 {
             .zip(values)
             .for_each(|(lane, value)| *lane = if value.abs() > *lane { value.abs() } else { *lane });
     }
-    lanes.iter().chain(rest).fold(0.0, |most, value| if value.abs() > most { value.abs() } else { most })
+    let mut width = 8;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] = if lanes[lane + width] > lanes[lane] { lanes[lane + width] } else { lanes[lane] };
+        }
+        width /= 2;
+    }
+    rest.iter().fold(lanes[0], |most, value| if value.abs() > most { value.abs() } else { most })
+}
+
+/// Whole numbers from -127 to 127 as bytes; their sum.
+fn narrow(codes: &[f32], out: &mut [u8]) -> i32 {
+    widest!(narrow_of, (codes: &[f32], out: &mut [u8]) -> i32)
+}
+
+#[inline(always)]
+fn narrow_of(codes: &[f32], out: &mut [u8]) -> i32 {
+    out.iter_mut().zip(codes).for_each(|(byte, code)| *byte = (*code as i32 as i8).cast_unsigned());
+    codes.iter().map(|code| *code as i32).sum()
 }
 
 /// From -127 to 127, as the largest value becomes 127.

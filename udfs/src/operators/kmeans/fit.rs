@@ -1,5 +1,7 @@
 //! Lloyd's rounds: assign every row to its nearest centroid, move every centroid to the mean of its rows.
 
+use std::sync::Arc;
+
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::runtime_env::RuntimeEnv;
 
@@ -28,7 +30,7 @@ pub struct Problem<'a> {
     /// The squares of their lengths; none is 0 under [`Metric::Cosine`].
     pub squared: &'a [f64],
     /// Where memory comes from.
-    pub env: &'a RuntimeEnv,
+    pub env: &'a Arc<RuntimeEnv>,
     /// Spherical or Euclidean.
     pub metric: Metric,
     /// Number of centroids.

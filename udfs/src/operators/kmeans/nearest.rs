@@ -72,6 +72,7 @@ impl Targets {
 struct Scratch {
     block: Vec<f32>,
     row: Vec<f32>,
+    bytes: Vec<u8>,
     values: Vec<f32>,
     scores: Scores,
     codes: Codes,
@@ -112,7 +113,6 @@ impl Nearest {
         moved: &[bool],
         workers: &Workers,
     ) -> Result<()> {
-        let store = store.filter(|store| store.are_in_memory());
         let least = if store.is_some() { CODED[0] } else { CODED[1] };
         let coded = problem.k >= least && (LEAST_DIMENSIONS..=MOST_DIMENSIONS).contains(&model.dimensions);
         let numbers: Vec<u32> = (0..problem.k as u32).filter(|&number| moved[number as usize]).collect();
@@ -177,11 +177,12 @@ impl Round<'_> {
             let numbers: Vec<u32> = list.iter().map(|at| rows.first as u32 + at).collect();
             let squared: Vec<f64> = numbers.iter().map(|&row| self.problem.squared[row as usize]).collect();
             let panels = targets.panels.as_ref().filter(|_| scratch.visited <= OPEN * scratch.compared.max(MANY));
-            let Scratch { row, values, scores, codes, code_scores, margins, compared, visited, .. } = &mut *scratch;
+            let Scratch { row, bytes, values, scores, codes, code_scores, margins, compared, visited, .. } =
+                &mut *scratch;
             match panels {
                 Some(panels) => {
                     match self.store {
-                        Some(store) => store.gather(self.problem.vectors, &numbers, codes, row)?,
+                        Some(store) => store.gather(&numbers, codes, bytes)?,
                         None => {
                             codes.clear(targets.dimensions);
                             for &at in list {

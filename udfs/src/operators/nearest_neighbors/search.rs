@@ -77,6 +77,7 @@ pub struct Scratch {
     visitors: Codes,
     tile: Codes,
     buffer: Vec<f32>,
+    bytes: Vec<u8>,
     squared: Vec<f64>,
     scores: CodeScores,
     margins: Vec<f64>,
@@ -106,7 +107,7 @@ impl Search {
         let own = self.queries.is_none();
         let mut found = vec![Proposals::new(self.call.k as usize, self.call.least_score()); rows.len()];
         let visits = self.visits(rows, probes, scratch);
-        let Scratch { rows: codes, visitors: here, tile, buffer, squared, scores, margins } = scratch;
+        let Scratch { rows: codes, visitors: here, tile, buffer, bytes, squared, scores, margins } = scratch;
         for (cell, visitors) in visits {
             here.clear(rows.dimensions);
             squared.clear();
@@ -117,7 +118,7 @@ impl Search {
             let cell = self.cells.span(cell);
             for start in cell.clone().step_by(TILE) {
                 let part = start..(start + TILE).min(cell.end);
-                self.codes.range(&self.base.vectors, part.clone(), tile, buffer)?;
+                self.codes.range(part.clone(), tile, bytes)?;
                 scores.fill(here, tile);
                 scores.score(metric, squared, &self.base.squared[part.clone()], margins);
                 let members = &self.base.numbers[part.clone()];

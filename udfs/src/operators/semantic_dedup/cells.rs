@@ -84,11 +84,11 @@ pub(super) fn assign(
 
     let step = (PRODUCTS / wanted).clamp(24, CHUNK);
     let blocks = workers.map(count.div_ceil(CHUNK), |block, scratch: &mut Scratch| {
-        let Scratch { codes, buffer, scores } = scratch;
+        let Scratch { codes, bytes, scores, .. } = scratch;
         let mut found: Vec<Visit> = vec![];
         for first in (block * CHUNK..((block + 1) * CHUNK).min(count)).step_by(step) {
             let end = (first + step).min((block + 1) * CHUNK).min(count);
-            distinct.codes.range(&distinct.vectors, first..end, codes, buffer)?;
+            distinct.codes.range(first..end, codes, bytes)?;
             scores.fill(codes, &centroids);
             for at in 0..end - first {
                 let row = scores.row(at);
@@ -134,6 +134,7 @@ struct Visit {
 struct Scratch {
     codes: Codes,
     buffer: Vec<f32>,
+    bytes: Vec<u8>,
     scores: CodeScores,
 }
 
@@ -188,11 +189,11 @@ fn margin(rule: &Semantic, distinct: &Distinct, model: &Model, centroids: &Codes
     // Evenly spread over the vectors: their survivor order has nothing to do with cells.
     let place = |trial: usize| trial * count / trials;
     let found = workers.map(trials.div_ceil(64), |block, scratch: &mut Scratch| {
-        let Scratch { codes, buffer, scores } = scratch;
+        let Scratch { codes, buffer, bytes, scores } = scratch;
         let trials_here = block * 64..((block + 1) * 64).min(trials);
         let others: Vec<u32> =
             trials_here.clone().map(|trial| place((trial + trials / 2 + 1) % trials) as u32).collect();
-        distinct.codes.gather(&distinct.vectors, &others, codes, buffer)?;
+        distinct.codes.gather(&others, codes, bytes)?;
         scores.fill(codes, centroids);
         let near: Vec<usize> = (0..others.len()).map(|at| best(scores.row(at)).0).collect();
         codes.clear(model.dimensions);

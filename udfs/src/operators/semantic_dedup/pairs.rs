@@ -48,11 +48,11 @@ pub(super) fn join(
         // Places in the cell: the cell's own vectors, then those of the block.
         let shift = start.saturating_sub(own);
         let mut local = UnionFind::new(end - shift);
-        distinct.codes.gather(&distinct.vectors, &rows[start..end], block, buffer)?;
+        distinct.codes.gather(&rows[start..end], block, buffer)?;
         for first in (0..end.min(own)).step_by(TILE) {
             workers.check()?;
             let tile_end = (first + TILE).min(end).min(own);
-            distinct.codes.gather(&distinct.vectors, &rows[first..tile_end], tile, buffer)?;
+            distinct.codes.gather(&rows[first..tile_end], tile, buffer)?;
             scores.fill(block, tile);
             for at in 0..end - start {
                 let limit = (start + at).saturating_sub(first).min(tile_end - first);
@@ -93,7 +93,7 @@ struct Scratch {
     block: Codes,
     tile: Codes,
     scores: CodeScores,
-    buffer: Vec<f32>,
+    buffer: Vec<u8>,
     pair: [Vec<f32>; 2],
 }
 
