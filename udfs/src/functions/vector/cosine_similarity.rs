@@ -8,7 +8,7 @@ use datafusion::logical_expr::{
 use datafusion_macros::user_doc;
 
 use super::pairs;
-use crate::kernels::vector::arithmetic::{cosine, squared_norm};
+use crate::kernels::vector::arithmetic::cosine_alone;
 
 const NAME: &str = "cosine_similarity";
 
@@ -59,7 +59,7 @@ impl ScalarUDFImpl for CosineSimilarity {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        pairs::apply(NAME, &args, |a, b| cosine(a, b, squared_norm(a), squared_norm(b)))
+        pairs::apply(NAME, &args, |a, b| cosine_alone(a, b))
     }
 
     fn documentation(&self) -> Option<&Documentation> {

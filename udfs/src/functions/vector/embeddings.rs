@@ -8,6 +8,8 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Float16Type, Float32Type, Float64Type};
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err, plan_err};
 
+use crate::kernels::vector::arithmetic::sizes;
+
 /// The type as which vectors of type `given` are read: their own, but for numbers that are no floats, which are cast.
 pub fn coerce(what: &str, given: &DataType) -> Result<DataType> {
     let item = |field: &FieldRef| -> Option<FieldRef> {
@@ -127,7 +129,7 @@ impl<'a> Embeddings<'a> {
     /// The vector of a row, `None` where it is NULL; an error where a value is NaN or infinite.
     pub fn finite(&self, row: usize) -> Result<Option<&[f32]>> {
         match self.get(row)? {
-            Some(vector) if !vector.iter().all(|x| x.is_finite()) => Err(not_finite(self.what, vector)),
+            Some(vector) if sizes(vector).1 == f32::INFINITY => Err(not_finite(self.what, vector)),
             other => Ok(other),
         }
     }
@@ -177,15 +179,20 @@ pub fn map(
     mut one: impl FnMut(&[f32], &mut Vec<f32>) -> Result<bool>,
 ) -> Result<ArrayRef> {
     let vectors = Embeddings::try_new(what, array)?;
-    let (mut values, mut lengths, mut valid) = (vec![], Vec::with_capacity(vectors.len()), vec![]);
+    let width = match output {
+        DataType::FixedSizeList(_, width) => usize::try_from(*width).unwrap_or_default(),
+        _ => 0,
+    };
+    let mut values = Vec::with_capacity(vectors.len() * width);
+    let (mut lengths, mut valid) = (Vec::with_capacity(vectors.len()), Vec::with_capacity(vectors.len()));
     for row in 0..vectors.len() {
         let start = values.len();
         let done = match vectors.get(row)? {
             Some(vector) => one(vector, &mut values)?,
             None => false,
         };
-        if let (false, DataType::FixedSizeList(_, width)) = (done, output) {
-            values.resize(start + usize::try_from(*width).unwrap_or_default(), 0.0);
+        if !done {
+            values.resize(start + width, 0.0);
         }
         lengths.push(values.len() - start);
         valid.push(done);

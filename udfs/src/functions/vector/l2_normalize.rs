@@ -68,13 +68,7 @@ impl ScalarUDFImpl for L2Normalize {
         let normalize = |args: &[arrow::array::ArrayRef]| {
             let output = embeddings::as_f32(args[0].data_type());
             embeddings::map(NAME, &args[0], &output, |vector, values| {
-                let start = values.len();
-                let done = push_normalized(vector, values);
-                if values[start..].iter().all(|x| x.is_finite()) {
-                    Ok(done)
-                } else {
-                    Err(embeddings::not_finite(NAME, vector))
-                }
+                push_normalized(vector, values).ok_or_else(|| embeddings::not_finite(NAME, vector))
             })
         };
         make_scalar_function(normalize, vec![])(&args.args)

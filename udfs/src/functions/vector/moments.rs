@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Int64Type
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
 
 use super::embeddings::{self, Embeddings, float_item};
+use crate::kernels::vector::arithmetic::sizes;
 use crate::kernels::vector::exact_sum::{ExactSums, LIMIT};
 use crate::kernels::vector::gaussian::Gaussian;
 
@@ -55,9 +56,12 @@ impl Moments {
         let vectors = Embeddings::try_new(function, vectors)?;
         // A product of two values must be under the limit too.
         let limit = if self.second { LIMIT.sqrt() } else { LIMIT };
+        let mut waiting: Vec<(&[f32], (f32, f32))> = Vec::with_capacity(4);
         for row in 0..vectors.len() {
             let Some(vector) = vectors.get(row)? else { continue };
-            if let Some(bad) = vector.iter().find(|x| f64::from(x.abs()) >= limit || x.is_nan()) {
+            let sizes = sizes(vector);
+            if f64::from(sizes.1) >= limit {
+                let bad = vector.iter().find(|x| f64::from(x.abs()) >= limit || x.is_nan()).unwrap_or(&f32::NAN);
                 if !bad.is_finite() {
                     return Err(embeddings::not_finite(function, vector));
                 }
@@ -67,8 +71,11 @@ impl Moments {
             }
             self.reach(vector.len())?;
             self.count += 1;
-            self.sums.add(0, vector, 1.0);
-            self.sums.end_term();
+            waiting.push((vector, sizes));
+            if let [a, b, c, d] = waiting[..] {
+                self.sums.add_four([a, b, c, d]);
+                waiting.clear();
+            }
             if self.second {
                 let mut first = 0;
                 for (i, &x) in vector.iter().enumerate() {
@@ -77,6 +84,10 @@ impl Moments {
                 }
                 self.products.end_term();
             }
+        }
+        for (vector, _) in waiting {
+            self.sums.add(0, vector, 1.0);
+            self.sums.end_term();
         }
         Ok(())
     }

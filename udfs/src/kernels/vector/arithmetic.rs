@@ -21,6 +21,11 @@ fn accumulate(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     for ((a, b), sum) in a_rest.iter().zip(b_rest).zip(&mut sums) {
         *sum += term(f64::from(*a), f64::from(*b));
     }
+    total(sums)
+}
+
+#[inline(always)]
+fn total(mut sums: [f64; LANES]) -> f64 {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -105,14 +110,98 @@ pub fn cosine(a: &[f32], b: &[f32], a_squared: f64, b_squared: f64) -> Option<f6
     (scale > 0.0).then(|| (dot(a, b) / scale).clamp(-1.0, 1.0))
 }
 
-/// Appends `a` scaled to length one; false, and nothing appended, where it is zero.
-pub fn push_normalized(a: &[f32], out: &mut Vec<f32>) -> bool {
-    let norm = squared_norm(a).sqrt();
-    if norm == 0.0 {
-        return false;
+/// The same, measuring the lengths too: each value is read once. NaN where a value is not finite.
+pub fn cosine_alone(a: &[f32], b: &[f32]) -> Option<f64> {
+    let (product, a_squared, b_squared) = products(a, b);
+    let scale = (a_squared * b_squared).sqrt();
+    (scale != 0.0).then(|| (product / scale).clamp(-1.0, 1.0))
+}
+
+/// The sums of the products of `a` with `b`, of `a` with itself and of `b` with itself. Slices of one length.
+fn products(a: &[f32], b: &[f32]) -> (f64, f64, f64) {
+    widest!(products_of, (a: &[f32], b: &[f32]) -> (f64, f64, f64))
+}
+
+#[inline(always)]
+fn products_of(a: &[f32], b: &[f32]) -> (f64, f64, f64) {
+    let mut sums = [[0.0_f64; LANES]; 3];
+    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+    for chunk in 0..a_chunks.len().min(b_chunks.len()) {
+        let (a, b) = (&a_chunks[chunk], &b_chunks[chunk]);
+        for lane in 0..LANES {
+            let (a, b) = (f64::from(a[lane]), f64::from(b[lane]));
+            sums[0][lane] += a * b;
+            sums[1][lane] += a * a;
+            sums[2][lane] += b * b;
+        }
     }
-    out.extend(a.iter().map(|&x| (f64::from(x) / norm) as f32));
-    true
+    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+        let (a, b) = (f64::from(*a), f64::from(*b));
+        sums[0][lane] += a * b;
+        sums[1][lane] += a * a;
+        sums[2][lane] += b * b;
+    }
+    let [product, a_squared, b_squared] = sums.map(total);
+    (product, a_squared, b_squared)
+}
+
+/// Appends `a` scaled to length one; false, and nothing appended, where it is zero; `None` where a value is not finite.
+pub fn push_normalized(a: &[f32], out: &mut Vec<f32>) -> Option<bool> {
+    let norm = squared_norm(a).sqrt();
+    if !norm.is_finite() {
+        return None;
+    }
+    if norm > 0.0 {
+        push_scaled(a, 1.0 / norm, out);
+    }
+    Some(norm > 0.0)
+}
+
+/// Appends the values of `a` times `scale`.
+fn push_scaled(a: &[f32], scale: f64, out: &mut Vec<f32>) {
+    widest!(push_scaled_of, (a: &[f32], scale: f64, out: &mut Vec<f32>))
+}
+
+#[inline(always)]
+fn push_scaled_of(a: &[f32], scale: f64, out: &mut Vec<f32>) {
+    out.reserve(a.len());
+    // Straight to its place: filling it with zeros first would be half of the work.
+    for (slot, value) in out.spare_capacity_mut().iter_mut().zip(a) {
+        slot.write((f64::from(*value) * scale) as f32);
+    }
+    // SAFETY: room was made for as many values as `a` has, and all were written.
+    unsafe { out.set_len(out.len() + a.len()) };
+}
+
+/// The least size of a value that is not zero, and the largest one, that of a NaN being infinite. Infinite and zero for zeros alone.
+pub fn sizes(a: &[f32]) -> (f32, f32) {
+    widest!(sizes_of, (a: &[f32]) -> (f32, f32))
+}
+
+#[inline(always)]
+fn sizes_of(a: &[f32]) -> (f32, f32) {
+    let (mut least, mut most) = ([f32::INFINITY; LANES], [0.0_f32; LANES]);
+    let (chunks, rest) = a.as_chunks::<LANES>();
+    let mut last = [0.0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    for chunk in chunks.iter().chain([&last]) {
+        for lane in 0..LANES {
+            let size = if chunk[lane].is_nan() { f32::INFINITY } else { chunk[lane].abs() };
+            let unless_zero = if size == 0.0 { f32::INFINITY } else { size };
+            least[lane] = if unless_zero < least[lane] { unless_zero } else { least[lane] };
+            most[lane] = if size > most[lane] { size } else { most[lane] };
+        }
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            least[lane] = if least[lane + width] < least[lane] { least[lane + width] } else { least[lane] };
+            most[lane] = if most[lane + width] > most[lane] { most[lane + width] } else { most[lane] };
+        }
+        width /= 2;
+    }
+    (least[0], most[0])
 }
 
 #[cfg(test)]
@@ -130,6 +219,10 @@ mod tests {
             prop_assert!((dot(&a, &b) - terms(|a, b| a * b)).abs() <= 1e-13 * size);
             prop_assert!((squared_distance(&a, &b) - terms(|a, b| (a - b) * (a - b))).abs() <= 1e-13 * size);
             prop_assert_eq!(dot(&a, &b), dot(&b, &a));
+            prop_assert_eq!(products(&a, &b), (dot(&a, &b), dot(&a, &a), dot(&b, &b)));
+            let most = a.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            let least = a.iter().filter(|x| **x != 0.0).fold(f32::INFINITY, |least, x| least.min(x.abs()));
+            prop_assert_eq!(sizes(&a), (least, most));
             prop_assert_eq!(dot(&a, &b), dot_of(&a, &b), "wide registers change nothing");
             prop_assert_eq!(squared_distance(&a, &b), squared_distance_of(&a, &b));
             let (mut wide, mut narrow) = (vec![0.5; a.len()], vec![0.5; a.len()]);
@@ -146,7 +239,7 @@ mod tests {
             let cosine = |b: &[f32]| cosine(&a, b, squared_norm(&a), squared_norm(b)).unwrap();
             prop_assert!((cosine(&double) - 1.0).abs() < 1e-15);
             let mut unit = vec![];
-            prop_assert!(push_normalized(&a, &mut unit));
+            prop_assert_eq!(push_normalized(&a, &mut unit), Some(true));
             prop_assert!((squared_norm(&unit) - 1.0).abs() < 1e-6);
             prop_assert!(cosine(&unit) > 1.0 - 1e-12);
         }
@@ -155,6 +248,11 @@ mod tests {
     #[test]
     fn zero_has_no_direction() {
         assert_eq!(cosine(&[0.0, 0.0], &[1.0, 0.0], 0.0, 1.0), None);
-        assert!(!push_normalized(&[0.0, 0.0], &mut vec![]));
+        assert_eq!(push_normalized(&[0.0, 0.0], &mut vec![]), Some(false));
+        for bad in [f32::NAN, f32::INFINITY] {
+            assert_eq!(push_normalized(&[1.0, bad], &mut vec![]), None);
+            assert!(cosine_alone(&[0.0, bad], &[0.0, 1.0]).unwrap().is_nan());
+            assert_eq!(sizes(&[0.5, bad]), (0.5, f32::INFINITY));
+        }
     }
 }

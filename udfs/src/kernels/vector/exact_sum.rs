@@ -5,11 +5,16 @@
 //! add up without rounding (pre-rounded summation: Demmel and Nguyen, Fast Reproducible Floating-Point Summation, 2013,
 //! with places fixed in advance).
 
+use super::arithmetic::widest;
+
 /// The least terms that may be refused: 2^32.
 pub const LIMIT: f64 = 4_294_967_296.0;
 
 /// Places: multiples of 4, of 2^-28, of 2^-58.
 const PLACES: [f64; 3] = [4.0, 1.0 / (1_u64 << 28) as f64, 1.0 / (1_u64 << 58) as f64];
+
+/// The least number of 24 bits all of which are above the last place.
+const SMALLEST: f32 = 1.0 / (1_u64 << 35) as f32;
 
 /// Terms after which the lower places are carried into the higher: 2^30 times their count stays within 53 bits.
 const CARRY_AFTER: u32 = 1 << 21;
@@ -29,6 +34,36 @@ fn round_to(x: f64, place: f64) -> f64 {
     (x + shift) - shift
 }
 
+fn add_scaled(sums: &mut ExactSums, first: usize, terms: &[f32], scale: f64) {
+    widest!(add_scaled_of, (sums: &mut ExactSums, first: usize, terms: &[f32], scale: f64))
+}
+
+#[inline(always)]
+fn add_scaled_of(sums: &mut ExactSums, first: usize, terms: &[f32], scale: f64) {
+    sums.add_terms(first, terms.iter().map(|&term| f64::from(term) * scale));
+}
+
+fn add_together(sums: &mut ExactSums, rows: [&[f32]; 4]) {
+    widest!(add_together_of, (sums: &mut ExactSums, rows: [&[f32]; 4]))
+}
+
+#[inline(always)]
+fn add_together_of(sums: &mut ExactSums, [a, b, c, d]: [&[f32]; 4]) {
+    let columns = a.len();
+    let (b, c, d) = (&b[..columns], &c[..columns], &d[..columns]);
+    let [high, middle, low] = &mut sums.places;
+    let (high, middle, low) = (&mut high[..columns], &mut middle[..columns], &mut low[..columns]);
+    // By number: the compiler does not see through so many zips.
+    for at in 0..columns {
+        let x = (f64::from(a[at]) + f64::from(b[at])) + (f64::from(c[at]) + f64::from(d[at]));
+        let to_high = round_to(x, PLACES[0]);
+        let to_middle = round_to(x - to_high, PLACES[1]);
+        high[at] += to_high;
+        middle[at] += to_middle;
+        low[at] += round_to(x - to_high - to_middle, PLACES[2]);
+    }
+}
+
 impl ExactSums {
     /// Sums of `columns` columns, all zero.
     pub fn new(columns: usize) -> Self {
@@ -41,9 +76,29 @@ impl ExactSums {
     }
 
     /// Adds `scale * terms[i]` to column `first + i`; each of these must be under [`LIMIT`].
-    #[inline]
     pub fn add(&mut self, first: usize, terms: &[f32], scale: f64) {
-        self.add_terms(first, terms.iter().map(|&term| f64::from(term) * scale));
+        add_scaled(self, first, terms, scale);
+    }
+
+    /// Adds `rows[0][i]` to `rows[3][i]` to column `i`, given with their [`sizes`](super::arithmetic::sizes), which must be under
+    /// [`LIMIT`]. Says itself that terms were added.
+    ///
+    /// Where the largest value is less than 2^27 times the least one that is not zero, all are multiples of a number 2^50 times
+    /// smaller than the largest: 64 bits hold the sum of four without rounding, which is cut then. None may have digits below the
+    /// last place, to which each counts by itself.
+    pub fn add_four(&mut self, rows: [(&[f32], (f32, f32)); 4]) {
+        let least = rows.iter().fold(f32::INFINITY, |least, (_, sizes)| least.min(sizes.0));
+        let most = rows.iter().fold(0.0_f32, |most, (_, sizes)| most.max(sizes.1));
+        let rows = rows.map(|(row, _)| row);
+        if least >= SMALLEST && f64::from(most) < f64::from(least) * (1_u64 << 27) as f64 {
+            add_together(self, rows);
+            self.end_term();
+        } else {
+            for row in rows {
+                self.add(0, row, 1.0);
+                self.end_term();
+            }
+        }
     }
 
     /// Adds `terms[i]` to column `first + i`; each of these must be under 2^21 times [`LIMIT`].
@@ -120,6 +175,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernels::vector::arithmetic::sizes;
 
     fn sums(terms: &[f32]) -> ExactSums {
         let mut sums = ExactSums::new(1);
@@ -148,6 +204,32 @@ mod tests {
             let plain: f64 = terms.iter().map(|&t| f64::from(t)).sum();
             let size: f64 = terms.iter().map(|&t| f64::from(t).abs()).sum();
             prop_assert!((whole.sum(0) - plain).abs() <= 1e-14 * size + 200.0 * 2_f64.powi(-59));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn four_at_once_are_four_one_by_one(
+            rows in proptest::collection::vec(proptest::array::uniform4((-40_i32..30, -1_f32..1.0, 0..9)), 1..60), spread in 1_i32..40,
+        ) {
+            let value = |(e, m, zero): &(i32, f32, i32)| if *zero == 0 { 0.0 } else { m * 2_f32.powi((e / spread).max(-40)) };
+            let rows: Vec<Vec<f32>> = rows.iter().map(|row| row.iter().map(value).collect()).collect();
+            let (mut one, mut four) = (ExactSums::new(4), ExactSums::new(4));
+            for row in &rows {
+                one.add(0, row, 1.0);
+                one.end_term();
+            }
+            let (together, alone) = rows.as_chunks::<4>();
+            together.iter().for_each(|group| four.add_four(std::array::from_fn(|at| (&*group[at], sizes(&group[at])))));
+            for row in alone {
+                four.add(0, row, 1.0);
+                four.end_term();
+            }
+            one.carry();
+            four.carry();
+            for column in 0..4 {
+                prop_assert_eq!(one.sum(column), four.sum(column));
+            }
         }
     }
 
