@@ -86,6 +86,28 @@ async fn recipes_keep_the_same_on_a_cluster() {
     }
 }
 
+/// As many rows as were asked for, whichever they are where no order is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_is_a_limit_on_a_cluster() {
+    let dir = tempfile::tempdir().unwrap();
+    let [_, there] = here_and_there(dir.path()).await;
+    for call in [
+        "exact_dedup(docs)",
+        "minhash_dedup(docs)",
+        "materialize((SELECT * FROM docs))",
+        "recipe('score_top', (SELECT *, hash_uniform(3, id) AS worth FROM docs), score => worth, fraction => 0.5)",
+    ] {
+        for (rest, rows) in [("LIMIT 7", 7), ("LIMIT 3 OFFSET 2", 3), ("ORDER BY id LIMIT 5", 5), ("LIMIT 0", 0)] {
+            let sql = format!("SELECT id FROM {call} {rest}");
+            let frame = statement::sql(&there, &sql).await.unwrap();
+            let found: usize = frame.collect().await.unwrap().iter().map(|batch| batch.num_rows()).sum();
+            assert_eq!(found, rows, "{sql}");
+        }
+        let sql = format!("SELECT count(*) AS n FROM (SELECT id FROM {call} LIMIT 7)");
+        assert!(answer(&there, &sql).await.contains("| 7 "), "{sql}");
+    }
+}
+
 /// Nothing is computed while planning, so that the executors do it.
 #[tokio::test(flavor = "multi_thread")]
 async fn documented_examples_are_true_on_a_cluster() {

@@ -59,7 +59,7 @@ impl ScalarUDFImpl for CosineSimilarity {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        pairs::apply(NAME, &args, |a, b| cosine_alone(a, b))
+        pairs::apply(NAME, &args, cosine_alone)
     }
 
     fn documentation(&self) -> Option<&Documentation> {
