@@ -220,18 +220,7 @@ mod tests {
                     store.push(&values).unwrap();
                 }
                 let vectors = store.finish().unwrap();
-                let problem = Problem {
-                    op: "test",
-                    vectors: &vectors,
-                    squared: &squared,
-                    env: &env,
-                    metric,
-                    k: 1,
-                    iterations: 0,
-                    seed: 0,
-                    balanced: false,
-                    rough: false,
-                };
+                let problem = Problem::of(&vectors, &squared, &env, metric, 1);
                 let workers = Workers::new(&TaskContext::default());
                 let distances = Distances::new(&problem, 2500, &workers).unwrap();
                 let kept = distances.rounded.as_ref().unwrap().panels.len();

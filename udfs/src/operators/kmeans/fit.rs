@@ -45,6 +45,21 @@ pub struct Problem<'a> {
     pub rough: bool,
 }
 
+#[cfg(test)]
+impl<'a> Problem<'a> {
+    /// For tests of its parts.
+    pub(super) fn of(
+        vectors: &'a Vectors,
+        squared: &'a [f64],
+        env: &'a Arc<RuntimeEnv>,
+        metric: Metric,
+        k: usize,
+    ) -> Self {
+        let (op, iterations, seed, balanced, rough) = ("test", 0, 0, false, false);
+        Self { op, vectors, squared, env, metric, k, iterations, seed, balanced, rough }
+    }
+}
+
 /// Centroids.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Model {

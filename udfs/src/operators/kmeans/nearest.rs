@@ -305,18 +305,7 @@ mod tests {
                     store.push(&values).unwrap();
                 }
                 let vectors = store.finish().unwrap();
-                let problem = Problem {
-                    op: "test",
-                    vectors: &vectors,
-                    squared: &squared,
-                    env: &env,
-                    metric,
-                    k,
-                    iterations: 0,
-                    seed: 0,
-                    balanced: false,
-                    rough: false,
-                };
+                let problem = Problem::of(&vectors, &squared, &env, metric, k);
                 let workers = Workers::new(&TaskContext::default());
                 let codes = codes(&problem, &workers).unwrap();
                 let (mut nearest, mut moved) = (Nearest::new(3000), vec![true; k]);
