@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Functions and the number of columns they take.
 const FUNCTIONS: &[(&str, usize)] =
-    &[("dot_product", 2), ("cosine_similarity", 2), ("l2_distance", 2), ("l2_normalize", 1), ("vec_avg", 1)];
+    &[("cosine_similarity", 2), ("l2_distance", 2), ("l2_normalize", 1), ("vec_avg", 1)];
 
 fn column(seed: u32) -> ArrayRef {
     let mut state = seed;

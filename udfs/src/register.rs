@@ -52,7 +52,6 @@ use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
 use crate::functions::text::word_shingles::WordShingles;
 use crate::functions::vector::cosine_similarity::CosineSimilarity;
-use crate::functions::vector::dot_product::DotProduct;
 use crate::functions::vector::frechet_distance::FrechetDistance;
 use crate::functions::vector::gaussian_moments::GaussianMoments;
 use crate::functions::vector::l2_distance::L2Distance;
@@ -89,7 +88,6 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<LanguageFunction>(),
         udf::<PiiRedact>(),
         udf::<CosineSimilarity>(),
-        udf::<DotProduct>(),
         udf::<L2Distance>(),
         udf::<L2Normalize>(),
         udf::<RandomProjection>(),

@@ -1,7 +1,6 @@
 //! Vectors in SQL: lists of 16, 32 or 64-bit floats, of fixed size or not, read as rows of 32-bit floats.
 
 pub mod cosine_similarity;
-pub mod dot_product;
 pub mod embeddings;
 pub mod frechet_distance;
 pub mod gaussian_moments;
