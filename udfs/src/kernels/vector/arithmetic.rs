@@ -6,22 +6,29 @@
 /// Partial sums. Enough to hide the latency of an addition.
 const LANES: usize = 16;
 
+/// The sums of `N` terms of each pair, in one pass.
 #[inline(always)]
-fn accumulate(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut sums = [0.0_f64; LANES];
+fn accumulate<const N: usize>(a: &[f32], b: &[f32], terms: impl Fn(f64, f64) -> [f64; N]) -> [f64; N] {
+    let mut sums = [[0.0_f64; LANES]; N];
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();
     let (b_chunks, b_rest) = b.as_chunks::<LANES>();
     // By number: the compiler does not always see through a zip here.
     for chunk in 0..a_chunks.len().min(b_chunks.len()) {
         let (a, b) = (&a_chunks[chunk], &b_chunks[chunk]);
         for lane in 0..LANES {
-            sums[lane] += term(f64::from(a[lane]), f64::from(b[lane]));
+            let terms = terms(f64::from(a[lane]), f64::from(b[lane]));
+            for sum in 0..N {
+                sums[sum][lane] += terms[sum];
+            }
         }
     }
-    for ((a, b), sum) in a_rest.iter().zip(b_rest).zip(&mut sums) {
-        *sum += term(f64::from(*a), f64::from(*b));
+    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+        let terms = terms(f64::from(*a), f64::from(*b));
+        for sum in 0..N {
+            sums[sum][lane] += terms[sum];
+        }
     }
-    total(sums)
+    sums.map(total)
 }
 
 #[inline(always)]
@@ -76,7 +83,8 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
 
 #[inline(always)]
 fn dot_of(a: &[f32], b: &[f32]) -> f64 {
-    accumulate(a, b, |a, b| a * b)
+    let [product] = accumulate(a, b, |a, b| [a * b]);
+    product
 }
 
 /// Square of the Euclidean length.
@@ -91,7 +99,8 @@ pub fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
 
 #[inline(always)]
 fn squared_distance_of(a: &[f32], b: &[f32]) -> f64 {
-    accumulate(a, b, |a, b| (a - b) * (a - b))
+    let [squares] = accumulate(a, b, |a, b| [(a - b) * (a - b)]);
+    squares
 }
 
 /// Adds `weight` times `vector` to `sums`. Slices of one length.
@@ -112,38 +121,19 @@ pub fn cosine(a: &[f32], b: &[f32], a_squared: f64, b_squared: f64) -> Option<f6
 
 /// The same, measuring the lengths too: each value is read once. NaN where a value is not finite.
 pub fn cosine_alone(a: &[f32], b: &[f32]) -> Option<f64> {
-    let (product, a_squared, b_squared) = products(a, b);
+    let [product, a_squared, b_squared] = products(a, b);
     let scale = (a_squared * b_squared).sqrt();
     (scale != 0.0).then(|| (product / scale).clamp(-1.0, 1.0))
 }
 
 /// The sums of the products of `a` with `b`, of `a` with itself and of `b` with itself. Slices of one length.
-fn products(a: &[f32], b: &[f32]) -> (f64, f64, f64) {
-    widest!(products_of, (a: &[f32], b: &[f32]) -> (f64, f64, f64))
+fn products(a: &[f32], b: &[f32]) -> [f64; 3] {
+    widest!(products_of, (a: &[f32], b: &[f32]) -> [f64; 3])
 }
 
 #[inline(always)]
-fn products_of(a: &[f32], b: &[f32]) -> (f64, f64, f64) {
-    let mut sums = [[0.0_f64; LANES]; 3];
-    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
-    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    for chunk in 0..a_chunks.len().min(b_chunks.len()) {
-        let (a, b) = (&a_chunks[chunk], &b_chunks[chunk]);
-        for lane in 0..LANES {
-            let (a, b) = (f64::from(a[lane]), f64::from(b[lane]));
-            sums[0][lane] += a * b;
-            sums[1][lane] += a * a;
-            sums[2][lane] += b * b;
-        }
-    }
-    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-        let (a, b) = (f64::from(*a), f64::from(*b));
-        sums[0][lane] += a * b;
-        sums[1][lane] += a * a;
-        sums[2][lane] += b * b;
-    }
-    let [product, a_squared, b_squared] = sums.map(total);
-    (product, a_squared, b_squared)
+fn products_of(a: &[f32], b: &[f32]) -> [f64; 3] {
+    accumulate(a, b, |a, b| [a * b, a * a, b * b])
 }
 
 /// Appends `a` scaled to length one; false, and nothing appended, where it is zero; `None` where a value is not finite.
@@ -219,7 +209,7 @@ mod tests {
             prop_assert!((dot(&a, &b) - terms(|a, b| a * b)).abs() <= 1e-13 * size);
             prop_assert!((squared_distance(&a, &b) - terms(|a, b| (a - b) * (a - b))).abs() <= 1e-13 * size);
             prop_assert_eq!(dot(&a, &b), dot(&b, &a));
-            prop_assert_eq!(products(&a, &b), (dot(&a, &b), dot(&a, &a), dot(&b, &b)));
+            prop_assert_eq!(products(&a, &b), [dot(&a, &b), dot(&a, &a), dot(&b, &b)]);
             let most = a.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
             let least = a.iter().filter(|x| **x != 0.0).fold(f32::INFINITY, |least, x| least.min(x.abs()));
             prop_assert_eq!(sizes(&a), (least, most));

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::arithmetic::{dot, squared_norm, widest};
+use super::arithmetic::{dot, sizes, squared_norm, widest};
 
 /// Codes in a word.
 pub(super) const WORD: usize = 4;
@@ -45,12 +45,16 @@ impl Codes {
         Self { width: dimensions.div_ceil(WORD), ..Self::default() }
     }
 
-    /// Makes room.
-    pub fn reserve(&mut self, rows: usize) {
-        self.words.reserve_exact(rows * self.width);
-        self.offset.reserve_exact(rows);
-        self.inverse.reserve_exact(rows);
-        self.sine.reserve_exact(rows);
+    /// The codes of vectors of that many dimensions, which are one after the other. O(n d).
+    pub fn of(vectors: &[f32], dimensions: usize) -> Self {
+        let mut codes = Self::new(dimensions);
+        let rows = vectors.len() / dimensions.max(1);
+        codes.words.reserve_exact(rows * codes.width);
+        codes.offset.reserve_exact(rows);
+        codes.inverse.reserve_exact(rows);
+        codes.sine.reserve_exact(rows);
+        vectors.chunks_exact(dimensions.max(1)).for_each(|vector| codes.push(vector));
+        codes
     }
 
     /// Number of codes.
@@ -74,7 +78,7 @@ impl Codes {
 
     /// Adds the code of a finite vector. O(d).
     pub fn push(&mut self, vector: &[f32]) {
-        let most = largest(vector);
+        let (_, most) = sizes(vector);
         let scale = if most > 0.0 { LARGEST / f64::from(most) } else { 0.0 };
         self.rounded.clear();
         self.rounded.resize(vector.len().next_multiple_of(WORD), 0.0);
@@ -126,31 +130,6 @@ impl Codes {
             self.sine.push(f32::from_ne_bytes(*sine));
         }
     }
-}
-
-/// The largest size of a value.
-fn largest(vector: &[f32]) -> f32 {
-    widest!(largest_of, (vector: &[f32]) -> f32)
-}
-
-#[inline(always)]
-fn largest_of(vector: &[f32]) -> f32 {
-    let (chunks, rest) = vector.as_chunks::<16>();
-    let mut lanes = [0.0_f32; 16];
-    for values in chunks {
-        lanes
-            .iter_mut()
-            .zip(values)
-            .for_each(|(lane, value)| *lane = if value.abs() > *lane { value.abs() } else { *lane });
-    }
-    let mut width = 8;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] = if lanes[lane + width] > lanes[lane] { lanes[lane + width] } else { lanes[lane] };
-        }
-        width /= 2;
-    }
-    rest.iter().fold(lanes[0], |most, value| if value.abs() > most { value.abs() } else { most })
 }
 
 /// Whole numbers from -127 to 127 as bytes; their sum.

@@ -34,6 +34,14 @@ fn round_to(x: f64, place: f64) -> f64 {
     (x + shift) - shift
 }
 
+/// What a term gives to each place.
+#[inline(always)]
+fn cut(x: f64) -> [f64; 3] {
+    let high = round_to(x, PLACES[0]);
+    let middle = round_to(x - high, PLACES[1]);
+    [high, middle, round_to(x - high - middle, PLACES[2])]
+}
+
 fn add_scaled(sums: &mut ExactSums, first: usize, terms: &[f32], scale: f64) {
     widest!(add_scaled_of, (sums: &mut ExactSums, first: usize, terms: &[f32], scale: f64))
 }
@@ -56,11 +64,10 @@ fn add_together_of(sums: &mut ExactSums, [a, b, c, d]: [&[f32]; 4]) {
     // By number: the compiler does not see through so many zips.
     for at in 0..columns {
         let x = (f64::from(a[at]) + f64::from(b[at])) + (f64::from(c[at]) + f64::from(d[at]));
-        let to_high = round_to(x, PLACES[0]);
-        let to_middle = round_to(x - to_high, PLACES[1]);
+        let [to_high, to_middle, to_low] = cut(x);
         high[at] += to_high;
         middle[at] += to_middle;
-        low[at] += round_to(x - to_high - to_middle, PLACES[2]);
+        low[at] += to_low;
     }
 }
 
@@ -113,11 +120,10 @@ impl ExactSums {
         let end = first + terms.len();
         let (high, middle, low) = (&mut high[first..end], &mut middle[first..end], &mut low[first..end]);
         for (((x, high), middle), low) in terms.zip(high).zip(middle).zip(low) {
-            let a = round_to(x, PLACES[0]);
-            let b = round_to(x - a, PLACES[1]);
+            let [a, b, c] = cut(x);
             *high += a;
             *middle += b;
-            *low += round_to(x - a - b, PLACES[2]);
+            *low += c;
         }
     }
 

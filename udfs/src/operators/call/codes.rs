@@ -34,11 +34,7 @@ impl CodeStore {
         let size = count * Codes::size(dimensions);
         let chunk = |chunk: usize, buffer: &mut Vec<f32>| {
             let (first, end) = (chunk * CHUNK, ((chunk + 1) * CHUNK).min(count));
-            let mut codes = Codes::new(dimensions);
-            codes.reserve(end - first);
-            let values = vectors.block(first, end, buffer)?;
-            values.chunks_exact(dimensions).for_each(|vector| codes.push(vector));
-            Ok(codes)
+            Ok(Codes::of(vectors.block(first, end, buffer)?, dimensions))
         };
         let chunks = count.div_ceil(CHUNK);
         let source = if reservation.try_grow(2 * size).is_ok() {

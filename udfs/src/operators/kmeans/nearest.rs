@@ -1,6 +1,7 @@
 //! The exact nearest centroid of every row, kept from round to round: after the first rounds few centroids move, and a row whose
 //! own did not move need not be compared with any other that did not.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use datafusion::common::Result;
@@ -25,10 +26,16 @@ const MANY: usize = BLOCK / 4;
 
 /// The codes of the rows of a fit, where they are of use to it.
 pub(super) fn codes(problem: &Problem<'_>, workers: &Workers) -> Result<Option<CodeStore>> {
-    if problem.k < CODED[0] || !(LEAST_DIMENSIONS..=MOST_DIMENSIONS).contains(&problem.vectors.dimensions()) {
+    if !are_coded(problem, true) {
         return Ok(None);
     }
     CodeStore::new("codes of a fit", problem.vectors, problem.env, workers).map(Some)
+}
+
+/// Whether codes find the nearest centroids sooner, where those of the rows are at hand or not.
+fn are_coded(problem: &Problem<'_>, at_hand: bool) -> bool {
+    let least = if at_hand { CODED[0] } else { CODED[1] };
+    problem.k >= least && (LEAST_DIMENSIONS..=MOST_DIMENSIONS).contains(&problem.vectors.dimensions())
 }
 
 /// What is known of every row.
@@ -40,26 +47,31 @@ pub(super) struct Nearest {
 }
 
 /// Centroids that rows are compared with.
-struct Targets {
+struct Targets<'a> {
     numbers: Vec<u32>,
-    values: Vec<f32>,
-    squared: Vec<f64>,
+    values: Cow<'a, [f32]>,
+    squared: Cow<'a, [f64]>,
     dimensions: usize,
     /// Their codes, where these are used.
     panels: Option<Panels>,
 }
 
-impl Targets {
-    fn new(model: &Model, numbers: Vec<u32>, coded: bool) -> Self {
+impl<'a> Targets<'a> {
+    fn all(model: &'a Model, coded: bool) -> Self {
+        let numbers = (0..model.squared.len() as u32).collect();
+        Self::new(numbers, Cow::Borrowed(&model.centroids), Cow::Borrowed(&model.squared), model.dimensions, coded)
+    }
+
+    fn some(model: &Model, numbers: Vec<u32>, coded: bool) -> Self {
         let all = model.rows();
-        let values: Vec<f32> = numbers.iter().flat_map(|&number| all.row(number as usize)).copied().collect();
+        let values = numbers.iter().flat_map(|&number| all.row(number as usize)).copied().collect();
         let squared = numbers.iter().map(|&number| all.squared[number as usize]).collect();
-        let panels = coded.then(|| {
-            let mut codes = Codes::new(model.dimensions);
-            values.chunks_exact(model.dimensions).for_each(|centroid| codes.push(centroid));
-            Panels::of(&codes)
-        });
-        Self { numbers, values, squared, dimensions: model.dimensions, panels }
+        Self::new(numbers, values, squared, model.dimensions, coded)
+    }
+
+    fn new(numbers: Vec<u32>, values: Cow<'a, [f32]>, squared: Cow<'a, [f64]>, dimensions: usize, coded: bool) -> Self {
+        let panels = coded.then(|| Panels::of(&Codes::of(&values, dimensions)));
+        Self { numbers, values, squared, dimensions, panels }
     }
 
     fn rows(&self) -> Rows<'_> {
@@ -88,12 +100,11 @@ struct Round<'a> {
     problem: &'a Problem<'a>,
     model: &'a Model,
     store: Option<&'a CodeStore>,
-    moved: &'a [bool],
     /// All centroids.
-    all: Targets,
+    all: Targets<'a>,
     /// Those that moved.
-    some: Targets,
-    /// The place of each centroid in `some`.
+    some: Targets<'a>,
+    /// The place of each centroid in `some`: none of one that did not move.
     places: Vec<Option<usize>>,
 }
 
@@ -113,13 +124,12 @@ impl Nearest {
         moved: &[bool],
         workers: &Workers,
     ) -> Result<()> {
-        let least = if store.is_some() { CODED[0] } else { CODED[1] };
-        let coded = problem.k >= least && (LEAST_DIMENSIONS..=MOST_DIMENSIONS).contains(&model.dimensions);
+        let coded = are_coded(problem, store.is_some());
         let numbers: Vec<u32> = (0..problem.k as u32).filter(|&number| moved[number as usize]).collect();
         let mut places = vec![None; problem.k];
         numbers.iter().enumerate().for_each(|(place, &number)| places[number as usize] = Some(place));
-        let all = Targets::new(model, (0..problem.k as u32).collect(), coded);
-        let round = Round { problem, model, store, moved, all, some: Targets::new(model, numbers, coded), places };
+        let (all, some) = (Targets::all(model, coded), Targets::some(model, numbers, coded));
+        let round = Round { problem, model, store, all, some, places };
         let rows = self.best.len();
         let found = workers.map(rows.div_ceil(BLOCK), |block, scratch: &mut Scratch| {
             let span = block * BLOCK..((block + 1) * BLOCK).min(rows);
@@ -140,7 +150,7 @@ impl Round<'_> {
     fn block(&self, span: Range<usize>, best: &mut [Best], others: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         let Self { problem, model, .. } = self;
         let vectors = problem.vectors;
-        let own_moved = |best: &Best| best.number == NOBODY || self.moved[best.number as usize];
+        let own_moved = |best: &Best| best.number == NOBODY || self.places[best.number as usize].is_some();
         let mut block = std::mem::take(&mut scratch.block);
         let whole = vectors.are_in_memory() || best.iter().filter(|best| own_moved(best)).count() >= MANY;
         let values = if whole { Some(vectors.block(span.start, span.end, &mut block)?) } else { None };
@@ -167,7 +177,7 @@ impl Round<'_> {
         &self,
         rows: &Block<'_>,
         list: &[u32],
-        targets: &Targets,
+        targets: &Targets<'_>,
         places: Option<&[Option<usize>]>,
         (best, others): (&mut [Best], &mut [f32]),
         scratch: &mut Scratch,

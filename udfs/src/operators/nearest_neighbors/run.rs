@@ -115,8 +115,7 @@ fn prepare(
     let gauge = |name, value| MetricBuilder::new(&around.metrics).gauge(name, 0).set(value);
     let compared = MetricBuilder::new(&around.metrics).counter("compared_pairs", 0);
     let codes = CodeStore::new("codes of nearest_neighbors", &base.vectors, &around.context.runtime_env(), workers)?;
-    let mut centroids = Codes::new(cells.dimensions);
-    cells.centroids.chunks_exact(cells.dimensions.max(1)).for_each(|centroid| centroids.push(centroid));
+    let centroids = Codes::of(&cells.centroids, cells.dimensions);
     let mut search =
         Search { call, queries, base, codes, cells, centroids, probes: 0, compared, _reservation: reservation };
     let measured = probes::measure(&search, workers)?;

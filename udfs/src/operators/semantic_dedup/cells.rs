@@ -76,8 +76,7 @@ pub(super) fn assign(
         return Ok(Cells { rows: (0..count as u32).collect(), starts: vec![0, count], own: vec![count] });
     }
     let model = centroids(rule, distinct, wanted, around, workers)?;
-    let mut centroids = Codes::new(model.dimensions);
-    model.centroids.chunks_exact(model.dimensions).for_each(|centroid| centroids.push(centroid));
+    let centroids = Codes::of(&model.centroids, model.dimensions);
     let margin = margin(rule, distinct, &model, &centroids, workers)?;
     MetricBuilder::new(&around.metrics).gauge("cells", 0).set(wanted);
     MetricBuilder::new(&around.metrics).gauge("cell_margin_millionths", 0).set((f64::from(margin) * 1e6) as usize);
