@@ -82,6 +82,7 @@ class Source:
         self.folder, self.seed = folder, seed
         self.format = rng.choice(["csv", "csv", "json"])
         self.rows, self.files, self.options, self.peer = [], [], {}, {}
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         self.encoding = rng.choice(["utf-8"] * 6 + ["utf-8-sig", "utf-16", "latin-1"]) if self.format == "csv" else rng.choice(["utf-8"] * 6 + ["utf-8-sig"])
         latin = self.encoding == "latin-1"
