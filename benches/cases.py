@@ -39,7 +39,8 @@ class Answer:
 
     @property
     def rows(self):
-        return [tuple(row) for row in csv.reader(io.StringIO(self.out))][1:]
+        # A blank line is a row of one NULL.
+        return [tuple(row) or ("",) for row in csv.reader(io.StringIO(self.out))][1:]
 
     @property
     def names(self):
@@ -436,7 +437,7 @@ def int96_years(c):
         c.hold(answer.code == 0 and answer.rows[0][1].startswith(expected) and answer.rows[2][1].startswith("0001-01-01"), file, answer)
         c.rows(f"SELECT count(*) FROM 'data/lake/{file}.parquet' WHERE ts > '2100-01-01'", [(1,)])
     answer = c.sql("SELECT child, parent, state FROM table_containment('data/lake')")
-    c.hold(answer.code == 0 and any(row[2] in ("proved", "identical", "contained") for row in answer.rows) and len(answer.rows) >= 1, "the same rows either way", answer)
+    c.hold(answer.code == 0 and any({"int96", "micros"} == {Path(row[0]).stem, Path(row[1]).stem} for row in answer.rows), "the same rows either way", answer)
     for stage in ("", ", stage => 'bytes'"):
         answer = c.sql(f"SELECT child, parent, state FROM table_containment('data/lake2'{stage})")
         c.hold(answer.code == 0 and not answer.rows, f"2000 and 2584 are not the same{stage}", answer)
@@ -686,7 +687,7 @@ def changed_inputs(c):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limpid", default="limpid", help="the binary")
-    parser.add_argument("--cases", default=os.environ.get("LIMPID_CASES", "../shared/cases"), help="the folder of cases")
+    parser.add_argument("--cases", default=os.environ.get("LIMPID_CASES", "cases"), help="the folder of cases")
     parser.add_argument("--only", default="", help="only the cases whose name holds this")
     parser.add_argument("--timeout", type=float, default=240, help="seconds one command may take")
     parser.add_argument("--all", action="store_true", help="also the cases that write gigabytes")
@@ -702,12 +703,14 @@ def main():
     library = next(Path(sys.prefix).glob("lib/python*/site-packages/onnxruntime/capi/libonnxruntime.so*"), None)
     if library and "ORT_DYLIB_PATH" not in os.environ:
         os.environ["ORT_DYLIB_PATH"] = str(library)
-    bad = []
+    bad, skipped = [], 0
     for name in found:
         if arguments.only not in name or name in unknown:
+            skipped += name not in unknown
             continue
         if name == "engine/more-than-2gib-of-text" and not arguments.all:
             print(f"{name:50} skipped: writes gigabytes, ask with --all", flush=True)
+            skipped += 1
             continue
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="limpid-case-") as folder:
@@ -731,7 +734,7 @@ def main():
     bad += unknown
     for name in unknown:
         print(f"{name:50} has no check here")
-    print(f"\n{len(found) - len(bad)} of {len(found)} cases right")
+    print(f"\n{len(found) - len(bad) - skipped} of {len(found)} cases right, {len(bad)} wrong, {skipped} skipped")
     return min(len(bad), 100)
 
 

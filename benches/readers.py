@@ -220,6 +220,8 @@ def same(written, read):
     if isinstance(read, int):
         return re.fullmatch(r"-?\d+", written) is not None and str(read) == written
     if isinstance(read, float):
+        if math.isnan(read):
+            return written.lower() == "nan"
         try:
             exact = decimal.Decimal(written)
         except decimal.InvalidOperation:

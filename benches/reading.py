@@ -10,7 +10,6 @@ its start is taken off by an empty run of the same kind, and so is limpid's.
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -35,17 +34,18 @@ def write(docs, folder, times):
 
 
 def measure(command):
-    """Wall seconds, CPU seconds, peak MiB and standard output of a process."""
-    start = time.monotonic()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
+    """Wall seconds, CPU seconds, peak MiB and standard output of a process; None where it fails.
+
+    GNU time starts it: a child of this process would inherit this process's own peak.
+    """
+    with tempfile.NamedTemporaryFile("r") as used:
+        start = time.monotonic()
+        done = subprocess.run(["time", "-f", "%U %S %M", "-o", used.name, *command], capture_output=True, text=True)
         wall = time.monotonic() - start
-        out.seek(0)
-        err.seek(0)
-        if status != 0:
-            sys.exit(f"{command}: {err.read().decode()[-500:]}")
-        return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read().decode().split()[-1]
+        if done.returncode != 0:
+            return None
+        user, system, peak = used.read().split()[-3:]
+        return wall, float(user) + float(system), int(peak) / 1024, done.stdout.split()[-1]
 
 
 def commands(arguments):
@@ -54,7 +54,7 @@ def commands(arguments):
     def duck(table, query):
         query = query.replace("'" + table + "'", f"read_csv('{table}', strict_mode = true, max_line_size = 100000000)" if ".csv" in table else
                               f"read_json('{table}', format = 'newline_delimited', maximum_object_size = 100000000)" if ".json" in table else f"'{table}'")
-        code = f"import duckdb; duckdb.sql('SET threads = {arguments.threads}'); print(*duckdb.sql({query!r}).fetchone(), sep=',')"
+        code = f"import duckdb; duckdb.sql('SET threads = {arguments.threads}'); print(*duckdb.sql({query!r}).fetchall()[0], sep=',')"
         return [sys.executable, "-c", code]
 
     readers = {"limpid": limpid(arguments.limpid)}
@@ -85,10 +85,16 @@ def main():
             for _ in range(arguments.rounds):
                 for reader, command in readers.items():
                     seen[reader].append(measure(command(table, QUERY.format(f"'{table}'"))))
+            failed = [reader for reader, runs in seen.items() if None in runs]
+            seen = {reader: runs for reader, runs in seen.items() if reader not in failed}
             answers = {run[3].replace(".0", "") for runs in seen.values() for run in runs}
             line = f"{name:16}{Path(table).stat().st_size / 1e6:7.0f}"
             first = None
-            for reader, runs in seen.items():
+            for reader in readers:
+                if reader in failed:
+                    line += f"{'error':>12}{'':22}"
+                    continue
+                runs = seen[reader]
                 wall = max(statistics.median(run[0] for run in runs) - start[reader][0], 1e-3)
                 first = first or wall
                 cpu = statistics.median(run[1] for run in runs) - start[reader][1]

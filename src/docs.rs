@@ -30,7 +30,10 @@ pub fn entries() -> Vec<Entry> {
     let operators = limpid_udfs::register::operators().into_iter().chain(recipes).chain(lakes);
     let operators =
         operators.map(|operator| Entry { name: operator.name.to_owned(), documentation: Some(operator.documentation) });
-    operators.chain(scalars).chain(aggregates).chain(windows).collect()
+    let readers = limpid_connectors::table_functions::docs::functions().into_iter();
+    let readers =
+        readers.map(|(name, documentation)| Entry { name: name.to_owned(), documentation: Some(documentation) });
+    operators.chain(readers).chain(scalars).chain(aggregates).chain(windows).collect()
 }
 
 /// The reference as Markdown: the sections of the documentation in the order in which the entries name them first.

@@ -31,7 +31,7 @@ PEERS = {
 }
 LIMPID = {"limpid": [], "limpid-1-thread": ["--threads", "1"]}
 QUERY = """COPY (SELECT id, cluster_id AS cluster, keep, duplicate_of, similarity FROM minhash_dedup((SELECT id, text FROM '{docs}'),
-text => text, id => id, threshold => {threshold}, ngram => 5, unit => 'word')) TO '{out}'"""
+text => text, id => id, threshold => {threshold}, ngram => 5, unit => 'python_word')) TO '{out}'"""
 COLUMNS = {
     "docs/s": "docs_per_s", "wall s": "wall_s", "CPU s": "cpu_s", "peak MiB": "peak_mb", "removed": "removed", "over-deleted": "over_deleted",
     "missed": "missed", "missed %": "missed_percent", "precision": "precision", "recall": "recall", "largest cluster": "largest_cluster",

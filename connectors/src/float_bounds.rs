@@ -4,6 +4,9 @@
 //! greater than every number: skipping it for `x <> 1` or `x > 5` would lose rows, and so would a bound that `ORDER BY x DESC
 //! LIMIT n` learns while it runs. Footers do not say how many NaN there are, so a scan keeps only the conditions that no NaN
 //! meets: equality with a number, and a range that is bounded on both sides. All others still filter the rows that are read.
+//!
+//! The two zeros are equal, but not to a Bloom filter, which knows the bytes of one of them only. Equality with zero is
+//! therefore asked as the range from -0.0 to 0.0, which bounds answer and Bloom filters do not.
 
 use std::sync::Arc;
 
@@ -54,14 +57,16 @@ fn sound_scan(node: &Plan) -> Option<Plan> {
     let (config, source) = node.downcast_ref::<DataSourceExec>()?.downcast_to_file_source::<ParquetSource>()?;
     let predicate = source.filter()?;
     let schema = source.table_schema().table_schema();
+    let Transformed { data: predicate, transformed: zeros, .. } = both_zeros(predicate, schema).ok()?;
     let conjuncts: Vec<&Expr> = split_conjunction(&predicate);
     let mut kept = sound(&conjuncts, schema);
-    if kept.len() == conjuncts.len() {
+    if kept.len() == conjuncts.len() && !zeros {
         return None;
     }
+    let all_sound = kept.len() == conjuncts.len();
     let mut options = source.table_parquet_options().clone();
     let mut source = source.clone();
-    if options.global.pushdown_filters {
+    if options.global.pushdown_filters && !all_sound {
         // The conditions filter rows too and must stay, so nothing may be skipped by them. What is learnt while the query runs
         // only ever skips.
         kept = conjuncts
@@ -69,12 +74,34 @@ fn sound_scan(node: &Plan) -> Option<Plan> {
             .filter(|expr| !DynamicFilterTracking::classify(expr).contains_dynamic_filter())
             .collect();
         options.global.pruning = false;
+        options.global.bloom_filter_on_read = false;
         source = source.with_table_parquet_options(options).with_enable_page_index(false);
     }
     let source =
         source.with_predicate(if kept.is_empty() { lit(true) } else { conjunction(kept.into_iter().cloned()) });
     let config = FileScanConfigBuilder::from(config.clone()).with_source(Arc::new(source)).build();
     Some(DataSourceExec::from_data_source(config))
+}
+
+/// Equality of a float with zero, as a range that holds both zeros.
+fn both_zeros(predicate: Expr, schema: &Schema) -> Result<Transformed<Expr>> {
+    predicate.transform_up(|expr| {
+        let Some((value, data_type)) = compared_with_zero(&expr, schema) else { return Ok(Transformed::no(expr)) };
+        let zero = |sign: f64| ScalarValue::Float64(Some(0.0 * sign)).cast_to(&data_type).map(lit);
+        let from: Expr = Arc::new(BinaryExpr::new(Arc::clone(&value), Operator::GtEq, zero(-1.0)?));
+        let to: Expr = Arc::new(BinaryExpr::new(value, Operator::LtEq, zero(1.0)?));
+        Ok(Transformed::yes(Arc::new(BinaryExpr::new(from, Operator::And, to)) as Expr))
+    })
+}
+
+/// What `expr` says is equal to zero, and the type of both.
+fn compared_with_zero(expr: &Expr, schema: &Schema) -> Option<(Expr, DataType)> {
+    let binary = expr.downcast_ref::<BinaryExpr>().filter(|binary| *binary.op() == Operator::Eq)?;
+    let sides = [(binary.left(), binary.right()), (binary.right(), binary.left())];
+    sides.into_iter().find_map(|(value, number)| {
+        let data_type = value.data_type(schema).ok().filter(DataType::is_floating)?;
+        (column(value).is_some() && is_zero(number)).then(|| (Arc::clone(value), data_type))
+    })
 }
 
 /// Those of the conditions that hold together that no NaN meets, or that say nothing of floats.
@@ -100,7 +127,8 @@ fn is_sound(expr: &Expr, schema: &Schema) -> bool {
         return column(nulls.arg()).is_some();
     }
     if let Some(list) = expr.downcast_ref::<InListExpr>() {
-        return !list.negated() && column(list.expr()).is_some() && list.list().iter().all(is_number);
+        let skips = |value: &Expr| is_number(value) && !is_zero(value);
+        return !list.negated() && column(list.expr()).is_some() && list.list().iter().all(skips);
     }
     let Some(binary) = expr.downcast_ref::<BinaryExpr>() else { return false };
     match binary.op() {
@@ -142,12 +170,18 @@ fn column(expr: &Expr) -> Option<usize> {
 
 /// Whether it is a number that is there.
 fn is_number(expr: &Expr) -> bool {
-    let Some(literal) = expr.downcast_ref::<Literal>() else { return false };
-    let ScalarValue::Float64(Some(number)) = literal.value().cast_to(&DataType::Float64).unwrap_or(ScalarValue::Null)
-    else {
-        return false;
-    };
-    !number.is_nan()
+    number(expr).is_some_and(|number| !number.is_nan())
+}
+
+fn is_zero(expr: &Expr) -> bool {
+    number(expr) == Some(0.0)
+}
+
+fn number(expr: &Expr) -> Option<f64> {
+    match expr.downcast_ref::<Literal>()?.value().cast_to(&DataType::Float64) {
+        Ok(ScalarValue::Float64(number)) => number,
+        _ => None,
+    }
 }
 
 fn reads_floats(expr: &Expr, schema: &Schema) -> bool {
@@ -245,6 +279,33 @@ mod tests {
                 let read = rows(&ctx, folder.path(), &sql("'{}/t.parquet'")).await;
                 assert_eq!(read, rows(&ctx, folder.path(), &sql("plain")).await, "{order}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn both_zeros_are_found_whichever_is_asked_for() {
+        let folder = tempdir().unwrap();
+        let x = Float64Array::from(vec![-0.0, 0.0, 1.0, -0.0, 2.0]);
+        let narrow: Float32Array = x.iter().map(|x| x.map(|x| x as f32)).collect();
+        let columns: [(&str, ArrayRef); 3] =
+            [("id", Arc::new(Int64Array::from_iter_values(0..5))), ("x", Arc::new(x)), ("y", Arc::new(narrow))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        // A row group for each row, with a Bloom filter that knows one zero only.
+        let properties =
+            WriterProperties::builder().set_max_row_group_row_count(Some(1)).set_bloom_filter_enabled(true);
+        let file = File::create(folder.path().join("t.parquet")).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        for pushdown in [false, true] {
+            let ctx = session(pushdown);
+            for condition in ["x = 0.0", "x = -0.0", "0.0 = x", "y = 0.0", "y = -0.0", "x = 0", "x = 0.0 AND y = -0.0"]
+            {
+                let sql = format!("SELECT id FROM '{{}}/t.parquet' WHERE {condition}");
+                assert_eq!(rows(&ctx, folder.path(), &sql).await, ["0", "1", "3"], "{condition}, {pushdown}");
+            }
+            let sql = "SELECT id FROM '{}/t.parquet' WHERE x = 0.0 OR x = 2.0";
+            assert_eq!(rows(&ctx, folder.path(), sql).await, ["0", "1", "3", "4"]);
         }
     }
 

@@ -1,13 +1,21 @@
 //! Lakes, formats and sinks: one folder per kind.
 //!
-//! [`text`] reads a folder of text files as a table, [`url_table`] makes `FROM 'path/**/*.parquet'` work and resolves the
-//! sources of jobs, [`float_bounds`] keeps scans from losing NaN, [`sink`] writes results that appear whole or not at all.
+//! [`records`] reads CSV and JSON files and [`text`] folders of text files; [`url_table`] makes `FROM 'path/**/*.parquet'` work and
+//! resolves the sources of jobs, and [`table_functions`] are `read_csv('path', option => value)` and its like. [`encode`] says
+//! what is in a file that limpid writes, and [`sink`] makes results appear whole or not at all. [`float_bounds`] keeps scans from
+//! losing NaN, [`parquet_files`] reads Parquet as the world writes it, [`file_order`] numbers rows as they are in the files.
 
 use datafusion::common::Result;
 use datafusion::execution::session_state::SessionState;
 
+pub mod encode;
+pub mod file_order;
 pub mod float_bounds;
+pub mod literals;
+pub mod parquet_files;
+pub mod records;
 pub mod sink;
+pub mod table_functions;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -19,5 +27,6 @@ pub mod url_table;
 /// When DataFusion refuses a format.
 pub fn register_formats(state: &mut SessionState) -> Result<()> {
     text::register(state)?;
-    url_table::register_formats(state)
+    url_table::register_formats(state)?;
+    encode::register(state)
 }

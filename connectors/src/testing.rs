@@ -13,7 +13,9 @@ use crate::url_table::enable_paths;
 /// A session as the program makes it.
 pub(crate) fn session(partitions: usize) -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(partitions);
-    let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
+    let rules = crate::literals::analyzer_rules();
+    let builder = SessionStateBuilder::new().with_config(config).with_default_features().with_analyzer_rules(rules);
+    let mut state = builder.build();
     crate::register_formats(&mut state).unwrap();
     enable_paths(SessionContext::new_with_state(state))
 }

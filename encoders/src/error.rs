@@ -70,7 +70,7 @@ pub enum Error {
     },
     /// There is nothing that runs ONNX models.
     #[error(
-        "ONNX models need libonnxruntime (1.24 or later): {0}. Install it with `pip install onnxruntime`, or name the library in ORT_DYLIB_PATH"
+        "ONNX models need libonnxruntime (1.24 or later): {0}. Install it with `pip install onnxruntime`, or name the library in ORT_DYLIB_PATH; a limpid built with `--features tract` needs none"
     )]
     NoRuntime(String),
     /// The device is not one that is known.
@@ -94,6 +94,16 @@ pub enum Error {
         url: String,
         /// Why it did not come.
         message: String,
+    },
+    /// The model has no prompt of that name.
+    #[error("model '{model}' has no prompt '{prompt}'; it has {known}")]
+    NoPrompt {
+        /// Its name.
+        model: String,
+        /// What was asked for.
+        prompt: String,
+        /// Which there are.
+        known: String,
     },
     /// The model does something else.
     #[error("model '{model}' is {is}; {needed} is needed here")]

@@ -1,10 +1,14 @@
-//! A model is a folder: `model.onnx`, `tokenizer.json` (for texts) and `model.toml`.
+//! A model is a folder: `model.onnx`, `tokenizer.json` (for texts) and `model.toml`, or, in place of the last, the files that
+//! sentence-transformers writes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::given::Given;
+use crate::sentence_transformers::{self, is_inside};
 use crate::{Error, Result};
 
 /// The name of the file with the settings.
@@ -35,7 +39,7 @@ impl Modality {
 
 /// How the vectors of tokens become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Pooling {
     /// Their mean.
     Mean,
@@ -43,8 +47,50 @@ pub enum Pooling {
     Cls,
     /// The last token's.
     Last,
+    /// The largest of each number.
+    Max,
+    /// Their sum, divided by the square root of their count.
+    MeanSqrtLen,
+    /// Their mean, the first with the weight 1, the second with 2, and so on.
+    WeightedMean,
     /// The output of the model is one vector a row already.
     None,
+}
+
+impl Pooling {
+    /// Its name in `model.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Cls => "cls",
+            Self::Last => "last",
+            Self::Max => "max",
+            Self::MeanSqrtLen => "mean_sqrt_len",
+            Self::WeightedMean => "weighted_mean",
+            Self::None => "none",
+        }
+    }
+
+    /// The weights of the tokens of a text of that many, where the vector is a weighted sum of theirs.
+    pub fn weights(self, tokens: usize) -> Option<Vec<f32>> {
+        let one_at = |at: usize| {
+            let mut weights = vec![0.0; tokens];
+            weights.get_mut(at).into_iter().for_each(|weight| *weight = 1.0);
+            Some(weights)
+        };
+        let all = |weight: f32| Some(vec![weight; tokens]);
+        match self {
+            Self::Mean => all(1.0 / tokens.max(1) as f32),
+            Self::MeanSqrtLen => all(1.0 / (tokens.max(1) as f32).sqrt()),
+            Self::WeightedMean => {
+                let sum = (tokens * (tokens + 1) / 2).max(1) as f32;
+                Some((1..=tokens).map(|place| place as f32 / sum).collect())
+            }
+            Self::Cls | Self::None => one_at(0),
+            Self::Last => one_at(tokens.saturating_sub(1)),
+            Self::Max => None,
+        }
+    }
 }
 
 /// What is done with a text of more than `max_length` tokens.
@@ -58,45 +104,50 @@ pub enum Long {
     Average,
 }
 
-/// `model.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// How a model is used: `model.toml` with all that it leaves open.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settings {
     /// What the model is for.
     pub modality: Modality,
-    /// The model's file.
-    #[serde(default = "model_file")]
+    /// The model's file, by its path within the folder.
     pub model: String,
     /// How the vectors of tokens become one.
-    #[serde(default = "mean")]
     pub pooling: Pooling,
     /// Whether vectors are scaled to length 1.
-    #[serde(default = "yes")]
     pub normalize: bool,
     /// Tokens of one run at most, those that the tokenizer adds included.
-    #[serde(default = "max_length")]
     pub max_length: usize,
     /// What is done with longer texts.
-    #[serde(default)]
     pub long: Long,
+    /// Whether capital letters become small before the tokenizer sees them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lowercase: bool,
     /// Put before every text.
-    #[serde(default)]
     pub prefix: String,
+    /// The prompt that takes the place of the prefix where a call names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_prompt: Option<String>,
     /// The output that is read; by default the one of the usual name, or the only one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     /// The licence of the weights.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
     /// SHA-256 of the model's file, in hexadecimal digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// Where the model was downloaded from, with the revision.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// How images are prepared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSettings>,
+    /// Texts that a call may have put before its texts, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub prompts: BTreeMap<String, String>,
+    /// SHA-256 of the other files of the model: weights of their own and the tokenizer.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
 }
 
 /// How images are prepared: shorter side to `resize`, the middle `crop` x `crop` pixels, channels to (x / 255 - mean) / std.
@@ -129,21 +180,12 @@ pub enum Filter {
     Bicubic,
 }
 
-fn model_file() -> String {
-    "model.onnx".to_owned()
-}
-
-fn mean() -> Pooling {
-    Pooling::Mean
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn max_length() -> usize {
-    512
-}
+/// The usual name of the model's file.
+const MODEL: &str = "model.onnx";
+/// The usual name of the tokenizer's file.
+const TOKENIZER: &str = "tokenizer.json";
+/// Tokens of one run, where `model.toml` leaves it open.
+const MAX_LENGTH: usize = 512;
 
 fn zeros() -> [f32; 3] {
     [0.0; 3]
@@ -156,30 +198,78 @@ fn ones() -> [f32; 3] {
 impl Settings {
     /// Those of an encoder of texts, with every default.
     pub fn text_encoder() -> Self {
+        Self::of(Given { modality: Some(Modality::Text), ..Given::default() })
+    }
+
+    /// What is given, and the defaults.
+    fn of(given: Given) -> Self {
         Self {
-            modality: Modality::Text,
-            model: model_file(),
-            pooling: mean(),
-            normalize: yes(),
-            max_length: max_length(),
-            long: Long::default(),
-            prefix: String::new(),
-            output: None,
-            licence: None,
-            sha256: None,
-            source: None,
-            image: None,
+            modality: given.modality.unwrap_or(Modality::Text),
+            model: given.model.unwrap_or_else(|| MODEL.to_owned()),
+            pooling: given.pooling.unwrap_or(Pooling::Mean),
+            normalize: given.normalize.unwrap_or(true),
+            max_length: given.max_length.unwrap_or(MAX_LENGTH),
+            long: given.long.unwrap_or_default(),
+            lowercase: given.lowercase.unwrap_or(false),
+            prefix: given.prefix.unwrap_or_default(),
+            default_prompt: given.default_prompt,
+            output: given.output,
+            licence: given.licence,
+            sha256: given.sha256,
+            source: given.source,
+            image: given.image,
+            prompts: given.prompts.unwrap_or_default(),
+            files: given.files.unwrap_or_default(),
         }
     }
 
     /// Reads and checks the settings of the model in `folder`.
     pub fn read(folder: &Path) -> Result<Self> {
+        Self::resolve(folder, Given::default()).map(|(settings, _)| settings)
+    }
+
+    /// Reads and checks the settings of the model in `folder`. What `flags` say goes before `model.toml`, and that before the
+    /// files of sentence-transformers; where these disagree, a sentence names both.
+    pub fn resolve(folder: &Path, flags: Given) -> Result<(Self, Vec<String>)> {
         let path = folder.join(SETTINGS);
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::file(&path, &error))?;
-        let settings: Self = basic_toml::from_str(&text)
-            .map_err(|error| Error::Settings { path: path.clone(), message: error.to_string() })?;
-        settings.check().map_err(|message| Error::Settings { path, message })?;
-        Ok(settings)
+        let wrong = |message: String| Error::Settings { path: path.clone(), message };
+        let written: Option<Given> = match std::fs::read_to_string(&path) {
+            Ok(text) => Some(basic_toml::from_str(&text).map_err(|error| wrong(error.to_string()))?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::file(&path, &error)),
+        };
+        let is_written = written.is_some();
+        if written.as_ref().is_some_and(|written| written.modality.is_none()) {
+            return Err(wrong("it says no modality; it must be \"text\", \"image\" or \"causal\"".to_owned()));
+        }
+        let said = flags.or(written.unwrap_or_default());
+        let mut notes = vec![];
+        let (mut given, mut transformer) = (said.clone(), String::new());
+        if said.modality.unwrap_or(Modality::Text) == Modality::Text {
+            let found = sentence_transformers::read(folder)?;
+            match found.refused {
+                Some(error) if said.pooling.is_none() => return Err(error),
+                Some(error) => notes.push(format!("{error}; what {SETTINGS} or a flag says counts")),
+                None => {}
+            }
+            notes.extend(said.contradictions(&found.given).into_iter().map(|(setting, here, there)| {
+                format!("{setting} is {here} by {SETTINGS} or a flag, which counts, and {there} by the files of sentence-transformers")
+            }));
+            given = given.or(found.given);
+            transformer = found.transformer;
+            let left_open = [("pooling", given.pooling.is_none()), ("max_length", given.max_length.is_none())];
+            if let Some((setting, _)) = left_open.iter().find(|(_, open)| *open && !is_written) {
+                return Err(unsaid(folder, setting));
+            }
+        } else if given.max_length.is_none() && !is_written {
+            return Err(unsaid(folder, "max_length"));
+        }
+        if given.model.is_none() {
+            given.model = Some(find_model(folder, &transformer)?);
+        }
+        let settings = Self::of(given);
+        settings.check().map_err(wrong)?;
+        Ok((settings, notes))
     }
 
     /// What is wrong with the settings.
@@ -187,8 +277,17 @@ impl Settings {
         if !(3..=1 << 20).contains(&self.max_length) {
             return Err(format!("max_length must be from 3 to 1048576, not {}", self.max_length));
         }
-        if Path::new(&self.model).components().count() != 1 {
-            return Err(format!("model must be the name of a file in the folder, not '{}'", self.model));
+        if self.model.is_empty() || !is_inside(&self.model) {
+            return Err(format!("model must be the path of a file within the folder, not '{}'", self.model));
+        }
+        if let Some(path) = self.files.keys().find(|path| !is_inside(path)) {
+            return Err(format!("files: '{path}' must be the path of a file within the folder"));
+        }
+        if let Some(name) = self.default_prompt.as_ref().filter(|name| !self.prompts.contains_key(*name)) {
+            return Err(format!("default_prompt must be the name of one of the prompts, not '{name}'"));
+        }
+        if self.default_prompt.is_some() && !self.prefix.is_empty() {
+            return Err("prefix and default_prompt say both what is put before a text; give one".to_owned());
         }
         match (&self.image, self.modality) {
             (None, Modality::Image) => {
@@ -200,9 +299,24 @@ impl Settings {
         }
     }
 
-    /// The settings without those that no vector depends on.
-    pub fn of_vectors(&self) -> Self {
-        Self { model: model_file(), licence: None, sha256: None, source: None, ..self.clone() }
+    /// The settings without those that no vector depends on, for texts that have `prefix` before them.
+    pub fn of_vectors(&self, prefix: &str) -> Self {
+        Self {
+            model: MODEL.to_owned(),
+            prefix: prefix.to_owned(),
+            default_prompt: None,
+            licence: None,
+            sha256: None,
+            source: None,
+            prompts: BTreeMap::new(),
+            files: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
+    /// What is put before texts where a call names no prompt.
+    pub fn usual_prefix(&self) -> &str {
+        self.default_prompt.as_ref().and_then(|name| self.prompts.get(name)).unwrap_or(&self.prefix)
     }
 
     /// The settings as the text of `model.toml`.
@@ -214,11 +328,59 @@ impl Settings {
     pub fn model_path(&self, folder: &Path) -> PathBuf {
         folder.join(&self.model)
     }
+
+    /// The tokenizer's file in `folder`: there, or beside the model.
+    pub fn tokenizer_path(&self, folder: &Path) -> PathBuf {
+        let own = folder.join(TOKENIZER);
+        let beside = self.model_path(folder).with_file_name(TOKENIZER);
+        if !own.is_file() && beside.is_file() { beside } else { own }
+    }
+}
+
+/// Nobody says how the model is used.
+fn unsaid(folder: &Path, setting: &str) -> Error {
+    let flag = setting.replace('_', "-");
+    let message = format!(
+        "nothing says what {setting} is: there is neither {SETTINGS} nor a file of sentence-transformers that does \
+         (modules.json, 1_Pooling/config.json, sentence_bert_config.json). Write {SETTINGS}, or give --{flag} to `limpid models add`"
+    );
+    Error::Settings { path: folder.to_owned(), message }
+}
+
+/// The model's file where nobody names it: `model.onnx` or `onnx/model.onnx`, else the only one there is.
+fn find_model(folder: &Path, transformer: &str) -> Result<String> {
+    let roots =
+        if transformer.is_empty() { vec![String::new()] } else { vec![String::new(), format!("{transformer}/")] };
+    let folders: Vec<String> = roots.iter().flat_map(|root| [root.clone(), format!("{root}onnx/")]).collect();
+    let mut found = vec![];
+    for below in &folders {
+        let usual = format!("{below}{MODEL}");
+        if folder.join(&usual).is_file() {
+            return Ok(usual);
+        }
+        let Ok(entries) = std::fs::read_dir(folder.join(below)) else { continue };
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let is_model = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "onnx");
+        found.extend(names.filter(is_model).map(|name| format!("{below}{name}")));
+    }
+    found.sort();
+    match &found[..] {
+        [only] => Ok(only.clone()),
+        // What opens it says that it is missing.
+        [] => Ok(MODEL.to_owned()),
+        several => {
+            let message = format!(
+                "there are several models and none is {MODEL}: {}. Name one: model = \"...\" in {SETTINGS}, or --model",
+                several.join(", ")
+            );
+            Err(Error::Settings { path: folder.to_owned(), message })
+        }
+    }
 }
 
 /// All that the vectors of a model depend on: two with equal ones give equal vectors. Versions of the runtime are not among
 /// it, and neither is which of several cards it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Identity {
     /// SHA-256 of the model's file, and of those beside it: weights of their own, the tokenizer.
     pub files: Vec<String>,
@@ -242,11 +404,6 @@ impl Identity {
     pub fn hash(&self) -> String {
         hexadecimal(&Sha256::digest(self.text()))
     }
-}
-
-/// Names of the files that belong to a model beside its own: weights of more than 2 GB, the tokenizer.
-pub(crate) fn beside(model: &str) -> [String; 3] {
-    [format!("{model}_data"), format!("{model}.data"), "tokenizer.json".to_owned()]
 }
 
 impl ImageSettings {
@@ -320,6 +477,10 @@ mod tests {
             ("modality = \"text\"\npoling = \"mean\"", "poling"),
             ("modality = \"text\"\nmax_length = 0", "max_length"),
             ("modality = \"text\"\nmodel = \"../x\"", "../x"),
+            ("modality = \"text\"\nmodel = \"/x\"", "/x"),
+            ("modality = \"text\"\ndefault_prompt = \"q\"", "default_prompt"),
+            ("modality = \"text\"\nmax_length = \"8\"", "max_length"),
+            ("modality = \"text\"\n[files]\n\"../x\" = \"00\"", "files"),
             ("modality = \"image\"", "[image]"),
             ("modality = \"image\"\n[image]\nresize = 8\ncrop = 9", "crop"),
             ("modality = \"image\"\n[image]\nresize = 8\ncrop = 8\nstd = [0.0, 1.0, 1.0]", "std"),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-use crate::folder::{Pooling, Settings, beside, hexadecimal};
+use crate::folder::hexadecimal;
+use crate::onnx::files::{self, TOKENIZER};
+use crate::sentence_transformers::{self, MODULES};
 use crate::{Error, Result};
 
 /// The environment variable that names the hub.
@@ -29,7 +31,7 @@ const REDIRECTS: usize = 5;
 /// How long a server may take to be reached and to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of a file of settings at most.
-const SMALL: u64 = 1 << 20;
+const SMALL: u64 = 1 << 24;
 
 /// `hf://organisation/name@revision`: a model of the hub. Without a revision it is `main`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,51 +78,56 @@ impl fmt::Display for Source {
 }
 
 /// Downloads the model into `folder`, which is there and empty: its file (`file` of the repository, or the one of the usual
-/// name), `tokenizer.json` where there is one, and what its settings say of pooling and length. A file is complete and, where
-/// the hub names its SHA-256, has that; else it is an error. `tell` hears of each file before it comes.
-pub fn download(source: &Source, file: Option<&str>, folder: &Path, tell: &dyn Fn(&str)) -> Result<Settings> {
+/// name) with the weights that the graph names, `tokenizer.json` where there is one, and the files that say how it is used. A
+/// file is complete and, where the hub names its SHA-256, has that; else it is an error. `tell` hears of each large file before
+/// it comes. The source with the exact revision.
+pub fn download(source: &Source, file: Option<&str>, folder: &Path, tell: &dyn Fn(&str)) -> Result<Source> {
     let hub = Hub::new(source)?;
-    let mut settings = Settings::text_encoder();
-    settings.pooling = match hub.json("1_Pooling/config.json")? {
-        Some(config) => pooling(&config).map_err(|message| hub.failed("1_Pooling/config.json", message))?,
-        None => settings.pooling,
+    let small = |file: &str| -> Result<Option<Value>> {
+        let Some(value) = hub.json(file)? else { return Ok(None) };
+        let path = inside(folder, file)?;
+        std::fs::write(&path, value.to_string()).map_err(|error| Error::file(&path, &error))?;
+        Ok(Some(value))
     };
-    let length = hub.json("sentence_bert_config.json")?.and_then(|config| config["max_seq_length"].as_u64());
-    if let Some(length) = length.and_then(|length| usize::try_from(length).ok()) {
-        settings.max_length = length;
+    let modules = small(MODULES)?;
+    for file in sentence_transformers::files(modules.as_ref()) {
+        if !sentence_transformers::is_inside(&file) {
+            return Err(hub.failed(MODULES, format!("the path '{file}' leads out of the folder")));
+        }
+        small(&file)?;
     }
-    tell("tokenizer.json");
-    hub.file("tokenizer.json", &folder.join("tokenizer.json"))?;
+    tell(&format!("downloading {TOKENIZER}"));
+    hub.file(TOKENIZER, &folder.join(TOKENIZER))?;
     let candidates = file.map_or_else(|| MODELS.to_vec(), |file| vec![file]);
     for candidate in &candidates {
-        let name = candidate.rsplit('/').next().unwrap_or(candidate);
-        tell(candidate);
-        let Some(commit) = hub.file(candidate, &folder.join(name))? else { continue };
-        for (beside, there) in beside(name).iter().zip(beside(candidate)).take(2) {
-            hub.file(&there, &folder.join(beside))?;
+        tell(&format!("downloading {candidate}"));
+        let path = inside(folder, candidate)?;
+        let Some(commit) = hub.file(candidate, &path)? else { continue };
+        for weights in files::named(&path)? {
+            let file = match candidate.rsplit_once('/') {
+                Some((parent, _)) => format!("{parent}/{weights}"),
+                None => weights,
+            };
+            tell(&format!("downloading {file}"));
+            if hub.file(&file, &inside(folder, &file)?)?.is_none() {
+                return Err(
+                    hub.failed(&file, format!("there is no such file; {candidate} says that weights are in it"))
+                );
+            }
         }
-        name.clone_into(&mut settings.model);
         let revision = if commit.is_empty() { source.revision.clone() } else { commit };
-        settings.source = Some(Source { revision, ..source.clone() }.to_string());
-        return Ok(settings);
+        return Ok(Source { revision, ..source.clone() });
     }
     Err(hub.failed(&candidates.join(" or "), "there is no such file; name the model's with --model".to_owned()))
 }
 
-/// How the vectors of tokens become one, as the configuration of a sentence transformer says.
-fn pooling(config: &Value) -> Result<Pooling, String> {
-    let modes = [
-        ("pooling_mode_mean_tokens", Pooling::Mean),
-        ("pooling_mode_cls_token", Pooling::Cls),
-        ("pooling_mode_lasttoken", Pooling::Last),
-    ];
-    let on = |name: &str| config[name] == true;
-    let all = config.as_object().into_iter().flatten();
-    let count = all.filter(|(name, value)| name.starts_with("pooling_mode_") && **value == true).count();
-    match modes.iter().find(|(name, _)| on(name)) {
-        Some((_, pooling)) if count == 1 => Ok(*pooling),
-        _ => Err("it pools in a way that is not known here; known are mean, cls and last".to_owned()),
+/// The path of a file of the repository in `folder`; folders on the way are made.
+fn inside(folder: &Path, file: &str) -> Result<PathBuf> {
+    let path = folder.join(file);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| Error::file(parent, &error))?;
     }
+    Ok(path)
 }
 
 /// One repository of the hub.
@@ -286,18 +293,5 @@ mod tests {
         for to in ["http://c/d", "file:///etc/passwd", "", "c"] {
             assert!(followed("https://a/b", to).is_err(), "{to}");
         }
-    }
-
-    #[test]
-    fn pooling_is_that_of_the_configuration() {
-        let config = |text: &str| pooling(&serde_json::from_str(text).unwrap());
-        assert_eq!(config(r#"{"word_embedding_dimension": 3, "pooling_mode_cls_token": true}"#).unwrap(), Pooling::Cls);
-        assert_eq!(
-            config(r#"{"pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true}"#).unwrap(),
-            Pooling::Mean
-        );
-        assert_eq!(config(r#"{"pooling_mode_lasttoken": true}"#).unwrap(), Pooling::Last);
-        assert!(config(r#"{"pooling_mode_max_tokens": true}"#).is_err());
-        assert!(config(r#"{"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true}"#).is_err());
     }
 }

@@ -1,9 +1,12 @@
 //! A model, of whichever kind.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use crate::device::Device;
-use crate::folder::{Identity, Modality, hexadecimal};
+use crate::folder::{Identity, Modality, digest, hexadecimal};
+use crate::multilingual_model::{self, MultilingualModel};
 use crate::onnx::Onnx;
 use crate::static_model::StaticModel;
 use crate::{Error, Result};
@@ -13,6 +16,8 @@ use crate::{Error, Result};
 pub struct Model {
     info: Info,
     kind: Kind,
+    /// What stands before every text.
+    prefix: String,
 }
 
 /// What is known of a model.
@@ -30,8 +35,9 @@ pub struct Info {
 
 #[derive(Debug)]
 enum Kind {
-    Static(Box<StaticModel>),
-    Onnx(Box<Onnx>),
+    Static(Arc<StaticModel>),
+    Multilingual(Arc<MultilingualModel>),
+    Onnx(Arc<Onnx>),
 }
 
 /// Vectors, one after the other.
@@ -51,13 +57,37 @@ impl Model {
     pub(crate) fn from_static(model: StaticModel) -> Self {
         let (name, dimension) = (crate::static_model::NAME.to_owned(), model.dimension());
         let info = Info { name, modality: Modality::Text, dimension, device: Device::Cpu };
-        Self { info, kind: Kind::Static(Box::new(model)) }
+        Self { info, kind: Kind::Static(Arc::new(model)), prefix: String::new() }
+    }
+
+    pub(crate) fn from_multilingual(model: MultilingualModel) -> Self {
+        let (name, dimension) = (multilingual_model::NAME.to_owned(), multilingual_model::DIMENSION);
+        let info = Info { name, modality: Modality::Text, dimension, device: Device::Cpu };
+        Self { info, kind: Kind::Multilingual(Arc::new(model)), prefix: String::new() }
     }
 
     pub(crate) fn from_onnx(name: &str, model: Onnx, device: Device) -> Self {
         let (modality, dimension) = (model.settings.modality, model.dimension);
         let info = Info { name: name.to_owned(), modality, dimension, device };
-        Self { info, kind: Kind::Onnx(Box::new(model)) }
+        let prefix = model.settings.usual_prefix().to_owned();
+        Self { info, kind: Kind::Onnx(Arc::new(model)), prefix }
+    }
+
+    /// The same model with the prompt of that name before every text.
+    pub fn with_prompt(&self, prompt: &str) -> Result<Self> {
+        let none = std::collections::BTreeMap::new();
+        let (kind, prompts) = match &self.kind {
+            Kind::Static(model) => (Kind::Static(Arc::clone(model)), &none),
+            Kind::Multilingual(model) => (Kind::Multilingual(Arc::clone(model)), &none),
+            Kind::Onnx(model) => (Kind::Onnx(Arc::clone(model)), &model.settings.prompts),
+        };
+        let Some(prefix) = prompts.get(prompt) else {
+            let known: Vec<&str> = prompts.keys().map(String::as_str).collect();
+            let known =
+                if known.is_empty() { "no prompts".to_owned() } else { format!("the prompts {}", known.join(", ")) };
+            return Err(Error::NoPrompt { model: self.info.name.clone(), prompt: prompt.to_owned(), known });
+        };
+        Ok(Self { info: self.info.clone(), kind, prefix: prefix.clone() })
     }
 
     /// What is known of it.
@@ -68,9 +98,10 @@ impl Model {
     /// SHA-256 of its weights: models with the same give the same vectors.
     pub fn hash(&self) -> Result<String> {
         match &self.kind {
-            Kind::Static(model) => {
-                use sha2::{Digest, Sha256};
-                Ok(hexadecimal(&Sha256::digest(model.bytes())))
+            Kind::Static(model) => Ok(hexadecimal(&digest(model.bytes()))),
+            Kind::Multilingual(model) => {
+                static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+                Ok(HASH.get_or_init(|| hexadecimal(&digest(model.bytes()))).clone())
             }
             Kind::Onnx(model) => model.hash(),
         }
@@ -79,12 +110,13 @@ impl Model {
     /// All that its vectors depend on.
     pub fn identity(&self) -> Result<Identity> {
         match &self.kind {
-            Kind::Onnx(model) => model.identity(),
-            Kind::Static(model) => Ok(Identity {
+            Kind::Onnx(model) => model.identity(&self.prefix),
+            Kind::Static(_) | Kind::Multilingual(_) => Ok(Identity {
                 files: vec![self.hash()?],
                 settings: None,
-                dimension: model.dimension(),
-                runtime: "limpid".to_owned(),
+                dimension: self.info.dimension,
+                // The second: a text has no vector where the model knows fewer than half of its letters.
+                runtime: "limpid 2".to_owned(),
                 device: self.info.device.to_string(),
             }),
         }
@@ -93,7 +125,7 @@ impl Model {
     /// Runs the longest text that its settings allow.
     pub fn try_longest(&self) -> Result<()> {
         match &self.kind {
-            Kind::Static(_) => Ok(()),
+            Kind::Static(_) | Kind::Multilingual(_) => Ok(()),
             Kind::Onnx(model) => model.try_longest(),
         }
     }
@@ -102,6 +134,7 @@ impl Model {
     pub fn portion(&self) -> usize {
         match (&self.kind, self.info.device) {
             (Kind::Static(_), _) => 4096,
+            (Kind::Multilingual(_), _) => 512,
             (Kind::Onnx(_), Device::Cpu) => 128,
             (Kind::Onnx(_), _) => 1024,
         }
@@ -122,6 +155,11 @@ impl Model {
                 });
                 (encoded.collect(), sum)
             }
+            Kind::Multilingual(model) => {
+                let mut present = Vec::with_capacity(texts.len());
+                let tokens = model.encode(texts, &mut values, &mut present);
+                (present, tokens)
+            }
             Kind::Onnx(model) => {
                 let mut places: HashMap<&str, usize> = HashMap::new();
                 let mut distinct = vec![];
@@ -132,7 +170,7 @@ impl Model {
                     });
                 }
                 let mut vectors = Vec::with_capacity(distinct.len() * dimension);
-                let tokens = model.embed_texts(&distinct, &mut vectors)?;
+                let tokens = model.embed_texts(&distinct, &self.prefix, &mut vectors)?;
                 for text in texts {
                     let place = places.get(text).copied().unwrap_or(0);
                     values.extend_from_slice(&vectors[place * dimension..(place + 1) * dimension]);
@@ -158,7 +196,7 @@ impl Model {
         self.needs(Modality::Causal)?;
         match &self.kind {
             Kind::Onnx(model) => model.token_nll(texts),
-            Kind::Static(_) => Ok(vec![]),
+            Kind::Static(_) | Kind::Multilingual(_) => Ok(vec![]),
         }
     }
 

@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::device::Device;
-use crate::folder::{SETTINGS, Settings, beside, sha256};
-use crate::onnx::Onnx;
+use crate::folder::{SETTINGS, Settings, sha256};
+use crate::given::Given;
+use crate::multilingual_model::{self, MultilingualModel};
+use crate::onnx::{Onnx, files};
+use crate::sentence_transformers;
 use crate::static_model::{self, StaticModel};
 use crate::{Error, Model, Result};
 
@@ -19,13 +22,23 @@ pub const FOLDER: &str = "LIMPID_MODELS";
 pub struct Entry {
     /// Its name.
     pub name: String,
-    /// Its folder; `None` for the one that is part of the program.
+    /// Its folder; `None` for those that are part of the program.
     pub folder: Option<PathBuf>,
     /// Its settings, or why they cannot be read.
     pub settings: Result<Option<Settings>>,
 }
 
-type Key = (PathBuf, Device, Option<SystemTime>, Option<SystemTime>);
+/// A model that is open, with the state of its files as it was opened.
+struct Open {
+    model: Arc<Model>,
+    files: Vec<(PathBuf, Stamp)>,
+}
+
+/// Length and time of a file; `None` where there is none.
+type Stamp = Option<(u64, Option<SystemTime>)>;
+
+/// Names of the models that are part of the program.
+pub const EMBEDDED: [&str; 2] = [static_model::NAME, multilingual_model::NAME];
 
 /// The folder with the models: `$LIMPID_MODELS`, else `limpid/models` among the user's data.
 pub fn folder() -> PathBuf {
@@ -36,34 +49,56 @@ pub fn folder() -> PathBuf {
 
 /// The model of that name, or in the folder of that path. It stays open.
 pub fn open(name: &str, device: Device) -> Result<Arc<Model>> {
-    static OPEN: Mutex<Option<HashMap<Key, Arc<Model>>>> = Mutex::new(None);
-    let folder = if name == static_model::NAME { PathBuf::new() } else { locate(name)? };
-    // A model that was replaced is another one.
-    let changed = |file: &Path| std::fs::metadata(file).and_then(|file| file.modified()).ok();
-    let settings = folder.join(SETTINGS);
-    let file = Settings::read(&folder).ok().map(|settings| settings.model_path(&folder));
-    let key = (folder.clone(), device, changed(&settings), file.as_deref().and_then(changed));
+    static OPEN: Mutex<Option<HashMap<(PathBuf, Device), Open>>> = Mutex::new(None);
+    let embedded = EMBEDDED.contains(&name);
+    let folder = if embedded { PathBuf::from(name) } else { locate(name)? };
+    let key = (folder.clone(), device);
     // Held while a model is read: two queries that ask for the same one do not read it twice.
     let mut guard = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     let models = guard.get_or_insert_default();
-    if let Some(model) = models.get(&key) {
-        return Ok(Arc::clone(model));
+    // A model whose files were replaced is another one.
+    if let Some(open) = models.get(&key).filter(|open| open.files.iter().all(|(path, then)| stamp(path) == *then)) {
+        return Ok(Arc::clone(&open.model));
     }
-    let model = if name == static_model::NAME {
+    let (model, files) = if embedded {
         if device != Device::Cpu {
             let message = format!("the model '{name}' runs on the processor only");
             return Err(Error::NoDevice { device: device.to_string(), message });
         }
-        Model::from_static(StaticModel::embedded()?)
+        let model = if name == static_model::NAME {
+            Model::from_static(StaticModel::embedded()?)
+        } else {
+            Model::from_multilingual(MultilingualModel::embedded()?)
+        };
+        (model, vec![])
     } else {
-        Model::from_onnx(name, Onnx::open(name, &folder, device)?, device)
+        // Their state before they are read: what changes meanwhile is found the next time.
+        let mut paths = settings_files(&folder);
+        paths.extend(
+            files::list(&folder, &Settings::read(&folder)?).unwrap_or_default().into_iter().map(|(_, path)| path),
+        );
+        let files = paths.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
+        (Model::from_onnx(name, Onnx::open(name, &folder, device)?, device), files)
     };
     let model = Arc::new(model);
-    models.insert(key, Arc::clone(&model));
+    models.insert(key, Open { model: Arc::clone(&model), files });
     Ok(model)
 }
 
-/// The models there are, in the order of their names; the one that is part of the program first.
+fn stamp(path: &Path) -> Stamp {
+    std::fs::metadata(path).ok().map(|file| (file.len(), file.modified().ok()))
+}
+
+/// Files that say how the model in `folder` is used, whether they are there or not.
+fn settings_files(folder: &Path) -> Vec<PathBuf> {
+    let modules = std::fs::read(folder.join(sentence_transformers::MODULES)).ok();
+    let modules = modules.and_then(|text| serde_json::from_slice(&text).ok());
+    let mut names = sentence_transformers::files(modules.as_ref());
+    names.extend([SETTINGS, sentence_transformers::MODULES].map(str::to_owned));
+    names.into_iter().map(|name| folder.join(name)).collect()
+}
+
+/// The models there are, in the order of their names; those that are part of the program first.
 pub fn list() -> Result<Vec<Entry>> {
     let mut entries = vec![];
     let root = folder();
@@ -77,16 +112,17 @@ pub fn list() -> Result<Vec<Entry>> {
         }
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
-    entries.insert(0, Entry { name: static_model::NAME.to_owned(), folder: None, settings: Ok(None) });
+    let embedded = EMBEDDED.map(|name| Entry { name: name.to_owned(), folder: None, settings: Ok(None) });
+    entries.splice(0..0, embedded);
     Ok(entries)
 }
 
-/// Copies the model in `source` to where models are kept, with `settings` and the hash of its file, once it has been tried.
-/// It appears whole or not at all.
-pub fn add(source: &Path, name: &str, mut settings: Settings) -> Result<PathBuf> {
-    let settings_path = source.join(SETTINGS);
-    let wrong = |message: String| Error::Settings { path: settings_path.clone(), message };
-    settings.check().map_err(wrong)?;
+/// Copies the model in `source` to where models are kept, with its settings and the hashes of its files, once it has been
+/// tried. It appears whole or not at all. `flags` go before what the files in `source` say, and `tell` hears where these
+/// disagree.
+pub fn add(source: &Path, name: &str, flags: Given, tell: &dyn Fn(&str)) -> Result<PathBuf> {
+    let (mut settings, notes) = Settings::resolve(source, flags)?;
+    notes.iter().for_each(|note| tell(note));
     let root = folder();
     check_name(name, &root)?;
     let target = root.join(name);
@@ -103,32 +139,28 @@ pub fn add(source: &Path, name: &str, mut settings: Settings) -> Result<PathBuf>
     Ok(target)
 }
 
-/// Downloads a model of the hub (`file` of it, or the one of the usual name) and adds it under `name`, once it has been
-/// tried; `change` may change what its settings say. `tell` hears of each file before it comes.
+/// Downloads a model of the hub (the file that `flags` name, or the one of the usual name) and adds it under `name`, once it
+/// has been tried. `tell` hears of each file before it comes.
 #[cfg(feature = "hub")]
-pub fn add_from_hub(
-    source: &crate::hub::Source,
-    file: Option<&str>,
-    name: &str,
-    change: impl FnOnce(&mut Settings),
-    tell: &dyn Fn(&str),
-) -> Result<PathBuf> {
+pub fn add_from_hub(source: &crate::hub::Source, name: &str, flags: Given, tell: &dyn Fn(&str)) -> Result<PathBuf> {
     let root = folder();
     check_name(name, &root)?;
     std::fs::create_dir_all(&root).map_err(|error| Error::file(&root, &error))?;
     let drafts = tempfile::Builder::new().prefix(".download-").tempdir_in(&root);
     let draft = drafts.map_err(|error| Error::file(&root, &error))?;
-    let mut settings = crate::hub::download(source, file, draft.path(), tell)?;
-    change(&mut settings);
-    add(draft.path(), name, settings)
+    let revision = crate::hub::download(source, flags.model.as_deref(), draft.path(), tell)?;
+    let flags = Given { source: Some(revision.to_string()), ..flags };
+    add(draft.path(), name, flags, tell).map_err(|error| error.moved(draft.path(), Path::new(&revision.to_string())))
 }
 
 /// An error unless a model can be added under `name`.
 fn check_name(name: &str, root: &Path) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let target = root.join(name);
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) || name == static_model::NAME {
-        let message = format!("the name of a model is letters, digits, '-', '_' and '.', not '{name}'");
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) || EMBEDDED.contains(&name) {
+        let message = format!(
+            "the name of a model is letters, digits, '-', '_' and '.', and not that of one of the program's own, not '{name}'"
+        );
         return Err(Error::File { path: root.to_owned(), message });
     }
     if target.exists() {
@@ -142,18 +174,19 @@ fn check_name(name: &str, root: &Path) -> Result<()> {
 
 fn fill(source: &Path, draft: &Path, settings: &mut Settings) -> Result<()> {
     std::fs::create_dir_all(draft).map_err(|error| Error::file(draft, &error))?;
-    let model = settings.model_path(source);
-    let copy = |from: &Path, to: &str| {
-        std::fs::copy(from, draft.join(to)).map(|_| ()).map_err(|error| Error::file(from, &error))
-    };
-    for extra in beside(&settings.model) {
-        let from = source.join(&extra);
-        if from.is_file() {
-            copy(&from, &extra)?;
+    for (name, from) in files::list(source, settings)? {
+        let to = draft.join(&name);
+        if let Some(parent) = to.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| Error::file(parent, &error))?;
+        }
+        std::fs::copy(&from, &to).map_err(|error| Error::file(&from, &error))?;
+        let hash = sha256(&to)?;
+        if name == settings.model {
+            settings.sha256 = Some(hash);
+        } else {
+            settings.files.insert(name, hash);
         }
     }
-    copy(&model, &settings.model)?;
-    settings.sha256 = Some(sha256(&model)?);
     let path = draft.join(SETTINGS);
     let text = settings.text().map_err(|message| Error::Settings { path: path.clone(), message })?;
     std::fs::write(&path, text).map_err(|error| Error::file(&path, &error))
@@ -161,14 +194,22 @@ fn fill(source: &Path, draft: &Path, settings: &mut Settings) -> Result<()> {
 
 /// Reads the model again and tries it; an error says what is wrong with it.
 pub fn verify(name: &str) -> Result<Arc<Model>> {
-    if name != static_model::NAME {
+    if !EMBEDDED.contains(&name) {
         let folder = locate(name)?;
         let settings = Settings::read(&folder)?;
-        let path = settings.model_path(&folder);
-        let found = sha256(&path)?;
-        if let Some(expected) = settings.sha256.filter(|expected| !expected.eq_ignore_ascii_case(&found)) {
-            let message = format!("its SHA-256 is {found}; {SETTINGS} says {expected}");
-            return Err(Error::File { path, message });
+        let wrong = |path: &str, found: &str, expected: &str| Error::File {
+            path: folder.join(path),
+            message: format!("its SHA-256 is {found}; {SETTINGS} says {expected}"),
+        };
+        for (path, found) in files::hashes(&folder, &settings)? {
+            let expected = if path == settings.model { settings.sha256.as_ref() } else { settings.files.get(&path) };
+            if let Some(expected) = expected.filter(|expected| !expected.eq_ignore_ascii_case(&found)) {
+                return Err(wrong(&path, &found, expected));
+            }
+        }
+        if let Some(gone) = settings.files.keys().find(|path| !folder.join(path).is_file()) {
+            let message = format!("there is no such file; {SETTINGS} has its SHA-256");
+            return Err(Error::File { path: folder.join(gone), message });
         }
     }
     let model = open(name, Device::Cpu)?;

@@ -1,5 +1,10 @@
 //! The encoder that is part of the program: a vector a token, their mean scaled to length 1.
 //!
+//! **What it does not know has no vector.** Its vocabulary has words in Latin script, and of other scripts single letters and a
+//! few endings, whose vectors say nothing: unrelated Russian texts would have nearly the same one. So a letter is known if it
+//! is part of a token with a letter from a to z, and a text of which fewer than half of the letters are known, or which has
+//! none, has no vector.
+//!
 //! Its table is distilled from all-MiniLM-L6-v2 by `models/distill.py`, which describes the method and the file.
 
 use crate::tokenize::wordpiece::{UNCASED, WordPiece};
@@ -18,6 +23,8 @@ pub struct StaticModel {
     dimension: usize,
     scales: Vec<f32>,
     rows: &'static [u8],
+    /// Letters of each token that are known.
+    known: Vec<u8>,
 }
 
 impl StaticModel {
@@ -45,7 +52,8 @@ impl StaticModel {
         let names = std::str::from_utf8(names).map_err(|_| "its vocabulary is no text")?;
         let words = WordPiece::new(names.split('\n').zip(0..), "[UNK]", UNCASED).map_err(|_| "it has no [UNK]")?;
         let scales = scales.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        Ok(Self { words, dimension, scales, rows })
+        let known = names.split('\n').map(known_letters).collect();
+        Ok(Self { words, dimension, scales, rows, known })
     }
 
     /// Numbers of a vector.
@@ -58,12 +66,17 @@ impl StaticModel {
         TABLE
     }
 
-    /// Appends the vector of `text`; `false`, and zeros, where it has no token.
+    /// Appends the vector of `text`; `false`, and zeros, where it knows fewer than half of its letters, or where there are none.
     pub fn encode(&self, text: &str, tokens: &mut Vec<u32>, vectors: &mut Vec<f32>) -> bool {
         tokens.clear();
         self.words.tokens(text, usize::MAX, tokens);
         let start = vectors.len();
         vectors.resize(start + self.dimension, 0.0);
+        let known: usize =
+            tokens.iter().filter_map(|&token| self.known.get(token as usize)).map(|&n| usize::from(n)).sum();
+        if known == 0 || 2 * known < text.chars().filter(|c| c.is_alphabetic()).count() {
+            return false;
+        }
         let sum = &mut vectors[start..];
         for &token in tokens.iter() {
             let row = token as usize * self.dimension;
@@ -75,6 +88,13 @@ impl StaticModel {
         }
         crate::model::normalize(sum)
     }
+}
+
+/// Letters of a token of Latin words; 0 for those of other scripts and for those with a name in brackets.
+fn known_letters(name: &str) -> u8 {
+    let is_latin = name.contains(|c: char| c.is_ascii_alphabetic()) && !(name.starts_with('[') && name.ends_with(']'));
+    let letters = name.chars().filter(|c| c.is_alphabetic()).count();
+    if is_latin { u8::try_from(letters).unwrap_or(u8::MAX) } else { 0 }
 }
 
 #[cfg(test)]
@@ -103,6 +123,42 @@ mod tests {
         let (mut tokens, mut vectors) = (vec![], vec![]);
         assert!(!model.encode(" \n", &mut tokens, &mut vectors));
         assert_eq!(vectors, vec![0.0; model.dimension()]);
+    }
+
+    #[test]
+    fn a_text_in_a_script_it_does_not_know_has_no_vector() {
+        let model = StaticModel::embedded().unwrap();
+        let known = |text: &str| model.encode(text, &mut vec![], &mut vec![]);
+        for text in [
+            "今天天气很好，我们去公园散步。",
+            "今日は天気がいいので公園へ行きます。",
+            "आज मौसम अच्छा है",
+            "วันนี้อากาศดีเราจะไปเดินเล่นที่สวน",
+            "الطقس جميل اليوم",
+            "Сегодня хорошая погода",
+            "오늘은 날씨가 좋아서",
+            "Ο καιρός είναι καλός σήμερα",
+            "מזג האוויר נעים היום",
+            "დღეს კარგი ამინდია",
+            "12 + 7 = 19",
+            "🙂🙂 !!! ...",
+            "ов ович ии",
+            "базу данных API",
+        ] {
+            assert!(!known(text), "{text}");
+        }
+        for text in [
+            "The weather is nice today.",
+            "a",
+            "Größe straße łódź",
+            "Hôm nay trời đẹp, chúng ta đi dạo công viên.",
+            "Ho\u{302}m nay tro\u{31b}\u{300}i de\u{323}p",
+            "GPT-4 is 10 times as large 今日は",
+            "x = 12 + 7",
+            "the word Сегодня means today",
+        ] {
+            assert!(known(text), "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ WITH clusters AS (
 ), candidates AS (
   SELECT row_id, cluster_id, unnest(scores) AS value, unnest(range(1, CAST(cardinality(scores) AS BIGINT) + 1)) AS number FROM clusters
 ), scaled AS (
-  SELECT *, zscore(value) OVER (PARTITION BY cluster_id, number) AS z FROM candidates
+  SELECT *, zscore(value) OVER (PARTITION BY cluster_id, number) AS z FROM candidates WHERE NOT isnan(CAST(value AS DOUBLE))
 ), informative AS (
   SELECT cluster_id, number, row_number() OVER (PARTITION BY cluster_id ORDER BY bits DESC, number) AS place
   FROM (SELECT cluster_id, number, histogram_entropy(z, 49, -4, 4) AS bits FROM scaled GROUP BY cluster_id, number)

@@ -9,7 +9,7 @@
 -- param budget number 1000: rows to keep
 -- param seed number 42: seed of the draw
 WITH fit AS (
-  SELECT * FROM input WHERE coalesce($reward >= $least, true)
+  SELECT * FROM input WHERE coalesce($reward >= $least AND NOT isnan(CAST($reward AS DOUBLE)), true)
 ), budgets AS (
   SELECT source, allocated FROM allocate_budget(
     (SELECT $source AS source, count(*) AS size, max($weight) AS weight FROM fit GROUP BY $source),

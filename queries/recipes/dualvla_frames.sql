@@ -12,10 +12,12 @@ WITH steps AS (
 ), moving AS (
   SELECT *, sqrt(power(after[1] - 2 * $pose[1] + before[1], 2) + power(after[2] - 2 * $pose[2] + before[2], 2)
     + power(after[3] - 2 * $pose[3] + before[3], 2) + power(after[4] - 2 * $pose[4] + before[4], 2)
-    + power(after[5] - 2 * $pose[5] + before[5], 2) + power(after[6] - 2 * $pose[6] + before[6], 2)) AS acceleration
+    + power(after[5] - 2 * $pose[5] + before[5], 2) + power(after[6] - 2 * $pose[6] + before[6], 2)) AS raw_acceleration
   FROM steps
+), numbered AS (
+  SELECT * EXCEPT (raw_acceleration), CASE WHEN NOT isnan(raw_acceleration) THEN raw_acceleration END AS acceleration FROM moving
 ), keyed AS (
   SELECT * EXCEPT (before, after, grips), grips OR coalesce(acceleration > avg(acceleration) OVER (PARTITION BY $trajectory), false) AS action_key
-  FROM moving
+  FROM numbered
 )
 SELECT *, action_key AND coalesce($scene, false) AS keep_reasoning FROM keyed

@@ -1,4 +1,5 @@
 -- Exact duplicates: of rows with the same text the first one stays.
 -- param text column: the text compared; the job's text column by default
 -- param id column: the row key; the job's id column by default
-SELECT * FROM exact_dedup(input, text => $text, id => $id)
+-- param order_by text '': columns that decide which copy stays, such as 'quality DESC'; the first by id otherwise
+SELECT * FROM exact_dedup(input, text => $text, id => $id, order_by => $order_by)

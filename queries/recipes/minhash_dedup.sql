@@ -2,10 +2,11 @@
 -- Mining of Massive Datasets, chapter 3), each verified by the exact Jaccard similarity of its shingles.
 -- param text column: the text compared; the job's text column by default
 -- param id column: the row key; the job's id column by default
+-- param order_by text '': columns that decide which copy stays, such as 'quality DESC'; the first by id otherwise
 -- param threshold number 0.7: least Jaccard similarity of a duplicate
 -- param recall number 0.99: least probability with which a pair at the threshold is found
 -- param ngram number 5: units in a shingle
--- param unit text word: what a shingle is made of, word or char
+-- param unit text word: what a shingle is made of: word (prose), token (code), python_word or char
 SELECT * FROM minhash_dedup(
-  input, text => $text, id => $id, threshold => $threshold, recall => $recall, ngram => $ngram, unit => $unit
+  input, text => $text, id => $id, order_by => $order_by, threshold => $threshold, recall => $recall, ngram => $ngram, unit => $unit
 )

@@ -4,6 +4,6 @@
 -- param before column before: probability of the keyword in its text before training
 -- param after column after: the same after training, or NULL
 -- param threshold number 0.001: probabilities below it are a risk
-SELECT *, $before < $threshold AS risk, CASE WHEN $after IS NOT NULL THEN ln(greatest($after, 1e-10)) - ln(greatest($before, 1e-10)) END AS memorised,
-  NOT $before < $threshold AS keep
+SELECT *, CASE WHEN NOT isnan(CAST($before AS DOUBLE)) THEN $before < $threshold END AS risk, CASE WHEN $after IS NOT NULL THEN ln(greatest($after, 1e-10)) - ln(greatest($before, 1e-10)) END AS memorised,
+  coalesce($before >= $threshold AND NOT isnan(CAST($before AS DOUBLE)), false) AS keep
 FROM input

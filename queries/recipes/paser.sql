@@ -14,7 +14,7 @@
 WITH clusters AS (
   SELECT id AS row_id, cluster_id FROM spectral_clusters(input, id => $id, vector => $vector, k => $k, landmarks => $landmarks, seed => $seed)
 ), changed AS (
-  SELECT $id AS row_id, js_divergence($before, $after) AS jsd, greatest(CAST($tokens AS DOUBLE), 2.0) AS cost, $concepts AS words FROM input
+  SELECT $id AS row_id, js_divergence($before, $after) AS jsd, CASE WHEN NOT isnan(CAST($tokens AS DOUBLE)) THEN greatest(CAST($tokens AS DOUBLE), 2.0) END AS cost, $concepts AS words FROM input
 ), scored AS (
   -- The cost is the square of the length, its logarithm twice that of the length.
   SELECT row_id, jsd, words, jsd / (2 * ln(cost)) AS ies FROM changed

@@ -16,7 +16,7 @@ WITH measured AS (
   SELECT *, CAST(row_number() OVER (ORDER BY ppl, hash_uniform($seed, row_id), row_id) AS DOUBLE) / count(*) OVER () AS u,
     CAST(row_number() OVER (ORDER BY ent, hash_uniform($seed, row_id), row_id) AS DOUBLE) / count(*) OVER () AS v,
     abs(minmax_scale(ppl) OVER () - minmax_scale(ent) OVER ()) AS gap
-  FROM measured WHERE ppl IS NOT NULL AND ent IS NOT NULL
+  FROM measured WHERE NOT isnan(ppl) AND NOT isnan(ent)
 ), entered AS (
   -- Q2 is u > 1 - alpha and v <= alpha, Q4 is u <= alpha and v > 1 - alpha.
   SELECT *, greatest(1 - u, v) AS as_q2, greatest(u, 1 - v) AS as_q4 FROM ranks

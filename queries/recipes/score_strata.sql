@@ -1,5 +1,5 @@
 -- Rows from all parts of the range of a column alike (the draw of coverage-centric selection, Zheng et al. 2023): the share `trim`
--- at one end goes, the rest is cut into strata of equal width, and the smallest stratum is served first. Rows without a value go.
+-- at one end goes, the rest is cut into strata of equal width, and the smallest stratum is served first. Rows without a value, or with NaN, go.
 -- param id column: the row key; the job's id column by default
 -- param score column score: a number
 -- param order text lowest: which end is trimmed, lowest or highest
@@ -8,11 +8,12 @@
 -- param strata number 50: strata
 -- param closed text left: the end that belongs to a stratum, left or right
 -- param seed number 42: seed of the draw
-WITH scored AS (
-  SELECT *, CAST($score AS DOUBLE) AS _worth, CASE $order WHEN 'lowest' THEN 1.0 WHEN 'highest' THEN -1.0 END * CAST($score AS DOUBLE) AS _rank_by,
-    hash_uniform($seed, $id) AS _priority FROM input
+WITH valued AS (
+  SELECT *, CASE WHEN NOT isnan(CAST($score AS DOUBLE)) THEN CAST($score AS DOUBLE) END AS _worth FROM input
+), scored AS (
+  SELECT *, CASE $order WHEN 'lowest' THEN 1.0 WHEN 'highest' THEN -1.0 END * _worth AS _rank_by, hash_uniform($seed, $id) AS _priority FROM valued
 ), totals AS (
-  SELECT CAST(round($fraction * count(*)) AS BIGINT) AS budget, floor($trim * count($score)) AS trimmed_rows FROM input
+  SELECT CAST(round($fraction * count(*)) AS BIGINT) AS budget, floor($trim * count(_worth)) AS trimmed_rows FROM valued
 ), cut AS (
   -- The key of the last row that is trimmed. Decisions are taken on keys, and rows stream past their one-row answers.
   SELECT * FROM materialize((

@@ -1,11 +1,12 @@
--- The rows with the highest values of a column, or the lowest; rows without a value come last.
+-- The rows with the highest values of a column, or the lowest; rows without a value, or with NaN, come last.
 -- param id column: the row key; the job's id column by default
 -- param score column score: a number
 -- param order text highest: keep the highest or the lowest
 -- param fraction number 0.5: share of the rows to keep
 -- param seed number 42: seed of ties
 WITH scored AS (
-  SELECT *, CASE $order WHEN 'highest' THEN 1.0 WHEN 'lowest' THEN -1.0 END * $score AS _worth, hash_uniform($seed, $id) AS _priority FROM input
+  SELECT *, CASE $order WHEN 'highest' THEN 1.0 WHEN 'lowest' THEN -1.0 END * CASE WHEN NOT isnan(CAST($score AS DOUBLE)) THEN $score END AS _worth,
+    hash_uniform($seed, $id) AS _priority FROM input
 ), cut AS (
   -- The key of the last row that stays: one row, so that the others stream past it.
   SELECT max(_worth) AS cut_worth, max(_priority) AS cut_priority, max(row_id) AS cut_id

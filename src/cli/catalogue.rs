@@ -10,6 +10,7 @@ use datafusion::common::Result;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::Documentation;
+use limpid_udfs::checked::is_operator;
 
 /// What a name can be used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +23,7 @@ pub enum Kind {
     Window,
     /// A function that takes lambdas.
     HigherOrder,
-    /// A relation from constants.
+    /// A relation from constants, such as the path of files.
     Table,
     /// A relation from a relation.
     Relation,
@@ -86,7 +87,8 @@ pub fn entries(state: &SessionState) -> Vec<Entry> {
         found.insert((theirs, key.to_owned(), kind), entry);
     };
     let theirs = names(SessionStateDefaults::default_scalar_functions().iter().map(|f| f.name()));
-    for (key, f) in state.scalar_functions() {
+    // What stands for an operator is not called by name.
+    for (key, f) in state.scalar_functions().iter().filter(|(key, _)| !is_operator(key)) {
         add(key, f.name(), Kind::Scalar, theirs.contains(f.name()), f.documentation());
     }
     let theirs = names(SessionStateDefaults::default_aggregate_functions().iter().map(|f| f.name()));
@@ -103,6 +105,9 @@ pub fn entries(state: &SessionState) -> Vec<Entry> {
     let theirs = names(SessionStateDefaults::default_table_functions().iter().map(|f| f.name()));
     for (key, f) in state.table_functions() {
         add(key, f.name(), Kind::Table, theirs.contains(f.name()), None);
+    }
+    for (name, documentation) in limpid_connectors::table_functions::docs::functions() {
+        add(name, name, Kind::Table, false, Some(&documentation));
     }
     for operator in limpid_udfs::register::operators().into_iter().chain(crate::recipes::docs::functions()) {
         add(operator.name, operator.name, Kind::Relation, false, Some(&operator.documentation));

@@ -16,10 +16,15 @@ use tokio::sync::oneshot;
 
 use super::errors::Failure;
 use super::memory;
+use crate::session::errors::bug;
 use crate::session::{self, EngineOptions};
 
 /// How long an interrupted query may take to give back its spill files before the program ends without it.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// Stack of a thread. Plans are walked by functions that call themselves, and the usual 2 MB end below the depth that
+/// statements may have. Only what is touched becomes memory.
+const STACK_BYTES: usize = 32 << 20;
 
 /// Flags that every command accepts.
 #[derive(Debug, Clone, Args)]
@@ -113,7 +118,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 Ok(code) = interrupted => Err(Failure::Interrupted(code?)),
-                done = task.join() => done.map_err(|e| Failure::error(format!("internal error: {e}")))?,
+                done = task.join() => done.map_err(|e| Failure::error(bug(&e.to_string())))?,
             }
         });
         if matches!(result, Err(Failure::Interrupted(_))) {
@@ -137,7 +142,8 @@ impl Engine {
 fn runtime(threads: Option<NonZeroUsize>) -> Result<Runtime, Failure> {
     let threads =
         threads.map_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get), NonZeroUsize::get);
-    let started = Builder::new_multi_thread().enable_all().worker_threads(threads + 1).build();
+    let started =
+        Builder::new_multi_thread().enable_all().worker_threads(threads + 1).thread_stack_size(STACK_BYTES).build();
     started.map_err(|e| Failure::error(format!("cannot start threads: {e}")))
 }
 

@@ -104,7 +104,7 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
     let (source, test, test_share, seed) = (args.source.clone(), args.test.clone(), args.test_share, args.seed);
     let (seeds, quiet) = (args.seeds, engine.quiet);
     let evaluation = engine.run(async move {
-        rows::register(&ctx, "everything", &source).await?;
+        rows::register(&ctx, "everything", &source, &[]).await?;
         let known = columns(&ctx, "everything").await?;
         let used = [(&probe.id, "--id"), (&probe.vector, "--vector"), (&probe.label, "--label")];
         for (column, flag) in used.into_iter().chain(test.iter().map(|test| (test, "--test"))) {

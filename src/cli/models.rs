@@ -4,15 +4,17 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use limpid_encoders::folder::{Long, Modality, Pooling, SETTINGS, Settings};
-use limpid_encoders::{Error, registry};
+use limpid_encoders::folder::{Long, Modality, Pooling};
+use limpid_encoders::given::Given;
+use limpid_encoders::registry;
 
 use super::engine::Engine;
 use super::errors::{Failure, note};
 
 /// List, add and verify encoders
 ///
-/// A model is a folder with `model.onnx`, `tokenizer.json` (for texts) and `model.toml`. SQL names it: embed_text(text, model => 'NAME').
+/// A model is a folder with `model.onnx`, `tokenizer.json` (for texts) and `model.toml`, or what sentence-transformers writes in
+/// its place. SQL names it: embed_text(text, model => 'NAME').
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct ModelsArgs {
@@ -34,12 +36,13 @@ struct ListArgs {}
 /// Copy a model, or download one of the hub, to where models are kept, once it has been tried
 ///
 /// hf://ORGANISATION/NAME@REVISION is a model of the hub (huggingface.co, or what HF_ENDPOINT names); its hash and its exact revision go
-/// to `model.toml`. Without `model.toml` in the folder the flags say how the model is used; with it they change what it says. Models are kept in
-/// $LIMPID_MODELS, else in limpid/models among the user's data.
+/// to `model.toml`. Flags go before `model.toml` in the folder, and that before the files of sentence-transformers (modules.json,
+/// 1_Pooling/config.json, sentence_bert_config.json, config_sentence_transformers.json). Pooling and length must be said by one of
+/// these. Models are kept in $LIMPID_MODELS, else in limpid/models among the user's data.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  limpid models add all-MiniLM-L6-v2/ --max-length 256 --licence Apache-2.0
-  limpid models add e5-small/ --name e5 --prefix 'query: '
+  limpid models add all-MiniLM-L6-v2/ --licence Apache-2.0
+  limpid models add exported/ --name e5 --pooling mean --max-length 512 --prefix 'query: '
   limpid models add gpt2/ --modality causal --max-length 1024
   limpid models add hf://sentence-transformers/all-MiniLM-L6-v2@main --licence Apache-2.0")]
 struct AddArgs {
@@ -49,14 +52,14 @@ struct AddArgs {
     /// Its name in SQL; that of the folder or on the hub by default
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The model's file in the folder or repository
+    /// The model's file in the folder or repository; by default model.onnx, else onnx/model.onnx, else the only one
     #[arg(long, value_name = "FILE")]
     model: Option<String>,
     /// What it is for: text or causal; a model for images needs a `model.toml` with a section [image]
     #[arg(long, value_name = "KIND", value_parser = ["text", "causal"])]
     modality: Option<String>,
     /// How the vectors of tokens become one; `none` where the model does that itself
-    #[arg(long, value_name = "HOW", value_parser = ["mean", "cls", "last", "none"])]
+    #[arg(long, value_name = "HOW", value_parser = ["mean", "cls", "last", "max", "mean_sqrt_len", "weighted_mean", "none"])]
     pooling: Option<String>,
     /// Leave vectors at their length
     #[arg(long)]
@@ -125,10 +128,9 @@ fn add(args: &AddArgs) -> Result<(), Failure> {
         return download(args);
     }
     let source = Path::new(&args.source);
-    let settings = settings(args, source)?;
     let own = || source.canonicalize().ok()?.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = args.name.clone().or_else(own).unwrap_or_default();
-    let folder = registry::add(source, &name, settings)?;
+    let folder = registry::add(source, &name, flags(args), &|told| note(told))?;
     note(&format!("{name} is in {}", folder.display()));
     Ok(())
 }
@@ -137,9 +139,7 @@ fn add(args: &AddArgs) -> Result<(), Failure> {
 fn download(args: &AddArgs) -> Result<(), Failure> {
     let source: limpid_encoders::hub::Source = args.source.parse()?;
     let name = args.name.as_ref().unwrap_or(&source.name);
-    let tell = |file: &str| note(&format!("downloading {file}"));
-    let change = |settings: &mut Settings| change(args, settings);
-    let folder = registry::add_from_hub(&source, args.model.as_deref(), name, change, &tell)?;
+    let folder = registry::add_from_hub(&source, name, flags(args), &|told| note(told))?;
     note(&format!("{name} is in {}", folder.display()));
     Ok(())
 }
@@ -150,66 +150,28 @@ fn download(_: &AddArgs) -> Result<(), Failure> {
     Err(Failure::error(message))
 }
 
-fn settings(args: &AddArgs, folder: &Path) -> Result<Settings, Failure> {
-    let mut settings = match Settings::read(folder) {
-        Ok(settings) => settings,
-        Err(Error::File { .. }) if !folder.join(SETTINGS).exists() => fresh(folder)?,
-        Err(error) => return Err(error.into()),
-    };
-    change(args, &mut settings);
-    if let Some(model) = &args.model {
-        settings.model.clone_from(model);
+/// What the flags say.
+fn flags(args: &AddArgs) -> Given {
+    Given {
+        modality: args.modality.as_deref().map(|kind| if kind == "causal" { Modality::Causal } else { Modality::Text }),
+        model: args.model.clone(),
+        pooling: args.pooling.as_deref().map(|how| match how {
+            "mean" => Pooling::Mean,
+            "cls" => Pooling::Cls,
+            "last" => Pooling::Last,
+            "max" => Pooling::Max,
+            "mean_sqrt_len" => Pooling::MeanSqrtLen,
+            "weighted_mean" => Pooling::WeightedMean,
+            _ => Pooling::None,
+        }),
+        normalize: args.no_normalize.then_some(false),
+        max_length: args.max_length,
+        long: args.long.as_deref().map(|how| if how == "average" { Long::Average } else { Long::Truncate }),
+        prefix: args.prefix.clone(),
+        output: args.output.clone(),
+        licence: args.licence.clone(),
+        ..Given::default()
     }
-    Ok(settings)
-}
-
-/// What the flags say, in place of what the settings do.
-fn change(args: &AddArgs, settings: &mut Settings) {
-    match args.modality.as_deref() {
-        Some("causal") => settings.modality = Modality::Causal,
-        Some(_) => settings.modality = Modality::Text,
-        None => {}
-    }
-    match args.pooling.as_deref() {
-        Some("mean") => settings.pooling = Pooling::Mean,
-        Some("cls") => settings.pooling = Pooling::Cls,
-        Some("last") => settings.pooling = Pooling::Last,
-        Some(_) => settings.pooling = Pooling::None,
-        None => {}
-    }
-    match args.long.as_deref() {
-        Some("average") => settings.long = Long::Average,
-        Some(_) => settings.long = Long::Truncate,
-        None => {}
-    }
-    settings.normalize &= !args.no_normalize;
-    settings.max_length = args.max_length.unwrap_or(settings.max_length);
-    if let Some(prefix) = &args.prefix {
-        settings.prefix.clone_from(prefix);
-    }
-    if args.output.is_some() {
-        settings.output.clone_from(&args.output);
-    }
-    if args.licence.is_some() {
-        settings.licence.clone_from(&args.licence);
-    }
-}
-
-/// The settings of a folder without any: those of an encoder of texts, and the one model there is.
-fn fresh(folder: &Path) -> Result<Settings, Failure> {
-    let mut settings = Settings::text_encoder();
-    let unreadable = |error: std::io::Error| Failure::error(format!("{}: {error}", folder.display()));
-    let mut models = vec![];
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        if Path::new(&name).extension().is_some_and(|extension| extension == "onnx") {
-            models.push(name);
-        }
-    }
-    if let [only] = models.as_slice() {
-        settings.model.clone_from(only);
-    }
-    Ok(settings)
 }
 
 fn verify(args: &VerifyArgs) -> Result<(), Failure> {

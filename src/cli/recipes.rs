@@ -128,7 +128,7 @@ fn perform(args: &RunArgs, engine: &Engine) -> Result<(), Failure> {
     let (ctx, input) = (engine.session()?, args.input.clone());
     let mut printer = Printer::new(&args.output)?;
     engine.run(async move {
-        rows::register(&ctx, "input", &input).await?;
+        rows::register(&ctx, "input", &input, &[]).await?;
         let stream = statement::sql(&ctx, &sql).await?.execute_stream().await?;
         printer.print(stream).await?;
         printer.commit()

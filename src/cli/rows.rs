@@ -5,6 +5,7 @@ use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use datafusion::prelude::SessionContext;
+use limpid_connectors::url_table::PROVENANCE;
 
 use super::errors::Failure;
 use crate::recipes::quote;
@@ -15,11 +16,15 @@ pub async fn run(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, Fa
     Ok(statement::sql(ctx, sql).await?.collect().await?)
 }
 
-/// Makes `source` the relation `name`: a query, or a path, glob or URL of files.
-pub async fn register(ctx: &SessionContext, name: &str, source: &str) -> Result<(), Failure> {
+/// Makes `source` the relation `name`: a query, or a path, glob or URL of files. Of files, it has the columns `_file`, `_row` and
+/// `_row_id` where one of them is among the columns that are `used`.
+pub async fn register(ctx: &SessionContext, name: &str, source: &str, used: &[&str]) -> Result<(), Failure> {
     let start = source.trim_start().to_ascii_lowercase();
     let query = if ["select ", "with ", "(", "select\n"].iter().any(|word| start.starts_with(word)) {
         source.trim().trim_end_matches(';').to_owned()
+    } else if used.iter().any(|column| PROVENANCE.contains(column)) {
+        // Naming one of the columns adds them.
+        format!("SELECT * FROM {} WHERE _row_id IS NOT NULL", path(source))
     } else {
         format!("SELECT * FROM {}", path(source))
     };
@@ -73,10 +78,19 @@ pub async fn columns(ctx: &SessionContext, name: &str) -> Result<Vec<String>, Fa
     Ok(frame.schema().fields().iter().map(|field| field.name().clone()).collect())
 }
 
+/// Names this similar, from 0 to 1, may have been meant for each other.
+const ALIKE: f64 = 0.7;
+
 /// An error that names the columns there are, where `wanted` is none of them.
 pub fn check(known: &[String], wanted: &str, flag: &str) -> Result<(), Failure> {
     if known.iter().any(|column| column == wanted) {
         return Ok(());
     }
-    Err(Failure::error(format!("{flag}: there is no column `{wanted}`; there are {}", known.join(", "))))
+    let meant = known.iter().find(|column| column.to_lowercase() == wanted.to_lowercase()).or_else(|| {
+        let likeness = |column: &String| strsim::normalized_damerau_levenshtein(column, wanted);
+        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        nearest.filter(|column| likeness(column) >= ALIKE)
+    });
+    let meant = meant.map_or_else(String::new, |column| format!(" Did you mean `{column}`?"));
+    Err(Failure::error(format!("{flag}: there is no column `{wanted}`.{meant} The columns are {}.", known.join(", "))))
 }

@@ -12,6 +12,8 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Set, ShowStatementFilter, Statement as SqlStatement};
 use futures::TryStreamExt;
+use limpid_connectors::table_functions::TableFunction;
+use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::operators::planner::is_operator;
 
 use super::catalogue;
@@ -51,7 +53,11 @@ impl About {
         let state = ctx.state();
         let tables = state.resolve_table_references(statement).unwrap_or_default();
         // The parser takes the name of an operator or table function for that of a table.
-        let is_table = |name: &&str| !is_operator(name) && !state.table_functions().contains_key(*name);
+        let is_table = |name: &&str| {
+            !is_operator(name)
+                && !state.table_functions().contains_key(*name)
+                && TableFunction::of_name(&name.to_lowercase()).is_none()
+        };
         let names: Vec<&str> = tables.iter().map(TableReference::table).filter(is_table).collect();
         let writes = match statement {
             Statement::CopyTo(copy) => Some(copy.target.clone()),
@@ -123,6 +129,7 @@ impl Runner {
     async fn statement(&mut self, statement: Statement) -> Result<(), Failure> {
         memory::reset_peak();
         let start = Instant::now();
+        let before = without_vector(&self.ctx);
         let (answer, plan) = answer(&self.ctx, statement).await?;
         let rows = match answer {
             Answer::Rows(stream) => Some(self.printer.print(stream).await?.rows),
@@ -144,8 +151,13 @@ impl Runner {
             }
             Answer::Nothing => None,
         };
-        let left_out = plan.and_then(|plan| metrics::files_left_out(&metrics::collect(plan.as_ref())));
-        if let Some(sentence) = left_out.filter(|_| self.notes) {
+        let mut counted = plan.map_or_else(Vec::new, |plan| metrics::collect(plan.as_ref()));
+        metrics::add(&mut counted, metrics::TEXTS_WITHOUT_VECTOR, without_vector(&self.ctx) - before);
+        let sentences = metrics::files_left_out(&counted)
+            .into_iter()
+            .chain(metrics::rejected(&counted))
+            .chain(metrics::without_vector(&counted));
+        for sentence in sentences.filter(|_| self.notes) {
             note(&format!("warning: {sentence}"));
         }
         if self.timing {
@@ -155,6 +167,11 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Texts of the session so far to which functions gave no vector.
+fn without_vector(ctx: &SessionContext) -> u64 {
+    LimpidOptions::of(ctx.copied_config().options()).without_vector()
 }
 
 /// The answer, and the plan that is at work on it.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use datafusion::prelude::SessionContext;
+use limpid_connectors::encode::WriteKind;
 
 use super::engine::Engine;
 use super::errors::Failure;
@@ -56,7 +57,7 @@ pub struct SelectArgs {
     /// A parameter of the recipe; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     pub arg: Vec<(String, String)>,
-    /// Write the kept rows here, in the order of their keys: .parquet, .csv or .json
+    /// Write the kept rows here, in the order of their keys; the name says the format: .parquet, .csv, .jsonl.gz, ...
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write key, score and decision of every row here
@@ -114,6 +115,9 @@ pub fn run(args: &SelectArgs, engine: &Engine) -> Result<(), Failure> {
     if args.budget.is_none() && args.fraction.is_none() {
         return Err(Failure::Usage("say how much to keep: --budget ROWS or --fraction SHARE".to_owned()));
     }
+    for file in args.output.iter().chain(&args.scores) {
+        WriteKind::of_name(&file.to_string_lossy(), None)?;
+    }
     let method = method(args)?;
     let ctx = engine.session()?;
     let folder = tempfile::tempdir_in(spill_folder(&ctx.runtime_env()))?;
@@ -121,7 +125,7 @@ pub fn run(args: &SelectArgs, engine: &Engine) -> Result<(), Failure> {
     let options = Report { score: args.score.clone(), label: args.label.clone(), show: args.show.clone(), sweep };
     let (output, scores, report) = (args.output.clone(), args.scores.clone(), args.report.clone());
     let selection = engine.run(async move {
-        rows::register(&ctx, "input", &source).await?;
+        rows::register(&ctx, "input", &source, &[method.id.as_str()]).await?;
         let known = columns(&ctx, "input").await?;
         let named =
             [(Some(&method.id), "--id"), (options.score.as_ref(), "--score"), (options.label.as_ref(), "--label")];

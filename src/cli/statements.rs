@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::errors::{Failure, Message, plain};
+use crate::session::depth;
 
 /// Longer lines are not shown under an error.
 const LONGEST_QUOTE: usize = 160;
@@ -55,7 +56,10 @@ impl Source {
                 .build()
                 .and_then(|mut parser| parser.parse_statements());
             let statements = parsed.map_err(|e| self.failure(&plain(&e), line))?;
-            located.extend(statements.into_iter().map(|statement| Located { statement, line }));
+            for statement in statements {
+                let statement = depth::check(statement).map_err(|e| self.failure(&plain(&e), line))?;
+                located.push(Located { statement, line });
+            }
         }
         Ok(located)
     }

@@ -65,6 +65,12 @@ pub async fn explain(job: &Job, engine: &EngineOptions, id: &str, with_texts: bo
         if manifest.sql != step.sql {
             warnings.push(format!("step `{}` was changed after its last run; this is about that run", step.name));
         }
+        if manifest.cleaned {
+            let (job, step) = (&job.name, &step.name);
+            return Err(JobError::Other(format!(
+                "job `{job}`: the rows of step `{step}` were deleted after the run; write `keep: all` in the job and run it with --force"
+            )));
+        }
         register_folder(&results.lookup, &format!("removed_{number}"), &folder.join("removed")).await?;
         register_folder(&results.lookup, &format!("kept_{number}"), &folder.join("kept")).await?;
         results.steps.push(step.name.clone());

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::{Path, PathBuf};
 
-use limpid_connectors::sink::SinkFormat;
+use limpid_connectors::encode::{WriteFormat, WriteKind};
 use limpid_connectors::url_table::{Format, SourceSpec};
 
 use super::error::{Problems, Result, words};
 use super::model::{JobFile, Step};
 use super::recipes;
+use super::rejects;
 use super::source::FORMATS;
 use super::variables;
 use super::yaml::{Entries, Text};
+use crate::session::provenance;
 
 /// Table names with a meaning of their own.
 const RESERVED: [&str; 3] = ["input", "output", "removed"];
@@ -40,6 +42,20 @@ pub struct Job {
     pub report: Option<PathBuf>,
     /// Folder of the step results.
     pub work: PathBuf,
+    /// Whose rows stay there.
+    pub keep: Keep,
+}
+
+/// Whose rows stay in the work folder after a run that wrote the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// Those of all steps: a later run computes only what changed.
+    #[default]
+    All,
+    /// Those of the last step.
+    Last,
+    /// None: a later run of a job that changed computes every step again.
+    None,
 }
 
 /// A source.
@@ -51,6 +67,8 @@ pub struct JobSource {
     pub line: u64,
     /// Files and format.
     pub spec: SourceSpec,
+    /// Folder of records that cannot be read.
+    pub rejects: Option<PathBuf>,
 }
 
 /// A step.
@@ -68,6 +86,21 @@ pub struct JobStep {
     pub rules: Vec<(String, Text)>,
     /// `sql`, `rules` or the recipe's name, for people.
     pub kind: String,
+    /// The parameters of its recipe.
+    pub arguments: Vec<Argument>,
+}
+
+/// A parameter of a recipe with its value.
+#[derive(Debug, Clone)]
+pub struct Argument {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Whether it names a column.
+    pub is_column: bool,
+    /// Line in the job file, or of the step where it is a default.
+    pub line: u64,
 }
 
 /// A check.
@@ -89,7 +122,7 @@ pub struct JobSink {
     /// Line in the job file.
     pub line: u64,
     /// The format of its files.
-    pub format: SinkFormat,
+    pub format: WriteKind,
 }
 
 impl Job {
@@ -123,6 +156,7 @@ impl Job {
             problems.add(0, "steps: a job needs at least one step");
         }
         let mut names = BTreeSet::new();
+        let wanted = names_provenance(&file);
         let sources = file.sources.0.iter().map(|(name, source)| {
             let line = source.paths.0.first().map_or(0, |text| text.line);
             table_name(name, line, "source", &mut names, problems);
@@ -140,8 +174,23 @@ impl Job {
             let texts = |texts: &[Text]| texts.iter().map(|text| text.value.clone()).collect();
             let options = source.options.iter().map(|(key, text)| (key.clone(), text.value.clone())).collect();
             let (paths, exclude) = (texts(&source.paths.0), texts(&source.exclude.0));
-            let spec = SourceSpec { paths, exclude, format: format.flatten(), options, partitions: None };
-            JobSource { name: name.clone(), line, spec }
+            let provenance = match source.provenance.as_ref().map(|text| (text.value.as_str(), text.line)) {
+                None => wanted,
+                Some(("true", _)) => true,
+                Some(("false", _)) => false,
+                Some((other, line)) => {
+                    problems.add(line, format!("sources.{name}.provenance: `{other}` is neither true nor false"));
+                    false
+                }
+            };
+            let format = format.flatten();
+            let spec = SourceSpec { paths, exclude, format, options, provenance, ..SourceSpec::default() };
+            if let Some(text) = source.rejects.as_ref().filter(|_| !rejects::are_left_out(&spec)) {
+                let why = "records are rejected only with the option on_error: skip or null";
+                problems.add(text.line, format!("sources.{name}.rejects: {why}"));
+            }
+            let rejects = source.rejects.as_ref().map(|text| PathBuf::from(home(&text.value)));
+            JobSource { name: name.clone(), line, spec, rejects }
         });
         let sources: Vec<_> = sources.collect();
         let mut previous = sources.first().map(|source| source.name.clone()).unwrap_or_default();
@@ -173,11 +222,11 @@ impl Job {
         let sink = file.sink.as_ref().map(|sink| {
             let format = sink.format.as_ref().map(|format| (format.line, format.value.parse()));
             let format = match format {
-                None => SinkFormat::Parquet,
+                None => WriteKind::plain(WriteFormat::Parquet),
                 Some((_, Ok(format))) => format,
                 Some((line, Err(error))) => {
                     problems.add(line, format!("sink.format: {}", words(&error)));
-                    SinkFormat::Parquet
+                    WriteKind::plain(WriteFormat::Parquet)
                 }
             };
             JobSink { path: PathBuf::from(home(&sink.path.value)), line: sink.path.line, format }
@@ -185,7 +234,8 @@ impl Job {
         let path_of = |text: &Text| PathBuf::from(home(&text.value));
         let report = file.report.as_ref().map(path_of);
         let work = file.work.as_ref().map_or_else(|| Path::new(".limpid").join(&name), path_of);
-        Self { file: path.to_path_buf(), name, sources, id, text, steps, checks, sink, report, work }
+        let keep = file.keep.as_ref().map_or(Keep::All, |given| keep(given, sink.is_some(), problems));
+        Self { file: path.to_path_buf(), name, sources, id, text, steps, checks, sink, report, work, keep }
     }
 
     /// The folder of step `number` (from 0).
@@ -194,9 +244,27 @@ impl Job {
     }
 }
 
+fn keep(given: &Text, has_sink: bool, problems: &mut Problems) -> Keep {
+    let keep = match given.value.as_str() {
+        "all" => Keep::All,
+        "last" => Keep::Last,
+        "none" => Keep::None,
+        other => {
+            problems.add(given.line, format!("keep: `{other}` is none of all, last, none"));
+            Keep::All
+        }
+    };
+    if keep != Keep::All && !has_sink {
+        problems
+            .add(given.line, "keep: the rows of a job without a sink are in its work folder only; write `keep: all`");
+    }
+    keep
+}
+
 fn resolve_step(step: &Step, input: String, id: &str, text: Option<&str>, problems: &mut Problems) -> JobStep {
     let (name, line) = (&step.name.value, step.name.line);
     let mut rules = Vec::new();
+    let mut arguments = Vec::new();
     let (kind, sql) = match (&step.sql, &step.rules, &step.recipe) {
         (Some(sql), None, None) => ("sql".to_owned(), query(sql)),
         (None, Some(conditions), None) => {
@@ -211,6 +279,7 @@ fn resolve_step(step: &Step, input: String, id: &str, text: Option<&str>, proble
                 problems.add(recipe.line, format!("steps.{name}: {error}"));
                 String::new()
             });
+            arguments = recipes::values(&recipe.value, &step.args, id, text, line);
             (recipe.value.clone(), sql)
         }
         _ => {
@@ -221,7 +290,7 @@ fn resolve_step(step: &Step, input: String, id: &str, text: Option<&str>, proble
     if step.recipe.is_none() && !step.args.0.is_empty() {
         problems.add(line, format!("steps.{name}.args: only a recipe has arguments; use ${{name}} and `vars` in SQL"));
     }
-    JobStep { name: name.clone(), line, input, sql, rules, kind }
+    JobStep { name: name.clone(), line, input, sql, rules, kind, arguments }
 }
 
 /// A row goes at the first rule that is not TRUE; the rule's name is the reason.
@@ -232,6 +301,17 @@ fn rules_query(rules: &Entries<Text>) -> String {
     });
     let cases: String = cases.collect();
     format!("SELECT *, reason IS NULL AS keep FROM (\n  SELECT *, CASE\n{cases}  END AS reason FROM input\n)")
+}
+
+/// Whether the job names a column that says where a row came from.
+fn names_provenance(file: &JobFile) -> bool {
+    let columns = file.id.iter().chain(&file.text).map(|text| text.value.clone());
+    let steps = file.steps.iter().flat_map(|step| {
+        let rules = step.rules.iter().flat_map(Entries::iter).map(|(_, text)| text);
+        let args = step.args.iter().map(|(_, text)| text);
+        step.sql.iter().chain(rules).chain(args).map(|text| text.value.clone()).collect::<Vec<_>>()
+    });
+    columns.chain(steps).any(|text| provenance::mentions(&text))
 }
 
 fn query(sql: &Text) -> String {
@@ -309,7 +389,10 @@ sink: { path: out }
         let inputs: Vec<_> = job.steps.iter().map(|step| step.input.as_str()).collect();
         assert_eq!(inputs, ["docs", "short", "short"]);
         assert!(job.steps[0].sql.contains("(length(text) >= 3 -- why\n    ) IS NOT TRUE THEN 'too_short'"));
-        assert_eq!(job.steps[1].sql, "SELECT * FROM exact_dedup(input, text => \"text\", id => \"id\")");
+        assert_eq!(
+            job.steps[1].sql,
+            "SELECT * FROM exact_dedup(input, text => \"text\", id => \"id\", order_by => '')"
+        );
         assert_eq!(job.steps[2].sql, "SELECT * FROM input");
         assert_eq!(job.work, Path::new(".limpid/tiny"));
         assert_eq!(job.step_folder(1), Path::new(".limpid/tiny/2-exact"));

@@ -61,6 +61,9 @@ pub struct Manifest {
     pub samples: Vec<Sample>,
     /// The clusters of rows that the step found.
     pub concepts: Option<Concepts>,
+    /// Whether the rows were deleted after the run, as the job's `keep` wants it.
+    #[serde(default)]
+    pub cleaned: bool,
 }
 
 /// One of the two results of a step.
@@ -79,11 +82,26 @@ pub struct Part {
 }
 
 impl Manifest {
-    /// The manifest in `folder`, where there is one and every file it names is there in the right size.
+    /// The manifest in `folder`, where there is one and every file it names is there in the right size, or was deleted on purpose.
     pub fn read(folder: &Path) -> Option<Self> {
         let manifest: Self = read_json(&folder.join(FILE))?;
-        let whole = manifest.kept.is_in(&folder.join("kept")) && manifest.removed.is_in(&folder.join("removed"));
-        (manifest.layout == LAYOUT && whole).then_some(manifest)
+        let whole = || manifest.kept.is_in(&folder.join("kept")) && manifest.removed.is_in(&folder.join("removed"));
+        (manifest.layout == LAYOUT && (manifest.cleaned || whole())).then_some(manifest)
+    }
+
+    /// Deletes the rows in `folder`; what was counted stays.
+    pub fn clean(&mut self, folder: &Path) -> Result<()> {
+        if !self.cleaned {
+            // First the note: rows without it would look damaged.
+            self.cleaned = true;
+            self.write(folder)?;
+        }
+        for part in ["kept", "removed"].map(|part| folder.join(part)) {
+            if part.exists() {
+                fs::remove_dir_all(&part).map_err(JobError::io("remove", &part))?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the manifest into `folder`; it appears whole.

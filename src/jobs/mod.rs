@@ -19,6 +19,7 @@ pub mod model;
 pub mod plan;
 pub mod progress;
 pub mod recipes;
+mod rejects;
 pub mod run;
 pub mod samples;
 pub mod sink;

@@ -31,6 +31,8 @@ pub struct JobFile {
     pub report: Option<Text>,
     /// Folder of the step results; `.limpid/<name>` when absent.
     pub work: Option<Text>,
+    /// Whose rows stay in the work folder after a run that wrote the sink: those of `all` steps (when absent), of the `last`, or `none`.
+    pub keep: Option<Text>,
     /// Values of `${name}`; the environment and `--set` go before them.
     #[serde(default)]
     pub vars: Entries<Text>,
@@ -50,6 +52,10 @@ pub struct Source {
     /// Options of the format, as in `CREATE EXTERNAL TABLE ... OPTIONS (...)`.
     #[serde(default)]
     pub options: Entries<Text>,
+    /// Whether `_file`, `_row` and `_row_id` are columns; when absent, whether the job names one of them.
+    pub provenance: Option<Text>,
+    /// Folder of the records that cannot be read, where the option `on_error` leaves them out; in the work folder when absent.
+    pub rejects: Option<Text>,
 }
 
 /// One step: exactly one of `sql`, `rules` and `recipe`.
@@ -87,7 +93,7 @@ pub struct Check {
 pub struct Sink {
     /// A folder; it appears whole, by a rename.
     pub path: Text,
-    /// `parquet` (when absent), `jsonl` or `csv`, the last two also with `.gz` or `.zst`.
+    /// `parquet` (when absent), `jsonl`, `csv` or `tsv`, the last three also with `.gz` or `.zst`.
     pub format: Option<Text>,
 }
 
@@ -101,8 +107,15 @@ impl JobFile {
     /// Reads a job from `yaml`, which errors call `path`.
     pub fn parse(yaml: &str, path: &Path) -> Result<Self> {
         serde_saphyr::from_str(yaml).map_err(|error| {
-            let line = error.locations().and_then(|l| l.primary_location()).map_or(0, |location| location.line());
-            let message = error.to_string();
+            let place = error.locations().and_then(|l| l.primary_location());
+            let (line, column) = place.map_or((0, 0), |place| (place.line(), place.column()));
+            // The place stands before the message, once, and its line below it.
+            let text = error.without_snippet().to_string();
+            let text = text.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&text);
+            let message = match yaml.lines().nth((line as usize).wrapping_sub(1)) {
+                Some(shown) => format!("column {column}: {text}\n  {shown}\n  {:>1$}", '^', column as usize),
+                None => text.to_owned(),
+            };
             JobError::Invalid(vec![Problem { file: path.to_path_buf(), line, message }])
         })
     }
@@ -114,6 +127,8 @@ impl JobFile {
             texts.extend(source.paths.0.iter_mut().map(|text| (format!("sources.{name}.paths"), text)));
             texts.extend(source.exclude.0.iter_mut().map(|text| (format!("sources.{name}.exclude"), text)));
             texts.extend(source.format.iter_mut().map(|text| (format!("sources.{name}.format"), text)));
+            texts.extend(source.provenance.iter_mut().map(|text| (format!("sources.{name}.provenance"), text)));
+            texts.extend(source.rejects.iter_mut().map(|text| (format!("sources.{name}.rejects"), text)));
             let options = source.options.0.iter_mut();
             texts.extend(options.map(|(key, text)| (format!("sources.{name}.options.{key}"), text)));
         }
@@ -144,6 +159,7 @@ impl JobFile {
             texts.extend(text.iter_mut().map(|text| (key.to_owned(), text)));
         }
         texts.extend(self.work.iter_mut().map(|text| ("work".to_owned(), text)));
+        texts.extend(self.keep.iter_mut().map(|text| ("keep".to_owned(), text)));
         texts
     }
 }
@@ -184,7 +200,9 @@ steps:
     #[test]
     fn mistakes_name_file_line_and_key() {
         let unknown = message(&JOB.replace("    rules", "    rulez"));
-        assert!(unknown.contains("job.yaml:9:") && unknown.contains("rulez"), "{unknown}");
+        assert!(unknown.starts_with("job.yaml:9: column 5: unknown field"), "{unknown}");
+        assert!(unknown.contains("rulez") && !unknown.contains("error:"), "{unknown}");
+        assert!(unknown.ends_with("\n      rulez:\n      ^"), "{unknown}");
         let missing = message(&JOB.replace("    paths: a.parquet", "    format: text"));
         assert!(missing.contains("paths"), "{missing}");
         let twice = message(&JOB.replace("a_rule", "z_rule"));

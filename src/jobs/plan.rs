@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{TableProvider, empty::EmptyTable};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
@@ -17,10 +18,10 @@ use super::error::{self, Problems, words};
 use super::job::{Job, JobStep};
 use super::sink;
 use super::source::{self, Opened};
-use super::split::{Columns, VERDICTS};
+use super::split::{Columns, VERDICTS, names};
 use super::tables::query;
 use crate::session::{self, EngineOptions};
-use limpid_connectors::url_table::SourceSpec;
+use limpid_connectors::url_table::{FilesTable, SourceSpec};
 
 /// A job whose every statement has been planned.
 pub struct Plan {
@@ -30,6 +31,8 @@ pub struct Plan {
     pub sources: Vec<Opened>,
     /// One entry a step.
     pub steps: Vec<StepPlan>,
+    /// Files that the checks name.
+    pub check_files: Vec<Opened>,
     /// What a user should know.
     pub warnings: Vec<String>,
 }
@@ -41,6 +44,8 @@ pub struct StepPlan {
     pub kept: SchemaRef,
     /// Sources and earlier steps it reads, `input` under its own name.
     pub reads: BTreeSet<String>,
+    /// Files that its statement names.
+    pub files: Vec<Opened>,
 }
 
 /// Opens the sources and plans every statement of `job`; all mistakes are reported together.
@@ -72,12 +77,18 @@ pub async fn plan(job: &Job, engine: &EngineOptions) -> error::Result<Plan> {
         problems.check()?;
     }
     let steps = plan_steps(job, &stand_ins, &mut problems, &mut warnings).await?;
+    let mut check_files = Vec::new();
     if steps.len() == job.steps.len() {
-        plan_checks(job, &stand_ins, &steps, &mut problems).await?;
+        check_files = plan_checks(job, &stand_ins, &steps, &mut problems).await?;
+        if let (Some(target), Some(last)) = (&job.sink, steps.last())
+            && let Err(message) = sink::rehearse(target, &last.kept).await
+        {
+            problems.add(target.line, format!("sink: {message}"));
+        }
     }
     check_folders(job, &sources, &mut problems);
     problems.check()?;
-    Ok(Plan { ctx, sources, steps, warnings })
+    Ok(Plan { ctx, sources, steps, check_files, warnings })
 }
 
 async fn open_source(ctx: &SessionContext, name: &str, spec: &SourceSpec) -> Result<Opened> {
@@ -108,11 +119,11 @@ async fn plan_steps(
         match Columns::find(planned.schema().as_arrow(), &job.id, job.text.as_deref()) {
             Ok(columns) => {
                 stand_ins.register_table(step.name.as_str(), empty(&columns.kept))?;
-                let (reads, unknown) = reads(&planned, job, &step.input)?;
+                let Reads { known, files, unknown } = reads(&planned, job, &step.input)?;
                 warnings.extend(unknown.iter().map(|name| {
                     format!("step `{}` reads {name}, which is no source: its changes are not noticed", step.name)
                 }));
-                steps.push(StepPlan { kept: columns.kept, reads });
+                steps.push(StepPlan { kept: columns.kept, reads: known, files });
             }
             Err(message) => {
                 problems.add(step.line, format!("steps.{}: {message}", step.name));
@@ -133,6 +144,28 @@ async fn report_step(step: &JobStep, stand_ins: &SessionContext, error: &DataFus
             blamed = true;
         }
     }
+    // A column that a parameter of the recipe names and the input lacks.
+    let input = stand_ins.table_provider("input").await.map(|input| input.schema());
+    for argument in step.arguments.iter().filter(|argument| argument.is_column) {
+        if let Ok(schema) = &input
+            && schema.field_with_name(&argument.value).is_err()
+        {
+            let (recipe, name, value) = (&step.kind, &argument.name, &argument.value);
+            let message = format!(
+                "steps.{}: the parameter `{name}` of recipe `{recipe}` is `{value}`, and the input has no column `{value}`; it has {}",
+                step.name,
+                names(schema)
+            );
+            problems.add(argument.line, message);
+            blamed = true;
+        }
+    }
+    if !blamed && !step.arguments.is_empty() {
+        let given = step.arguments.iter().map(|argument| format!("{} = {}", argument.name, argument.value));
+        let given = given.collect::<Vec<_>>().join(", ");
+        problems.add(step.line, format!("steps.{}: {}\n  recipe: {} with {given}", step.name, words(error), step.kind));
+        blamed = true;
+    }
     if !blamed {
         problems.add(step.line, format!("steps.{}: {}\n  statement: {}", step.name, words(error), step.sql));
     }
@@ -143,18 +176,21 @@ async fn plan_checks(
     stand_ins: &SessionContext,
     steps: &[StepPlan],
     problems: &mut Problems,
-) -> error::Result<()> {
+) -> error::Result<Vec<Opened>> {
+    let mut files = Vec::new();
     if let Some(last) = steps.last() {
         stand_ins.register_table("output", empty(&last.kept))?;
     }
     stand_ins.deregister_table("input")?;
     stand_ins.register_table("removed", empty(&removed_schema()))?;
     for check in &job.checks {
-        if let Err(error) = statement(stand_ins, &check.sql).await {
-            problems.add(check.line, format!("checks.{}: {}\n  statement: {}", check.name, words(&error), check.sql));
+        match statement(stand_ins, &check.sql).await {
+            Ok(planned) => files.extend(reads(&planned, job, "input")?.files),
+            Err(error) => problems
+                .add(check.line, format!("checks.{}: {}\n  statement: {}", check.name, words(&error), check.sql)),
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Columns of the table `removed` that checks may read: the removed rows of all steps.
@@ -179,25 +215,43 @@ async fn statement(ctx: &SessionContext, sql: &str) -> Result<LogicalPlan> {
     Ok(plan)
 }
 
-/// The tables of the job that `plan` reads, and the other tables.
-fn reads(plan: &LogicalPlan, job: &Job, input: &str) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
-    let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+/// What a statement reads.
+#[derive(Default)]
+struct Reads {
+    /// Tables of the job.
+    known: BTreeSet<String>,
+    /// Files that it names.
+    files: Vec<Opened>,
+    /// Other tables.
+    unknown: BTreeSet<String>,
+}
+
+fn reads(plan: &LogicalPlan, job: &Job, input: &str) -> Result<Reads> {
+    let mut reads = Reads::default();
+    let mut paths = BTreeSet::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             let name = scan.table_name.table();
             if name == "input" {
-                known.insert(input.to_owned());
+                reads.known.insert(input.to_owned());
             } else if job.sources.iter().any(|source| source.name == name)
                 || job.steps.iter().any(|step| step.name == name)
             {
-                known.insert(name.to_owned());
+                reads.known.insert(name.to_owned());
+            } else if let Ok(provider) = source_as_provider(&scan.source)
+                && let Some(table) = provider.downcast_ref::<FilesTable>()
+            {
+                if paths.insert(table.parts().spec.paths.clone()) {
+                    let table = FilesTable::from_parts(table.parts().clone());
+                    reads.files.push(Opened::of(Arc::new(table)));
+                }
             } else {
-                unknown.insert(scan.table_name.to_string());
+                reads.unknown.insert(scan.table_name.to_string());
             }
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    Ok((known, unknown))
+    Ok(reads)
 }
 
 fn empty(schema: &SchemaRef) -> Arc<dyn TableProvider> {

@@ -1,14 +1,42 @@
-//! Progress bars on stderr; hidden where that is no terminal.
+//! Progress on standard error: a bar on a terminal; elsewhere, as in the logs of a batch system, a line now and then.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
+
+/// Time between two lines where there is no terminal. A step that takes less says nothing.
+const LINES: Duration = Duration::from_secs(15);
 
 /// The bar of one step.
 pub struct StepBar {
     bar: ProgressBar,
     total: Option<u64>,
+    lines: Option<Mutex<Lines>>,
+}
+
+/// What stands for a bar in a log.
+struct Lines {
+    step: String,
+    started: Instant,
+    told: Instant,
+    read: u64,
+}
+
+impl Lines {
+    /// The line that is due, where one is.
+    fn due(&mut self, read: u64, total: Option<u64>, doing: &str) -> Option<String> {
+        self.read = self.read.max(read);
+        if self.told.elapsed() < LINES {
+            return None;
+        }
+        self.told = Instant::now();
+        let of = total.map_or_else(String::new, |total| format!(" of {}", HumanCount(total)));
+        let seconds = self.started.elapsed().as_secs();
+        Some(format!("step {}: {}{of} rows read, {doing}{seconds} s", self.step, HumanCount(self.read)))
+    }
 }
 
 impl StepBar {
@@ -22,22 +50,40 @@ impl StepBar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").with_key("speed", speed));
         }
-        bar.set_prefix(format!("{}/{steps} {name}", number + 1));
+        let step = format!("{}/{steps} {name}", number + 1);
+        bar.set_prefix(step.clone());
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, total }
+        // With `--quiet` only errors are told.
+        let quiet = !log::log_enabled!(log::Level::Warn);
+        let now = Instant::now();
+        let lines = (!std::io::stderr().is_terminal() && !quiet)
+            .then(|| Mutex::new(Lines { step, started: now, told: now, read: 0 }));
+        Self { bar, total, lines }
     }
 
     /// Shows that `read` rows were read.
     pub fn read(&self, read: u64) {
         self.bar.set_position(self.total.map_or(read, |total| read.min(total)));
-        if self.total.is_some_and(|total| read >= total) {
+        let done = self.total.is_some_and(|total| read >= total);
+        if done {
             self.bar.set_message("working");
+        }
+        self.tell(read, if done { "working, " } else { "" });
+    }
+
+    /// Writes a line where one is due.
+    fn tell(&self, read: u64, doing: &str) {
+        let Some(lines) = &self.lines else { return };
+        let due = lines.lock().ok().and_then(|mut lines| lines.due(read, self.total, doing));
+        if let Some(line) = due {
+            eprintln!("{line}");
         }
     }
 
     /// Shows what is being done after the rows were read.
     pub fn message(&self, message: &'static str) {
         self.bar.set_message(message);
+        self.tell(0, &format!("{message}, "));
     }
 }
 
@@ -50,5 +96,25 @@ fn speed(state: &ProgressState, out: &mut dyn Write) {
 impl Drop for StepBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_gets_a_line_now_and_then() {
+        let now = Instant::now();
+        let mut lines = Lines { step: "2/3 near".to_owned(), started: now, told: now, read: 0 };
+        assert_eq!(lines.due(1_000, Some(5_000), ""), None);
+        lines.told = now.checked_sub(LINES).unwrap();
+        assert_eq!(lines.due(2_000, Some(5_000), "").unwrap(), "step 2/3 near: 2,000 of 5,000 rows read, 0 s");
+        assert_eq!(lines.due(3_000, None, ""), None);
+        lines.told = now.checked_sub(LINES).unwrap();
+        assert_eq!(
+            lines.due(0, None, "choosing samples, ").unwrap(),
+            "step 2/3 near: 3,000 rows read, choosing samples, 0 s"
+        );
     }
 }

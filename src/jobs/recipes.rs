@@ -1,5 +1,6 @@
 //! Recipes with the arguments of a job file.
 
+use super::job::Argument;
 use super::yaml::{Entries, Text};
 
 pub use crate::recipes::quote;
@@ -9,4 +10,15 @@ pub use crate::recipes::quote;
 pub fn expand(name: &str, args: &Entries<Text>, id: &str, text: Option<&str>) -> Result<String, String> {
     let args: Vec<_> = args.iter().map(|(name, text)| (name.as_str(), text.value.as_str())).collect();
     crate::recipes::expand(name, &args, id, text)
+}
+
+/// The parameters of recipe `name` with their values; `line` stands for those that `args` lacks.
+pub fn values(name: &str, args: &Entries<Text>, id: &str, text: Option<&str>, line: u64) -> Vec<Argument> {
+    let given: Vec<_> = args.iter().map(|(name, text)| (name.as_str(), text.value.as_str())).collect();
+    let values = crate::recipes::values(name, &given, id, text).into_iter();
+    let argument = |(name, value, is_column): (String, String, bool)| {
+        let line = args.get(&name).map_or(line, |text| text.line);
+        Argument { name, value, is_column, line }
+    };
+    values.map(argument).collect()
 }

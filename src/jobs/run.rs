@@ -11,7 +11,7 @@ use limpid_connectors::url_table::Format;
 
 use super::error::{JobError, Result, words};
 use super::hash::digest;
-use super::job::Job;
+use super::job::{Job, Keep};
 use super::lock::Lock;
 use super::manifest::{LAYOUT, Manifest};
 use super::plan::{self, Plan};
@@ -19,7 +19,7 @@ use super::progress::StepBar;
 use super::recipes::quote;
 use super::step::StepRun;
 use super::tables::{literal, pairs, register_folder};
-use super::{check, sink, summary};
+use super::{check, rejects, sink, summary};
 use crate::report;
 use crate::report::data::{CheckReport, JobReport};
 use crate::session::errors::is_full;
@@ -58,6 +58,8 @@ struct Run<'a> {
     done: Vec<(Manifest, bool)>,
     /// Everything from here on is computed again.
     from: usize,
+    /// Whether rows of finished steps are needed, and not only what was counted.
+    needs_rows: bool,
 }
 
 /// Runs the job in `file`.
@@ -66,23 +68,36 @@ pub async fn run(file: &Path, options: &RunOptions, engine: &EngineOptions) -> R
     let job = Job::read(file, &options.set)?;
     let plan = plan::plan(&job, engine).await?;
     let mut run = Run::new(&job, &plan, options)?;
+    let idle = run.is_done();
+    run.done.clear();
+    if let Some(target) = job.sink.as_ref().filter(|_| !idle) {
+        sink::only_ours(target).map_err(|message| JobError::Other(format!("job `{}`, sink: {message}", job.name)))?;
+    }
     // Only a valid job creates anything.
     let lock = Lock::take(&job.name, &job.work)?;
     run.remove_foreign_folders();
-    for number in 0..job.steps.len() {
-        run.step(number).await?;
-    }
-    register_results(&plan.ctx, &job).await?;
-    let checks = run.finish().await?;
+    let rejected = rejects::write(&plan.ctx, &job, &plan.sources).await?;
+    let checks = if idle && job.sink.is_some() {
+        run.is_done();
+        run.passed_checks()
+    } else {
+        for number in 0..job.steps.len() {
+            run.step(number).await?;
+        }
+        register_results(&plan.ctx, &job).await?;
+        run.finish().await?
+    };
+    run.clean()?;
     let threads = plan.ctx.state().config().target_partitions();
     let mut report = summary::summarise(&job.name, &run.done);
-    report.warnings.splice(0..0, plan.warnings.iter().cloned());
+    report.warnings.splice(0..0, plan.warnings.iter().cloned().chain(rejected));
     report.checks = checks;
     report.versions = summary::versions(engine, threads);
     report.started = started.to_rfc3339_opts(SecondsFormat::Secs, true);
     report.peak_memory_bytes = summary::peak_memory();
     report.elapsed_seconds = clock.elapsed().as_secs_f64();
-    if let Some(path) = &job.report {
+    // The report of a run that did something stays until another does.
+    if let Some(path) = job.report.as_ref().filter(|path| !idle || !path.exists()) {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(JobError::io("create", folder))?;
         }
@@ -101,6 +116,10 @@ pub async fn dry_run(
     let job = Job::read(file, &options.set)?;
     let plan = plan::plan(&job, engine).await?;
     let mut run = Run::new(&job, &plan, options)?;
+    if let Some(target) = job.sink.as_ref().filter(|_| !run.is_done()) {
+        sink::only_ours(target).map_err(|message| JobError::Other(format!("job `{}`, sink: {message}", job.name)))?;
+    }
+    run.done.clear();
     let mut forecasts = Vec::new();
     for (number, step) in job.steps.iter().enumerate() {
         // Whether a step is finished can be told as long as those before it are.
@@ -121,14 +140,47 @@ impl<'a> Run<'a> {
                 JobError::Other(format!("--from {name}: job `{}` has no such step; it has {known}", job.name))
             })?,
         };
-        Ok(Self { job, plan, options, done: Vec::new(), from })
+        Ok(Self { job, plan, options, done: Vec::new(), from, needs_rows: false })
+    }
+
+    /// Whether every step is finished and the sink, where there is one, holds the result.
+    fn is_done(&mut self) -> bool {
+        let finished = (0..self.job.steps.len()).all(|number| self.resume(number));
+        let done = finished
+            && self.job.sink.as_ref().is_none_or(|target| sink::is_current(target, &self.result_fingerprint()));
+        if !done {
+            self.done.clear();
+            self.needs_rows = true;
+        }
+        done
+    }
+
+    /// Deletes the rows that the job does not want to keep.
+    fn clean(&mut self) -> Result<()> {
+        let kept = match self.job.keep {
+            Keep::All => return Ok(()),
+            Keep::Last => self.job.steps.len().checked_sub(1),
+            Keep::None => None,
+        };
+        for (number, (manifest, _)) in self.done.iter_mut().enumerate().filter(|(number, _)| Some(*number) != kept) {
+            manifest.clean(&self.job.step_folder(number))?;
+        }
+        Ok(())
+    }
+
+    /// The checks of a result that is at the sink.
+    fn passed_checks(&self) -> Vec<CheckReport> {
+        self.job.checks.iter().map(|check| CheckReport { name: check.name.clone(), rows: 0 }).collect()
     }
 
     /// Uses the finished result of step `number`, if there is one of the same inputs and query.
     fn resume(&mut self, number: usize) -> bool {
         let manifest = Manifest::read(&self.job.step_folder(number));
         let fingerprint = self.fingerprint(number);
-        match manifest.filter(|manifest| number < self.from && manifest.fingerprint == fingerprint) {
+        let usable = |manifest: &Manifest| {
+            number < self.from && manifest.fingerprint == fingerprint && !(self.needs_rows && manifest.cleaned)
+        };
+        match manifest.filter(usable) {
             Some(manifest) => self.done.push((manifest, true)),
             None => return false,
         }
@@ -172,8 +224,10 @@ impl<'a> Run<'a> {
             folder: &folder,
             bar: &bar,
         };
-        let mut manifest = compute.compute().await.map_err(|error| self.of_step(number, error))?;
+        let computed = compute.compute().await;
+        // What was read from a file that changed on the way explains most errors.
         self.sources_unchanged(number).await?;
+        let mut manifest = computed.map_err(|error| self.of_step(number, error))?;
         manifest.job.clone_from(&self.job.name);
         manifest.fingerprint = self.fingerprint(number);
         manifest.inputs = self.inputs(number);
@@ -230,7 +284,9 @@ impl<'a> Run<'a> {
             };
             (name.clone(), source.or_else(step).unwrap_or_default())
         };
-        self.plan.steps[number].reads.iter().map(content).collect()
+        let plan = &self.plan.steps[number];
+        let files = plan.files.iter().map(|file| (file.paths(), file.fingerprint.clone()));
+        plan.reads.iter().map(content).chain(files).collect()
     }
 
     /// Hash of everything that decides the result of step `number`.
@@ -245,11 +301,15 @@ impl<'a> Run<'a> {
 
     /// An error if a source that step `number` read has changed since it was listed.
     async fn sources_unchanged(&self, number: usize) -> Result<()> {
-        for (source, opened) in self.job.sources.iter().zip(&self.plan.sources) {
-            if self.plan.steps[number].reads.contains(&source.name) && opened.has_changed(&self.plan.ctx).await {
-                let (job, step, source) = (&self.job.name, &self.job.steps[number].name, &source.name);
+        let (step, ctx) = (&self.plan.steps[number], &self.plan.ctx);
+        let sources = self.job.sources.iter().zip(&self.plan.sources);
+        let sources = sources.filter(|(source, _)| step.reads.contains(&source.name));
+        let sources = sources.map(|(source, opened)| (format!("source `{}`", source.name), opened));
+        for (name, opened) in sources.chain(step.files.iter().map(|opened| (opened.paths(), opened))) {
+            if let Some(change) = opened.change(ctx).await {
+                let (job, step) = (&self.job.name, &self.job.steps[number].name);
                 let message = format!(
-                    "job `{job}`, step `{step}`: source `{source}` changed while it was read; run the job again"
+                    "job `{job}`, step `{step}`: {name} changed while it was read: {change}; run the job again"
                 );
                 return Err(JobError::Other(message));
             }
@@ -275,10 +335,7 @@ impl<'a> Run<'a> {
         let fingerprint = self.result_fingerprint();
         let recomputed = self.options.force || self.done.iter().any(|(_, resumed)| !resumed);
         match &self.job.sink {
-            Some(target) if !recomputed && sink::is_current(target, &fingerprint) => {
-                let passed = self.job.checks.iter().map(|check| CheckReport { name: check.name.clone(), rows: 0 });
-                Ok(passed.collect())
-            }
+            Some(target) if !recomputed && sink::is_current(target, &fingerprint) => Ok(self.passed_checks()),
             Some(target) => {
                 let checks = check::run(ctx, self.job).await?;
                 sink::write(ctx, self.job, target, &fingerprint).await?;
@@ -298,6 +355,7 @@ impl<'a> Run<'a> {
                 .flat_map(|(manifest, _)| [manifest.kept.content.clone(), manifest.removed.content.clone()]),
         );
         parts.extend(self.job.checks.iter().map(|check| check.sql.clone()));
+        parts.extend(self.plan.check_files.iter().map(|file| file.fingerprint.clone()));
         parts.extend(summary::result_versions().into_iter().map(|(_, version)| version));
         digest(parts.iter().map(String::as_str))
     }
@@ -307,7 +365,7 @@ impl<'a> Run<'a> {
 fn is_step_folder(folder: &Path) -> bool {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let numbered = name.split_once('-').is_some_and(|(number, _)| number.parse::<u32>().is_ok());
-    let known = ["kept", "removed", "clusters", "manifest.json", "manifest.tmp"];
+    let known = ["kept", "removed", "clusters", "missing", "manifest.json", "manifest.tmp"];
     let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
     numbered && folder.is_dir() && entries.all(|entry| known.iter().any(|known| entry.file_name() == *known))
 }

@@ -1,9 +1,10 @@
 //! The sink: the rows of the last step, sorted by key, in a folder that appears whole.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
 use datafusion::common::{Result, exec_err};
@@ -11,9 +12,9 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use limpid_connectors::sink::{AtomicDir, MANIFEST, Manifest, WriteOptions};
+use limpid_connectors::sink::{AtomicDir, MANIFEST, Manifest, WriteOptions, foreign_files};
 
-use super::error::{self, JobError};
+use super::error::{self, JobError, words};
 use super::job::{Job, JobSink};
 use super::plan::writable;
 use super::recipes::quote;
@@ -30,6 +31,42 @@ pub fn check(job: &Job, sink: &JobSink) -> Result<(), String> {
         return Err(format!("{why}; choose another path or remove it"));
     }
     writable(path.parent().unwrap_or(path))
+}
+
+/// Whether the sink holds only what limpid wrote, so that it may be replaced; the error names the other files.
+pub fn only_ours(sink: &JobSink) -> Result<(), String> {
+    foreign_files(&sink.path).map_err(|error| words(&error)).and_then(|foreign| match foreign {
+        None => Ok(()),
+        Some(names) => Err(format!(
+            "{} holds files that limpid did not write and would delete with the old result: {names}; move them elsewhere",
+            sink.path.display()
+        )),
+    })
+}
+
+/// Whether the sink's format can hold rows of `schema`; the error names the column that it cannot hold.
+pub async fn rehearse(sink: &JobSink, schema: &SchemaRef) -> Result<(), String> {
+    let Err(error) = write_nulls(sink, schema).await else { return Ok(()) };
+    for field in schema.fields() {
+        let alone = Arc::new(Schema::new(vec![Arc::clone(field)]));
+        if let Err(error) = write_nulls(sink, &alone).await {
+            let (name, kind, reason) = (field.name(), field.data_type(), words(&error));
+            return Err(format!("column `{name}` ({kind}) cannot be written as {}: {reason}", sink.format));
+        }
+    }
+    Err(format!("the result cannot be written as {}: {}", sink.format, words(&error)))
+}
+
+/// Writes one row of NULLs in the sink's format, and throws it away.
+async fn write_nulls(sink: &JobSink, schema: &SchemaRef) -> Result<()> {
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>();
+    let schema = Arc::new(Schema::new(fields));
+    let columns = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1)).collect();
+    let row = RecordBatch::try_new(Arc::clone(&schema), columns)?;
+    let row = Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(row)])));
+    let folder = tempfile::tempdir()?;
+    let options = WriteOptions { format: sink.format, ..WriteOptions::default() };
+    AtomicDir::new(folder.path().join("rehearsal")).write(row, &options, serde_json::Value::Null).await.map(drop)
 }
 
 /// The job that wrote the folder, even if the folder is no longer whole.

@@ -1,5 +1,11 @@
 //! Sources: files that become tables, and the fingerprint that tells whether they changed.
+//!
+//! A file counts as changed when its path, size or time of change differ, or, in the local file system of Unix, its inode or the time
+//! at which the system last noted a change of it. Tools can set the first time back (`cp -p`, `rsync -t`, `touch -r`) but not the last,
+//! so an edit that keeps size and time is seen without reading the file. What changes nothing but those notes (`chmod`, a restored
+//! backup) makes a step run again needlessly; it never makes it use an old result.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -19,14 +25,33 @@ pub struct Opened {
     pub spec: SourceSpec,
     /// The table; it reads exactly the files that were found.
     pub table: Arc<FilesTable>,
-    /// Hash of the specification and of the paths, sizes and times of change of the files.
+    /// Hash of the specification and of the states of the files.
     pub fingerprint: String,
+    /// What tells the state of each file, by its location.
+    states: BTreeMap<String, String>,
 }
 
 impl Opened {
+    /// The files that `table` found.
+    pub fn of(table: Arc<FilesTable>) -> Self {
+        let spec = table.parts().spec.clone();
+        let states = states(table.files());
+        // Which patterns found the files does not matter, how they are read does.
+        let mut parts = vec![format!("{:?} {:?} {:?}", spec.format, spec.options, spec.partitions)];
+        parts.extend(spec.provenance.then(|| "provenance".to_owned()));
+        parts.extend(states.iter().flat_map(|(location, state)| [location.clone(), state.clone()]));
+        let fingerprint = digest(parts.iter().map(String::as_str));
+        Self { spec, table, fingerprint, states }
+    }
+
     /// The table, for the engine.
     pub fn provider(&self) -> Arc<dyn TableProvider> {
         Arc::clone(&self.table) as _
+    }
+
+    /// What the user calls it: its paths.
+    pub fn paths(&self) -> String {
+        format!("'{}'", self.spec.paths.join("', '"))
     }
 
     /// Number of files.
@@ -39,26 +64,46 @@ impl Opened {
         self.table.parts().kind.format
     }
 
-    /// Whether the files are no longer those that were found.
-    pub async fn has_changed(&self, ctx: &SessionContext) -> bool {
-        let now = url_table::list(&ctx.state(), &self.spec).await;
-        now.map_or(true, |now| fingerprint(&self.spec, &now.files) != self.fingerprint)
+    /// What happened to the files since they were found, where something did: `x.jsonl was changed`.
+    pub async fn change(&self, ctx: &SessionContext) -> Option<String> {
+        let now = match url_table::list(&ctx.state(), &self.spec).await {
+            Ok(now) => states(&now.files),
+            Err(error) => return Some(format!("it can no longer be listed: {}", super::error::words(&error))),
+        };
+        let path = |location: &str| if location.contains("://") { location.to_owned() } else { format!("/{location}") };
+        let gone = |(location, state): (&String, &String)| match now.get(location) {
+            None => Some(format!("{} is gone", path(location))),
+            Some(now) if now != state => Some(format!("{} was changed", path(location))),
+            Some(_) => None,
+        };
+        let new = now.keys().find(|location| !self.states.contains_key(*location));
+        self.states.iter().find_map(gone).or_else(|| new.map(|location| format!("{} is new", path(location))))
     }
 }
 
 /// Finds the files of `spec` and reads their columns.
 pub async fn open(ctx: &SessionContext, spec: &SourceSpec) -> Result<Opened> {
-    let table = url_table::table(&ctx.state(), spec).await?;
-    let fingerprint = fingerprint(spec, table.files());
-    Ok(Opened { spec: spec.clone(), table, fingerprint })
+    Ok(Opened::of(url_table::table(&ctx.state(), spec).await?))
 }
 
-fn fingerprint(spec: &SourceSpec, files: &[SourceFile]) -> String {
-    // Which patterns found the files does not matter, how they are read does.
-    let mut parts = vec![format!("{:?} {:?} {:?}", spec.format, spec.options, spec.partitions)];
-    parts.extend(files.iter().map(|file| {
+fn states(files: &[SourceFile]) -> BTreeMap<String, String> {
+    let state = |file: &SourceFile| {
         let meta = &file.meta;
-        format!("{} {} {:?} {:?}", meta.location, meta.size, meta.last_modified, meta.e_tag)
-    }));
-    digest(parts.iter().map(String::as_str))
+        let noted = noted(meta.location.as_ref());
+        (meta.location.to_string(), format!("{} {:?} {:?} {noted}", meta.size, meta.last_modified, meta.e_tag))
+    };
+    files.iter().map(state).collect()
+}
+
+/// Inode and time of the last noted change of a local file; nothing where there is none.
+#[cfg(unix)]
+fn noted(location: &str) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(format!("/{location}"));
+    found.map(|file| format!("{} {}.{}", file.ino(), file.ctime(), file.ctime_nsec())).unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+fn noted(_: &str) -> String {
+    String::new()
 }

@@ -12,9 +12,10 @@ use datafusion::common::runtime::JoinSet;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
+use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::functions::strings::Strings;
 use parquet::basic::Compression;
 
@@ -68,11 +69,14 @@ impl StepRun<'_> {
         for folder in [self.kept(), self.removed(), notes.clone()] {
             fs::create_dir_all(&folder).map_err(JobError::io("create", &folder))?;
         }
+        let without_vector = || LimpidOptions::of(self.ctx.copied_config().options()).without_vector();
+        let before = without_vector();
         let plan = self.physical(self.sql).await?;
         // Found anew, because files have other layouts of text than the tables that the step was planned with.
         let columns = Columns::find(&plan.schema(), self.id, self.text).map_err(JobError::Other)?;
         let mut counts = self.write(&plan, "part", Rows::Result, &columns).await?;
-        let metrics = metrics::collect(plan.as_ref());
+        let mut metrics = metrics::collect(plan.as_ref());
+        metrics::add(&mut metrics, metrics::TEXTS_WITHOUT_VECTOR, without_vector() - before);
         register_folder(self.ctx, "__kept", &self.kept()).await?;
         register_folder(self.ctx, "__removed", &self.removed()).await?;
         let seen = counts.kept.rows + counts.removed.rows;
@@ -120,19 +124,48 @@ impl StepRun<'_> {
         self.folder.join("removed")
     }
 
-    /// Writes the rows of the input whose key the result lacks to the removed ones.
+    /// Writes the rows of the input whose key the result lacks to the removed ones. Their keys are found first, from keys alone:
+    /// most often there are none, and texts need not be read again.
     async fn missing(&self, columns: &Columns) -> error::Result<Counts> {
+        let id = quote(self.id);
+        let mut keys = format!("SELECT {id} AS key FROM input WHERE {id} IS NOT NULL EXCEPT SELECT {id} FROM __kept");
+        if columns.keep.is_some() {
+            keys.push_str(&format!(" EXCEPT SELECT {id} FROM __removed"));
+        }
+        let folder = self.folder.join("missing");
+        fs::create_dir_all(&folder).map_err(JobError::io("create", &folder))?;
+        let found = self.write_keys(&keys, &folder).await?;
         let has = |name: &&str| self.input_schema.field_with_name(name).is_ok();
         let wanted =
             [Some(self.id), self.text].into_iter().flatten().filter(has).map(|name| format!("i.{}", quote(name)));
         let wanted = wanted.collect::<Vec<_>>().join(", ");
-        let id = quote(self.id);
-        let mut sql = format!("SELECT {wanted} FROM input AS i LEFT ANTI JOIN __kept AS k ON i.{id} = k.{id}");
-        if columns.keep.is_some() {
-            sql.push_str(&format!(" LEFT ANTI JOIN __removed AS r ON i.{id} = r.{id}"));
+        let mut counts = Counts::default();
+        if found > 0 {
+            register_folder(self.ctx, "__missing", &folder).await?;
+            let sql = format!("SELECT {wanted} FROM input AS i LEFT SEMI JOIN __missing AS m ON i.{id} = m.key");
+            let plan = self.physical(&sql).await?;
+            counts.merge(self.write(&plan, "missing", Rows::Missing, columns).await?);
+            self.ctx.deregister_table("__missing")?;
         }
-        let plan = self.physical(&sql).await?;
-        self.write(&plan, "missing", Rows::Missing, columns).await
+        // No kept row is without a key.
+        let plan = self.physical(&format!("SELECT {wanted} FROM input AS i WHERE i.{id} IS NULL")).await?;
+        counts.merge(self.write(&plan, "missing-null", Rows::Missing, columns).await?);
+        fs::remove_dir_all(&folder).map_err(JobError::io("remove", &folder))?;
+        Ok(counts)
+    }
+
+    /// Writes the keys that `sql` yields into `folder`, and counts them.
+    async fn write_keys(&self, sql: &str, folder: &Path) -> error::Result<u64> {
+        let plan = self.physical(sql).await?;
+        let mut rows = execute_stream(plan, self.ctx.task_ctx())?;
+        let mut file = ParquetFile::new(folder.join("keys.parquet"), rows.schema(), None, Compression::LZ4_RAW);
+        let mut found = 0;
+        while let Some(batch) = rows.try_next().await? {
+            found += batch.num_rows() as u64;
+            file.write(&batch)?;
+        }
+        file.finish()?;
+        Ok(found)
     }
 
     async fn physical(&self, sql: &str) -> Result<Arc<dyn ExecutionPlan>> {

@@ -1,7 +1,8 @@
 //! Recipes: queries with typed parameters, by name (they come with limpid) or by the path of a `.sql` file. They read the relation
 //! `input`.
 //!
-//! A recipe declares its parameters in comment lines, `-- param NAME KIND [DEFAULT]: what it is`, and writes them as `$NAME`.
+//! A recipe declares its parameters in comment lines, `-- param NAME KIND [DEFAULT]: what it is`, and writes them as `$NAME`. The
+//! default `''` is the empty text.
 //! Kinds: `column` (becomes a quoted identifier), `number` and `text` (become literals), so an argument can never change
 //! the shape of the query.
 
@@ -111,6 +112,22 @@ pub fn expand(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -
     substitute(&recipe, value)
 }
 
+/// What the parameters of recipe `name` are, with `args` and defaults; those that name a column are marked.
+pub fn values(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -> Vec<(String, String, bool)> {
+    let declared = load(name).and_then(|recipe| parameters(&recipe)).unwrap_or_default();
+    let value = |parameter: Parameter| {
+        let given = args.iter().rfind(|(name, _)| *name == parameter.name).map(|(_, value)| (*value).to_owned());
+        let own = match parameter.name.as_str() {
+            "id" => Some(id.to_owned()),
+            "text" => text.map(str::to_owned),
+            _ => None,
+        };
+        let value = given.or(parameter.default).or(own)?;
+        Some((parameter.name, value, parameter.kind == Kind::Column))
+    };
+    declared.into_iter().filter_map(value).collect()
+}
+
 /// Names of the recipes that come with limpid, in the order of the alphabet.
 pub fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
@@ -157,7 +174,11 @@ pub fn parameters(recipe: &str) -> Result<Vec<Parameter>, String> {
             Ok(Parameter {
                 name,
                 kind,
-                default: (!default.is_empty()).then_some(default),
+                default: match default.as_str() {
+                    "" => None,
+                    "''" => Some(String::new()),
+                    _ => Some(default),
+                },
                 about: about.trim().to_owned(),
             })
         })
@@ -213,7 +234,7 @@ mod tests {
         let sql = expand("minhash_dedup", &[("threshold", "0.8"), ("unit", "o'r")], "path", Some("body")).unwrap();
         assert!(
             sql.contains(
-                "text => \"body\", id => \"path\", threshold => 0.8, recall => 0.99, ngram => 5, unit => 'o''r'"
+                "text => \"body\", id => \"path\", order_by => '', threshold => 0.8, recall => 0.99, ngram => 5, unit => 'o''r'"
             ),
             "{sql}"
         );
@@ -224,7 +245,9 @@ mod tests {
     fn mistakes_say_what_there_is() {
         let error = |name: &str, pairs: &[(&str, &str)]| expand(name, pairs, "id", None).unwrap_err();
         assert!(error("minhash", &[]).contains("minhash_dedup, "));
-        assert!(error("exact_dedup", &[("treshold", "1")]).contains("no argument `treshold`; it has text, id"));
+        assert!(
+            error("exact_dedup", &[("treshold", "1")]).contains("no argument `treshold`; it has text, id, order_by")
+        );
         assert!(error("exact_dedup", &[]).contains("needs the argument `text`"));
         assert!(error("minhash_dedup", &[("text", "t"), ("threshold", "0.7 OR 1")]).contains("must be a number"));
     }

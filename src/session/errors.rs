@@ -1,7 +1,10 @@
 //! Errors of the engine in plain words.
 
+mod signatures;
+
 use arrow::error::ArrowError;
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::utils::quote_identifier;
+use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 /// A message, and the place in the SQL it speaks of.
@@ -47,9 +50,12 @@ fn words(error: &DataFusionError) -> String {
     use DataFusionError as E;
     match error {
         E::Plan(text) | E::Execution(text) | E::Configuration(text) | E::Substrait(text) | E::Ffi(text) => text.clone(),
-        E::ResourcesExhausted(text) => format!("out of memory or disk: {text}"),
-        E::NotImplemented(text) => format!("not supported: {text}"),
-        E::Internal(text) => format!("internal error: {text}"),
+        E::ResourcesExhausted(text) => exhausted(text),
+        E::NotImplemented(text) if changes_files(text) => {
+            "only tables that CREATE TABLE made can be changed, files cannot; write the rows you want with COPY (SELECT ...) TO a new file".to_owned()
+        }
+        E::NotImplemented(text) => format!("not supported: {}", signatures::without_syntax_trees(text)),
+        E::Internal(text) => internal(text),
         E::SQL(parser, _) => parse_error(parser).text,
         E::SchemaError(schema, _) => schema_error(schema),
         E::ArrowError(error, _) => arrow(error),
@@ -57,7 +63,7 @@ fn words(error: &DataFusionError) -> String {
         E::ObjectStore(error) => object_store(error),
         E::IoError(error) => error.to_string(),
         E::External(error) => external(error.as_ref()),
-        E::ExecutionJoin(error) => format!("internal error: {error}"),
+        E::ExecutionJoin(error) => bug(&error.to_string()),
         E::Context(context, inner) if names_a_rule(context) => words(inner),
         E::Context(context, inner) => format!("{context}: {}", words(inner)),
         E::Diagnostic(_, inner) => words(inner),
@@ -74,17 +80,108 @@ fn names_a_rule(context: &str) -> bool {
     context.starts_with("Optimizer rule") || context.starts_with("Analyzer rule") || !context.contains(' ')
 }
 
+/// What ran out, with the flags that change it: DataFusion names settings of its own.
+fn exhausted(text: &str) -> String {
+    let text = without_settings(text);
+    if text.contains("disk") {
+        format!("{text}; give a larger disk with --spill-dir, or more memory with --memory-limit")
+    } else {
+        format!("out of memory: {text}; raise --memory-limit, or lower --threads or --batch-size")
+    }
+}
+
+/// The text without the sentences that recommend settings of DataFusion.
+fn without_settings(text: &str) -> String {
+    let recommends = |sentence: &str| sentence.contains("datafusion.") && !sentence.contains("datafusion.public");
+    if !recommends(text) {
+        return text.trim_end().to_owned();
+    }
+    let sentences = text.split_inclusive(". ").flat_map(|part| part.split_inclusive('\n'));
+    let kept: String = sentences.filter(|sentence| !recommends(sentence)).collect();
+    kept.trim_end_matches([' ', '.', '\n']).to_owned()
+}
+
+/// What tables over files say to INSERT, UPDATE, DELETE, MERGE and TRUNCATE.
+fn changes_files(text: &str) -> bool {
+    text.contains("not supported for Base table") || text.contains("Insert into not implemented for this table")
+}
+
+/// DataFusion also calls it an internal error when arguments have the wrong types. What is left is a bug, and ours: users did
+/// not call DataFusion.
+fn internal(text: &str) -> String {
+    let text = signatures::without_blame(text);
+    let text = match text.strip_prefix("Assertion failed: ").and_then(|rest| rest.split_once(": ")) {
+        Some((_, why)) => why,
+        None => text.as_str(),
+    };
+    if let Some(plain) = signatures::plain(text) {
+        return plain;
+    }
+    if is_mistake(text) {
+        return text.to_owned();
+    }
+    bug(text)
+}
+
+/// The words for what no user can have caused.
+pub fn bug(text: &str) -> String {
+    format!("this is a bug of limpid, please report it together with the statement: {text}")
+}
+
+/// Words of internal errors that say that a value has a type which a function does not take.
+const MISTAKES: [&str; 14] = [
+    "argument",
+    "data type",
+    "Unsupported",
+    "unsupported",
+    "not supported",
+    "expected",
+    "Expected",
+    "expects",
+    "coerce",
+    "could not cast",
+    "default cast",
+    "invalid",
+    "not implemented",
+    "Uncomparable",
+];
+
+fn is_mistake(text: &str) -> bool {
+    MISTAKES.iter().any(|word| text.contains(word))
+}
+
 fn schema_error(error: &SchemaError) -> String {
     match error {
-        SchemaError::FieldNotFound { .. } => error
-            .to_string()
-            .replacen("No field named ", "there is no column ", 1)
-            .replacen("Valid fields are ", "The columns are ", 1),
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            match valid_fields.iter().find(|valid| differs_in_case(&valid.name, &field.name)) {
+                Some(meant) => quoting(field, meant, valid_fields),
+                None => error.to_string().replacen("No field named ", "there is no column ", 1).replacen(
+                    "Valid fields are ",
+                    "The columns are ",
+                    1,
+                ),
+            }
+        }
         SchemaError::AmbiguousReference { field } => {
             format!("column {} is in more than one table; write table.column", field.quoted_flat_name())
         }
         _ => error.to_string(),
     }
+}
+
+/// Users write the name as they see it, and SQL reads it in lower case.
+fn quoting(given: &Column, meant: &Column, columns: &[Column]) -> String {
+    let columns: Vec<String> = columns.iter().map(Column::quoted_flat_name).collect();
+    format!(
+        "there is no column {}; write {}: a name without double quotes is read in lower case. The columns are {}.",
+        given.flat_name(),
+        quote_identifier(&meant.name),
+        columns.join(", ")
+    )
+}
+
+fn differs_in_case(valid: &str, given: &str) -> bool {
+    valid != given && valid.to_lowercase() == given.to_lowercase()
 }
 
 fn arrow(error: &ArrowError) -> String {
@@ -173,13 +270,20 @@ fn read_place(tail: &str) -> Option<(u64, u64)> {
 /// One paragraph without the default catalogue's name and the prefixes that nested errors carry as text.
 fn tidy(text: &str) -> String {
     let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
-    let mut text = text.replace("datafusion.public.", "");
-    for prefix in
-        ["Error during planning: ", "Execution error: ", "Arrow error: ", "Parquet error: ", "External error: "]
-    {
+    let mut text = without_settings(&signatures::without_blame(text).replace("datafusion.public.", ""));
+    for prefix in [
+        "Error during planning: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Parquet error: ",
+        "External error: ",
+        "This feature is not implemented: ",
+        "Schema error: ",
+        "Internal error: ",
+    ] {
         text = text.replace(prefix, "");
     }
-    let text = missing_file(&text).unwrap_or(text);
+    let text = missing_file(&text).or_else(|| signatures::plain(&text)).unwrap_or(text);
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
     let mut joined = lines.next().unwrap_or("unknown error").to_owned();
     for line in lines {
@@ -254,6 +358,36 @@ mod tests {
         assert!(error.text.starts_with("cannot cast string 'x'"), "{error:?}");
         let error = error_of("SELECT * FROM 'a/b.parquet'").await;
         assert_eq!(error.text, "there is no file or table 'a/b.parquet'");
+    }
+
+    #[tokio::test]
+    async fn names_with_capitals_are_quoted() {
+        let error = error_of("SELECT UserId FROM (SELECT 1 AS \"UserId\", 2 AS n) AS u").await;
+        let said = "there is no column userid; write \"UserId\": a name without double quotes is read in lower case. \
+                    The columns are u.\"UserId\", u.n.";
+        assert_eq!(error.text, said);
+    }
+
+    #[test]
+    fn mistakes_are_no_bugs_and_bugs_are_ours() {
+        let internal = |text: &str| plain(&DataFusionError::Internal(text.to_owned())).text;
+        assert_eq!(
+            internal("f got an argument of a data type it does not know"),
+            "f got an argument of a data type it does not know"
+        );
+        let bug = internal("physical input schema\nThis issue was likely caused by a bug in DataFusion's code.");
+        assert_eq!(bug, "this is a bug of limpid, please report it together with the statement: physical input schema");
+    }
+
+    #[test]
+    fn settings_are_flags() {
+        let text =
+            "Failed to allocate 10 MB. Consider increasing the config 'datafusion.runtime.memory_limit', or else";
+        let error = plain(&DataFusionError::ResourcesExhausted(text.to_owned())).text;
+        assert_eq!(
+            error,
+            "out of memory: Failed to allocate 10 MB; raise --memory-limit, or lower --threads or --batch-size"
+        );
     }
 
     #[test]

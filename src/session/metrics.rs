@@ -32,13 +32,29 @@ pub fn collect(plan: &dyn ExecutionPlan) -> Vec<(String, u64)> {
                 _ => continue,
             };
             // A scan counts much about its files; what it left out is what matters here.
-            let wanted = if scan { name.contains("skipped") } else { !ROUTINE.contains(&name.as_str()) };
+            let wanted = if scan {
+                name.contains("skipped") || name.contains("rejected")
+            } else {
+                !ROUTINE.contains(&name.as_str())
+            };
             if value > 0 && wanted {
                 *sums.entry(name).or_insert(0) += value as u64;
             }
         }
     });
     sums.into_iter().collect()
+}
+
+/// Adds to a counter.
+pub fn add(metrics: &mut Vec<(String, u64)>, name: &str, count: u64) {
+    match metrics.iter_mut().find(|(known, _)| known == name) {
+        Some((_, sum)) => *sum += count,
+        None if count > 0 => {
+            metrics.push((name.to_owned(), count));
+            metrics.sort();
+        }
+        None => {}
+    }
 }
 
 /// Rows that the scans of the plan have produced so far.
@@ -75,12 +91,49 @@ pub fn files_left_out(metrics: &[(String, u64)]) -> Option<String> {
     (total > 0).then(|| format!("{total} {files} left out: {}", reasons.join(", ")))
 }
 
+/// Records that could not be read and were left out, and values that are NULL instead, in sentences.
+pub fn rejected(metrics: &[(String, u64)]) -> Vec<String> {
+    let count = |name: &str| metrics.iter().find(|(other, _)| other == name).map_or(0, |(_, count)| *count);
+    let rows = match count("rows_rejected") {
+        0 => None,
+        1 => Some("1 record could not be read and was left out".to_owned()),
+        rows => Some(format!("{rows} records could not be read and were left out")),
+    };
+    let values = match count("values_rejected") {
+        0 => None,
+        1 => Some("1 value did not fit its column and is NULL".to_owned()),
+        values => Some(format!("{values} values did not fit their columns and are NULL")),
+    };
+    rows.into_iter().chain(values).collect()
+}
+
+/// Texts to which an encoder gave no vector.
+pub const TEXTS_WITHOUT_VECTOR: &str = "texts_without_vector";
+/// Rows that an operator compared with none because they have no vector.
+const ROWS_WITHOUT_VECTOR: &str = "rows_without_vector";
+
+/// Texts and rows without a vector, in sentences.
+pub fn without_vector(metrics: &[(String, u64)]) -> Vec<String> {
+    let count = |of: &str| metrics.iter().find(|(name, _)| name == of).map_or(0, |(_, count)| *count);
+    let texts = match count(TEXTS_WITHOUT_VECTOR) {
+        0 => None,
+        1 => Some("1 text has no vector: the model knows fewer than half of its letters".to_owned()),
+        count => Some(format!("{count} texts have no vector: the model knows fewer than half of their letters")),
+    };
+    let rows = match count(ROWS_WITHOUT_VECTOR) {
+        0 => None,
+        1 => Some("1 row without a vector was compared with no other".to_owned()),
+        count => Some(format!("{count} rows without a vector were compared with no other")),
+    };
+    texts.into_iter().chain(rows).collect()
+}
+
 /// What else a user should hear about, in sentences.
 pub fn warnings(metrics: &[(String, u64)]) -> Vec<String> {
     let telling = |name: &str| ["skipped", "capped", "oversized"].iter().any(|word| name.contains(word));
     let others = metrics.iter().filter(|(name, _)| telling(name) && !name.starts_with(LEFT_OUT));
     let others = others.map(|(name, value)| format!("{value} {}", name.replace('_', " ")));
-    files_left_out(metrics).into_iter().chain(others).collect()
+    files_left_out(metrics).into_iter().chain(rejected(metrics)).chain(without_vector(metrics)).chain(others).collect()
 }
 
 #[cfg(test)]
@@ -96,6 +149,19 @@ mod tests {
         let told =
             warnings(&metrics(&[("files_skipped_binary", 1), ("files_skipped_not_utf8", 2), ("skipped_pairs", 9)]));
         assert_eq!(told, ["3 files were left out: 1 binary, 2 not UTF-8", "9 skipped pairs"]);
+        let told = warnings(&metrics(&[("rows_without_vector", 1), ("texts_without_vector", 2)]));
+        assert_eq!(
+            told,
+            [
+                "2 texts have no vector: the model knows fewer than half of their letters",
+                "1 row without a vector was compared with no other"
+            ]
+        );
         assert_eq!(warnings(&metrics(&[("files_skipped_too_large", 1)])), ["1 file was left out: 1 too large"]);
+        let told = warnings(&metrics(&[("rows_rejected", 1), ("values_rejected", 2)]));
+        assert_eq!(
+            told,
+            ["1 record could not be read and was left out", "2 values did not fit their columns and are NULL"]
+        );
     }
 }

@@ -1,9 +1,13 @@
 //! The one place that assembles the engine: DataFusion, the functions and operators of `limpid-udfs`, the formats of
 //! `limpid-connectors`, the memory pool and the spill directory.
 
+mod clauses;
 mod copy;
+pub mod depth;
 pub mod errors;
+mod limit;
 pub mod metrics;
+pub mod provenance;
 pub mod recipe;
 pub mod statement;
 
@@ -11,21 +15,31 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::common::Result;
+use datafusion::common::config::MaxRowGroupBytes;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use limpid_connectors::file_order::FileOrder;
 use limpid_connectors::float_bounds::FloatBounds;
+use limpid_udfs::checked::CheckedArithmetic;
 use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::operators::materialize::share::ShareRepeated;
 use limpid_udfs::operators::planner::OperatorQueryPlanner;
 
 use copy::SessionPlanner;
+use limit::Sorts;
+use limit::joins::Joins;
+use limit::pool::Pool;
+use limit::rows::BatchRows;
 
 /// Rows in a batch. Rows of a training lake are texts of kilobytes: DataFusion's 8192 of them are 60 MB, and several batches
 /// are under way at once. With 2048 a corpus of documents takes the same time and half the memory.
 const BATCH_SIZE: usize = 2048;
+
+/// Bytes of a row group that COPY writes under a memory limit, at least and at most.
+const ROW_GROUP_BYTES: (usize, usize) = (4 << 20, 128 << 20);
 
 /// What a user may choose about the engine; `None` leaves the default.
 #[derive(Debug, Clone, Default)]
@@ -42,10 +56,31 @@ pub struct EngineOptions {
 
 /// A session context with everything of limpid registered.
 pub fn context(options: &EngineOptions) -> Result<SessionContext> {
-    let state = SessionStateBuilder::new_from_existing(state(options)?)
+    let state = state(options)?;
+    let rules = physical_rules(&state, options.memory_limit);
+    let state = SessionStateBuilder::new_from_existing(state)
         .with_query_planner(Arc::new(SessionPlanner))
-        .with_physical_optimizer_rule(Arc::new(ShareRepeated));
+        .with_physical_optimizer_rules(rules);
     Ok(limpid_connectors::url_table::enable_paths(SessionContext::new_with_state(state.build())))
+}
+
+/// The rules of `state`, with those for one machine and, under a limit, those that keep plans within it.
+fn physical_rules(
+    state: &SessionState,
+    memory_limit: Option<usize>,
+) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = state.physical_optimizers().to_vec();
+    if let Some(limit) = memory_limit {
+        // First: the rules after it sort the inputs of the joins that it changes.
+        rules.insert(0, Arc::new(Joins { limit }));
+    }
+    rules.push(Arc::new(FileOrder));
+    rules.push(Arc::new(ShareRepeated));
+    if memory_limit.is_some() {
+        rules.push(Arc::new(Sorts));
+    }
+    rules.push(Arc::new(BatchRows::new(memory_limit)));
+    rules
 }
 
 /// The session state behind [`context`], without what works on this machine's files only; a cluster's scheduler builds its
@@ -59,6 +94,8 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
         .with_runtime_env(runtime(options)?)
         .with_default_features()
         .with_query_planner(Arc::new(OperatorQueryPlanner))
+        .with_analyzer_rules(limpid_connectors::literals::analyzer_rules())
+        .with_analyzer_rule(Arc::new(CheckedArithmetic::default()))
         .with_physical_optimizer_rule(Arc::new(FloatBounds))
         .build();
     limpid_udfs::operators::planner::register(&mut state)?;
@@ -79,16 +116,19 @@ fn config(options: &EngineOptions) -> SessionConfig {
         .with_information_schema(true)
         .with_option_extension(LimpidOptions::of_environment())
         .with_batch_size(options.batch_size.unwrap_or(BATCH_SIZE));
+    // In nanoseconds INT96 timestamps before 1677 and after 2262 would become others.
+    config.options_mut().execution.parquet.coerce_int96 = Some("us".to_owned());
     if let Some(threads) = options.threads {
         config = config.with_target_partitions(threads);
     }
     if let Some(bytes) = options.memory_limit {
-        // DataFusion sets 10 MB aside for each sort's merge; a small pool must not be eaten by that alone.
         let execution = &mut config.options_mut().execution;
+        // DataFusion sets 10 MB aside for each merge of what aggregates spill; a small pool must not be eaten by that alone.
         execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 16);
-        // Above the threshold a sort merges the batches it holds, which needs memory for their keys just when the pool is full,
-        // and fails; below it the batches become one, for which the memory is reserved.
-        execution.sort_in_place_threshold_bytes = bytes;
+        // A row group is in memory until it is complete, and its size is heeded by one writer a file only.
+        execution.parquet.allow_single_file_parallelism = false;
+        let group = (bytes / 8).clamp(ROW_GROUP_BYTES.0, ROW_GROUP_BYTES.1);
+        execution.parquet.max_row_group_bytes = MaxRowGroupBytes::try_new(group).ok();
     }
     config
 }
@@ -96,7 +136,7 @@ fn config(options: &EngineOptions) -> SessionConfig {
 fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
     let mut builder = RuntimeEnvBuilder::new();
     if let Some(bytes) = options.memory_limit {
-        builder = builder.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+        builder = builder.with_memory_pool(Arc::new(Pool::new(bytes)));
     }
     if let Some(dir) = &options.spill_dir {
         let mode = DiskManagerMode::Directories(vec![dir.clone()]);

@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use limpid_udfs::operators::args::table_argument;
 
+use super::provenance::Provenance;
 use super::statement::relations;
 use crate::recipes;
 
@@ -19,9 +20,14 @@ use crate::recipes;
 pub const NAME: &str = "recipe";
 
 /// Puts the query of the recipe in the place of the call. `calls` counts the recipes of the statement so far.
-pub fn inline(state: &SessionState, factor: &mut TableFactor, calls: &mut usize) -> ControlFlow<DataFusionError> {
+pub fn inline(
+    state: &SessionState,
+    provenance: &Provenance,
+    factor: &mut TableFactor,
+    calls: &mut usize,
+) -> ControlFlow<DataFusionError> {
     let TableFactor::Table { args: Some(call), alias, .. } = factor else { return ControlFlow::Continue(()) };
-    match query(state, &call.args, calls) {
+    match query(state, provenance, &call.args, calls) {
         Err(error) => ControlFlow::Break(error),
         Ok(subquery) => {
             *factor = TableFactor::Derived {
@@ -35,7 +41,7 @@ pub fn inline(state: &SessionState, factor: &mut TableFactor, calls: &mut usize)
     }
 }
 
-fn query(state: &SessionState, args: &[FunctionArg], calls: &mut usize) -> Result<Query> {
+fn query(state: &SessionState, provenance: &Provenance, args: &[FunctionArg], calls: &mut usize) -> Result<Query> {
     let [
         FunctionArg::Unnamed(FunctionArgExpr::Expr(name)),
         FunctionArg::Unnamed(FunctionArgExpr::Expr(relation)),
@@ -64,7 +70,7 @@ fn query(state: &SessionState, args: &[FunctionArg], calls: &mut usize) -> Resul
         first.cte_tables.extend(rest.cte_tables);
     }
     recipe.with = input.with;
-    if let ControlFlow::Break(error) = relations(state, &mut recipe, calls) {
+    if let ControlFlow::Break(error) = relations(state, provenance, &mut recipe, calls) {
         return Err(error);
     }
     *calls += 1;

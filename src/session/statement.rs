@@ -6,15 +6,18 @@ use datafusion::common::{DataFusionError, Result, plan_datafusion_err};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
-use datafusion::sql::parser::{CopyToSource, Statement};
+use datafusion::sql::parser::{CopyToSource, CopyToStatement, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Query, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, Query, Select, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
+use limpid_connectors::table_functions;
 use limpid_udfs::operators::args::{is_relation_argument, table_argument};
 use limpid_udfs::operators::planner::is_operator;
 use limpid_udfs::register::operators;
 
-use super::recipe;
+use super::copy::target::settle;
+use super::provenance::Provenance;
+use super::{clauses, depth, recipe};
 
 /// Plans and starts one statement. Use this and not [`SessionContext::sql`]: it knows `op(table, ...)`.
 pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame> {
@@ -25,23 +28,48 @@ pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame> {
 }
 
 /// Plans a parsed statement.
-pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {
-    match rewrite(state, &mut statement) {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => state.statement_to_plan(statement).await,
+pub async fn plan(state: &SessionState, statement: Statement) -> Result<LogicalPlan> {
+    let mut statement = depth::check(statement)?;
+    if let ControlFlow::Break(error) = rewrite(state, &mut statement) {
+        return Err(error);
+    }
+    carry_out(state, &mut statement)?;
+    state.statement_to_plan(statement).await
+}
+
+/// Rewrites or refuses what DataFusion's planner would pass over.
+fn carry_out(state: &SessionState, statement: &mut Statement) -> Result<()> {
+    match statement {
+        Statement::Statement(statement) => clauses::carry_out(state, statement.as_mut()),
+        Statement::CopyTo(CopyToStatement {
+            source: CopyToSource::Query(query),
+            target: _,
+            partitioned_by: _,
+            stored_as: _,
+            options: _,
+        }) => clauses::carry_out(state, query.as_mut()),
+        Statement::CreateExternalTable(table) => clauses::create_external_table(table),
+        Statement::CopyTo(_) | Statement::Reset(_) => Ok(()),
+        Statement::Explain(explain) => carry_out(state, &mut explain.statement),
     }
 }
 
 /// Writes `op(docs, ...)` as `op((SELECT * FROM docs), ...)`: DataFusion looks tables up before it plans and sees only
 /// those of a FROM clause.
 fn rewrite(state: &SessionState, statement: &mut Statement) -> ControlFlow<DataFusionError> {
-    let mut relations = Relations { state, calls: &mut 0 };
+    let provenance = Provenance::of(statement);
+    let mut relations = Relations { state, provenance: &provenance, calls: &mut 0 };
     match statement {
         Statement::Statement(statement) => statement.visit(&mut relations),
-        Statement::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => query.visit(&mut relations),
-            CopyToSource::Relation(_) => ControlFlow::Continue(()),
-        },
+        Statement::CopyTo(copy) => {
+            if let Err(error) = settle(copy) {
+                return ControlFlow::Break(error);
+            }
+            match &mut copy.source {
+                CopyToSource::Query(query) => query.visit(&mut relations),
+                CopyToSource::Relation(_) => ControlFlow::Continue(()),
+            }
+        }
         Statement::Explain(explain) => rewrite(state, &mut explain.statement),
         Statement::CreateExternalTable(_) | Statement::Reset(_) => ControlFlow::Continue(()),
     }
@@ -50,31 +78,48 @@ fn rewrite(state: &SessionState, statement: &mut Statement) -> ControlFlow<DataF
 /// The calls of a FROM clause.
 struct Relations<'a> {
     state: &'a SessionState,
+    provenance: &'a Provenance,
     /// Recipes called so far.
     calls: &'a mut usize,
 }
 
 /// The same for the query of a recipe.
-pub(super) fn relations(state: &SessionState, query: &mut Query, calls: &mut usize) -> ControlFlow<DataFusionError> {
-    query.visit(&mut Relations { state, calls })
+pub(super) fn relations(
+    state: &SessionState,
+    provenance: &Provenance,
+    query: &mut Query,
+    calls: &mut usize,
+) -> ControlFlow<DataFusionError> {
+    query.visit(&mut Relations { state, provenance, calls })
 }
 
 impl VisitorMut for Relations<'_> {
     type Break = DataFusionError;
 
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<DataFusionError> {
+        self.provenance.name_once(select);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<DataFusionError> {
+        match table_functions::inline(factor, self.provenance.wanted) {
+            Ok(true) => return ControlFlow::Continue(()),
+            Ok(false) => {}
+            Err(error) => return ControlFlow::Break(error),
+        }
         let TableFactor::Table { name, args: Some(TableFunctionArgs { args, .. }), .. } = factor else {
-            return ControlFlow::Continue(());
+            return self.provenance.apply(self.state, factor).map_or_else(ControlFlow::Break, ControlFlow::Continue);
         };
         let lower = name.to_string().to_lowercase();
         if lower == recipe::NAME {
-            return recipe::inline(self.state, factor, self.calls);
+            return recipe::inline(self.state, self.provenance, factor, self.calls);
         }
         let Some(relations) = relation_arguments(&lower) else {
             let known = self.state.table_functions();
             return match name.0.first().map(ToString::to_string) {
                 Some(name) if !known.contains_key(&name) && !known.contains_key(&lower) => {
-                    ControlFlow::Break(unknown(&lower, known.keys().map(String::as_str)))
+                    let ours = table_functions::docs::functions().into_iter().map(|(name, _)| name);
+                    ControlFlow::Break(unknown(&lower, known.keys().map(String::as_str).chain(ours)))
                 }
                 _ => ControlFlow::Continue(()),
             };

@@ -131,3 +131,29 @@ fn mistakes_are_named() {
         assert!(code == Some(2) && err.contains(says), "{args:?}: {err}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn links_and_tables_of_other_formats_are_named() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let copy = |name: &str, rows: usize| {
+        let sql = format!("COPY (SELECT value AS id FROM range({rows})) TO '{name}'");
+        assert_eq!(limpid(at, &["sql", "-c", &sql]).0, Some(0));
+    };
+    copy("lake/real.parquet", 3);
+    copy("lake/orders/part-0.parquet", 3);
+    std::fs::create_dir(at.join("lake/orders/_delta_log")).unwrap();
+    std::fs::write(at.join("lake/orders/_delta_log/00000000000000000000.json"), "{}").unwrap();
+    std::os::unix::fs::symlink("real.parquet", at.join("lake/a_link.parquet")).unwrap();
+    std::os::unix::fs::symlink("..", at.join("lake/orders/up")).unwrap();
+    let (code, out, err) = limpid(at, &["lake", "plan", "lake", "--save", "plan.json", "--format", "csv"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("real.parquet,keep,") && !out.contains("a_link"), "{out}");
+    assert!(err.contains("a_link.parquet left out: a link to real.parquet"), "{err}");
+    assert!(err.contains("orders left out: a Delta table") && err.contains("is a link back to"), "{err}");
+    for from in ["lake/orders", "lake/orders/*.parquet", "lake/**/*.parquet"] {
+        let (code, _, err) = limpid(at, &["sql", "-c", &format!("SELECT count(*) FROM '{from}'")]);
+        assert!(code == Some(1) && err.contains("lake/orders is a Delta table"), "{from}: {err}");
+    }
+}

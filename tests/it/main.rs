@@ -1,6 +1,7 @@
 //! Integration tests, one binary so that the engine is linked once.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod clauses;
 mod cli;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -11,7 +12,10 @@ mod everywhere;
 mod hard_inputs;
 mod jobs;
 mod lake;
+mod languages;
 mod materialize;
+mod memory;
+mod nan;
 mod operators;
 mod properties;
 mod recipes;
@@ -20,3 +24,4 @@ mod recipes_scores;
 mod scores;
 mod slt;
 mod vectors;
+mod wrong_arguments;

@@ -48,7 +48,7 @@ fn call(random: &mut Random, bucket_limits: &[u64]) -> (String, f64) {
     if random.below(4) == 0 {
         return (format!("exact_dedup(docs{order})"), 1.0);
     }
-    let unit = ["word", "char"][random.below(2) as usize];
+    let unit = ["word", "token", "python_word", "char"][random.below(4) as usize];
     let ngram = 1 + random.below(6);
     let threshold = [0.3, 0.5, 0.7, 0.9, 1.0][random.below(5) as usize];
     let linkage = ["direct", "direct", "transitive"][random.below(3) as usize];

@@ -2,6 +2,8 @@
 
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::common::Result;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
@@ -25,7 +27,11 @@ extensions_options! {
 /// The [`Settings`] of a session under their full names, which the macro's own list leaves out: `SHOW limpid.seed` and
 /// a cluster's executors look them up by those.
 #[derive(Debug, Clone, Default)]
-pub struct LimpidOptions(Settings);
+pub struct LimpidOptions {
+    settings: Settings,
+    /// Shared by all copies of the session's options: functions have no metrics of a plan to count in.
+    without_vector: Arc<AtomicU64>,
+}
 
 impl ConfigExtension for LimpidOptions {
     const PREFIX: &'static str = "limpid";
@@ -38,12 +44,22 @@ impl LimpidOptions {
     /// The defaults, as the environment has them.
     pub fn of_environment() -> Self {
         let embedding_cache = std::env::var(EMBEDDING_CACHE).unwrap_or_default();
-        Self(Settings { embedding_cache, ..Settings::default() })
+        Self { settings: Settings { embedding_cache, ..Settings::default() }, ..Self::default() }
     }
 
     /// The folder in which vectors are kept.
     pub fn cache(&self) -> Option<&str> {
         Some(self.embedding_cache.as_str()).filter(|folder| !folder.is_empty())
+    }
+
+    /// Counts texts to which functions of the session gave no vector, for want of a script that the model knows.
+    pub fn count_without_vector(&self, texts: u64) {
+        self.without_vector.fetch_add(texts, Ordering::Relaxed);
+    }
+
+    /// How many such texts there were since the session began: what a query adds is the difference.
+    pub fn without_vector(&self) -> u64 {
+        self.without_vector.load(Ordering::Relaxed)
     }
 
     /// The settings of a session; the defaults where it has none.
@@ -66,11 +82,11 @@ impl ExtensionOptions for LimpidOptions {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        ExtensionOptions::set(&mut self.0, key, value)
+        ExtensionOptions::set(&mut self.settings, key, value)
     }
 
     fn entries(&self) -> Vec<ConfigEntry> {
-        let mut entries = ExtensionOptions::entries(&self.0);
+        let mut entries = ExtensionOptions::entries(&self.settings);
         for entry in &mut entries {
             entry.key = format!("{}.{}", Self::PREFIX, entry.key);
         }
@@ -82,13 +98,13 @@ impl Deref for LimpidOptions {
     type Target = Settings;
 
     fn deref(&self) -> &Settings {
-        &self.0
+        &self.settings
     }
 }
 
 impl DerefMut for LimpidOptions {
     fn deref_mut(&mut self) -> &mut Settings {
-        &mut self.0
+        &mut self.settings
     }
 }
 

@@ -3,6 +3,7 @@
 //! Dependencies point one way: [`kernels`] (pure slices in, numbers out) <- [`functions`] (Arrow and SQL shells)
 //! <- [`operators`] (relation in, relation out). [`register`] is the only place that lists them.
 
+pub mod checked;
 pub mod codec;
 pub mod config;
 pub mod functions;

@@ -23,10 +23,6 @@ impl PartFile {
         Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file), hash: Xxh3Default::new(), bytes: 0 })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -96,3 +96,36 @@ impl Manifest {
         Ok(Some(manifest))
     }
 }
+
+/// Names of what is in `folder` and not in its manifest, the first few of them; `None` where there is nothing else, or no manifest.
+///
+/// # Errors
+/// The folder or its manifest cannot be read.
+pub fn foreign_files(folder: &Path) -> Result<Option<String>> {
+    let path = folder.join(MANIFEST);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(e) => return exec_err!("cannot read {}: {e}", path.display()),
+    };
+    let manifest: Manifest = serde_json::from_slice(&text)
+        .map_err(|e| exec_datafusion_err!("{} is not a manifest of limpid: {e}", path.display()))?;
+    let failed = |e| exec_datafusion_err!("cannot read {}: {e}", folder.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        if name != MANIFEST && !manifest.files.iter().any(|part| part.name == name) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    let more = names.len().saturating_sub(SHOWN);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    names.truncate(SHOWN);
+    Ok((!names.is_empty()).then(|| format!("{}{rest}", names.join(", "))))
+}
+
+/// Names in an error.
+const SHOWN: usize = 5;

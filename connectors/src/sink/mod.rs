@@ -16,7 +16,7 @@ mod tests;
 mod write;
 
 pub use atomic_file::atomic_file;
-pub use manifest::{Column, MANIFEST, Manifest, Part};
+pub use manifest::{Column, MANIFEST, Manifest, Part, foreign_files};
 pub use staged_path::{StagedPath, StagedWrite};
 pub use staging::{AtomicDir, Staging};
-pub use write::{SinkFormat, WriteOptions};
+pub use write::WriteOptions;

@@ -16,7 +16,7 @@ use datafusion::execution::SendableRecordBatchStream;
 
 use super::atomic_file::sync_folder;
 use super::hashing::write_error;
-use super::manifest::{MANIFEST, Manifest};
+use super::manifest::{MANIFEST, Manifest, foreign_files};
 use super::write::{WriteOptions, write_parts};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -238,7 +238,13 @@ fn check_replaceable(target: &Path) -> Result<()> {
             target.display()
         );
     }
-    Ok(())
+    match foreign_files(target)? {
+        None => Ok(()),
+        Some(names) => exec_err!(
+            "cannot replace {}: it holds files that limpid did not write: {names}; move them elsewhere",
+            target.display()
+        ),
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -9,9 +9,9 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use tempfile::tempdir;
 
-use super::{AtomicDir, MANIFEST, Manifest, SinkFormat, WriteOptions, atomic_file};
+use super::{AtomicDir, MANIFEST, Manifest, WriteOptions, atomic_file};
+use crate::encode::{WriteFormat, WriteKind};
 use crate::testing::{count, is_root, rows, session, set_mode};
-use crate::url_table::Compression;
 
 fn table(rows: usize) -> RecordBatch {
     let ids = Int64Array::from_iter_values(0..rows as i64);
@@ -47,7 +47,7 @@ fn stream(table: &RecordBatch, sizes: &[usize]) -> SendableRecordBatchStream {
     Box::pin(RecordBatchStreamAdapter::new(table.schema(), futures::stream::iter(batches)))
 }
 
-fn options(format: SinkFormat, target_file_bytes: u64) -> WriteOptions {
+fn options(format: WriteKind, target_file_bytes: u64) -> WriteOptions {
     WriteOptions { format, target_file_bytes, ..WriteOptions::default() }
 }
 
@@ -74,7 +74,7 @@ async fn parquet_round_trip_with_rotation() {
     let table = table(150_000);
     let extra = serde_json::json!({"input": "x"});
     let written = AtomicDir::new(&target)
-        .write(stream(&table, &[8192]), &options(SinkFormat::Parquet, 1 << 20), extra.clone())
+        .write(stream(&table, &[8192]), &options(WriteKind::plain(WriteFormat::Parquet), 1 << 20), extra.clone())
         .await
         .unwrap();
     assert_eq!((written.rows, &written.extra, written.format.as_str()), (150_000, &extra, "parquet"));
@@ -97,8 +97,9 @@ async fn the_same_rows_give_the_same_bytes() {
     let dir = tempdir().unwrap();
     let full = table(40_000);
     let formats = ["parquet", "jsonl", "jsonl.zst", "jsonl.gz", "csv", "csv.zst"];
-    for format in formats.map(|format| format.parse::<SinkFormat>().unwrap()) {
-        let table = if matches!(format, SinkFormat::Csv(_)) { flat(40_000) } else { full.clone() };
+    for format in formats.map(|format| format.parse::<WriteKind>().unwrap()) {
+        let table =
+            if matches!(format.format, WriteFormat::Csv | WriteFormat::Tsv) { flat(40_000) } else { full.clone() };
         let mut seen: Option<Vec<(String, Vec<u8>)>> = None;
         for (sizes, concurrency) in [(&[40_000][..], 1), (&[8192], 4), (&[1, 2, 3, 255, 257, 1000], 2)] {
             let target = dir.path().join(format!("{format}-{}", sizes.len() * 10 + concurrency));
@@ -115,9 +116,7 @@ async fn the_same_rows_give_the_same_bytes() {
 async fn lines_are_readable() {
     let dir = tempdir().unwrap();
     let ctx = session(2);
-    for format in
-        [SinkFormat::Jsonl(Compression::Zstd), SinkFormat::Jsonl(Compression::Gzip), SinkFormat::Csv(Compression::None)]
-    {
+    for format in ["jsonl.zst", "jsonl.gz", "csv"].map(|format| format.parse::<WriteKind>().unwrap()) {
         let target = dir.path().join(format.to_string());
         let table = flat(5000);
         let writer = AtomicDir::new(&target);
@@ -143,7 +142,7 @@ async fn no_rows_are_a_result_too() {
         assert_eq!((written.rows, written.files[0].name.as_str(), written.columns.len()), (0, name, 2));
     }
     assert_eq!(count(&session(1), dir.path(), "'{}/parquet'").await, 0);
-    assert!("orc".parse::<SinkFormat>().is_err() && "parquet.gz".parse::<SinkFormat>().is_err());
+    assert!("orc".parse::<WriteKind>().is_err() && "parquet.gz".parse::<WriteKind>().is_err());
 }
 
 #[tokio::test]
@@ -194,7 +193,8 @@ async fn cleans_up_after_the_dead_and_yields_to_the_living() {
     let dir = tempdir().unwrap();
     let target = dir.path().join("out");
     crate::testing::write(dir.path(), ".out.staging-1-0/part-00000.parquet", "half");
-    crate::testing::write(dir.path(), ".out.old-1-0/_manifest.json", "{}");
+    let empty = r#"{"limpid":"0","format":"parquet","rows":0,"bytes":0,"columns":[],"files":[]}"#;
+    crate::testing::write(dir.path(), ".out.old-1-0/_manifest.json", empty);
     crate::testing::write(dir.path(), ".other.staging-1-0/x", "not ours");
     let living = AtomicDir::new(&target).begin().unwrap();
     // The older folder had stepped aside when its replacement died: it is back.

@@ -11,13 +11,15 @@ use serde::{Deserialize, Serialize};
 pub struct TextOptions {
     /// Files of more bytes are skipped and counted (`files_skipped_too_large`); without it a file over 2 GiB is an error.
     pub max_file_size: Option<u64>,
+    /// A file that is binary or no text of a known encoding is an error instead of being skipped and counted.
+    pub binary_is_error: bool,
     /// Skip and count (`files_skipped_unreadable`) files that cannot be read instead of failing.
     pub skip_unreadable: bool,
 }
 
 impl TextOptions {
-    /// Reads the options of `OPTIONS (...)`: `max_file_size` (`'512'`, `'64KB'`, `'10MB'`, `'1GB'`; powers of 1024) and
-    /// `skip_unreadable` (`'true'` or `'false'`), each with or without the prefix `format.`.
+    /// Reads the options of `OPTIONS (...)`: `max_file_size` (`'512'`, `'64KB'`, `'10MB'`, `'1GB'`; powers of 1024),
+    /// `skip_unreadable` (`'true'` or `'false'`) and `binary` (`'skip'` or `'error'`), each with or without the prefix `format.`.
     ///
     /// # Errors
     /// An unknown option, or a value that is none of those.
@@ -33,8 +35,17 @@ impl TextOptions {
                         _ => return plan_err!("option skip_unreadable is '{value}': allowed are true and false"),
                     }
                 }
+                "binary" => {
+                    parsed.binary_is_error = match value.to_ascii_lowercase().as_str() {
+                        "error" => true,
+                        "skip" => false,
+                        _ => return plan_err!("option binary is '{value}': allowed are skip and error"),
+                    }
+                }
                 other => {
-                    return plan_err!("TEXT has no option {other}: there are max_file_size and skip_unreadable");
+                    return plan_err!(
+                        "TEXT has no option {other}: there are max_file_size, skip_unreadable and binary"
+                    );
                 }
             }
         }

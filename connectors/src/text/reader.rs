@@ -1,6 +1,7 @@
 //! Reads a list of text files into batches: local files straight from the file system on a blocking thread, a batch ahead of
 //! the consumer; other stores through their own requests, several at once. Order is that of the list.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -292,19 +293,27 @@ impl TextReader {
     ) -> Result<()> {
         let tally = &self.tally;
         tally.bytes.add(content.len());
+        let strict = self.options.binary_is_error;
         let skipped = match outcome {
-            Outcome::Read if content.contains(&0) => &tally.binary,
-            Outcome::Read => match str::from_utf8(content) {
-                Ok(text) => {
+            Outcome::Read if content.contains(&0) && !has_utf16_mark(content) => {
+                if strict {
+                    return exec_err!("{path} is no text: it is binary");
+                }
+                &tally.binary
+            }
+            Outcome::Read => match decoded(content) {
+                Some(text) => {
                     if text.len() as u64 > MAX_TEXT {
                         return too_long(path, text.len() as u64);
                     }
                     tally.read.add(1);
-                    let text = text.strip_prefix(BOM).unwrap_or(text);
+                    let text = text.strip_prefix(BOM).unwrap_or(&text);
                     return columns.push(file, path, content.len() as u64, text);
                 }
-                Err(_) => &tally.not_utf8,
+                None if strict => return exec_err!("{path} is no text: it is not valid UTF-8"),
+                None => &tally.not_utf8,
             },
+            Outcome::Binary if strict => return exec_err!("{path} is no text: it is binary"),
             Outcome::Binary => &tally.binary,
             Outcome::TooLarge => &tally.too_large,
             Outcome::Unreadable => &tally.unreadable,
@@ -330,7 +339,7 @@ fn read_bytes(path: &Path, expected: u64, content: &mut Vec<u8>) -> std::io::Res
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
     if expected > 4 * SNIFF_BYTES {
         fill(&mut file, content, SNIFF_BYTES)?;
-        if content.contains(&0) {
+        if content.contains(&0) && !has_utf16_mark(content) {
             return Ok(Outcome::Binary);
         }
     }
@@ -366,6 +375,25 @@ fn fill(file: &mut File, content: &mut Vec<u8>, limit: usize) -> std::io::Result
         }
     }
     Ok(true)
+}
+
+fn has_utf16_mark(content: &[u8]) -> bool {
+    matches!(content, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..])
+}
+
+/// The text of a file: UTF-8, or UTF-16 that begins with its byte order mark.
+fn decoded(content: &[u8]) -> Option<Cow<'_, str>> {
+    let read: fn([u8; 2]) -> u16 = match content {
+        [0xFF, 0xFE, ..] => u16::from_le_bytes,
+        [0xFE, 0xFF, ..] => u16::from_be_bytes,
+        _ => return str::from_utf8(content).ok().map(Cow::Borrowed),
+    };
+    let pairs = content.chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    let units = pairs.filter_map(|pair| pair.try_into().ok()).map(read);
+    char::decode_utf16(units).collect::<Result<String, _>>().ok().map(Cow::Owned)
 }
 
 fn too_long<T>(path: &str, size: u64) -> Result<T> {

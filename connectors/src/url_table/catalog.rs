@@ -10,6 +10,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 
 use super::{SourceSpec, table};
+use crate::table_functions;
 
 /// Makes `FROM 'lake/**/*.parquet'` work in a session without any DDL.
 ///
@@ -54,15 +55,19 @@ impl fmt::Debug for PathTables {
 #[async_trait]
 impl UrlTableFactory for PathTables {
     async fn try_new(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let current = self.current.get().and_then(|current| current());
+        let state = current.as_ref().unwrap_or(&self.fallback);
+        if let Some(found) = table_functions::resolve(state, name).await? {
+            return Ok(Some(found));
+        }
         if !looks_like_path(name) {
             return Ok(None);
         }
-        let current = self.current.get().and_then(|current| current());
-        let found = table(current.as_ref().unwrap_or(&self.fallback), &SourceSpec::new(name)).await?;
-        Ok(Some(found))
+        Ok(Some(table(state, &SourceSpec::new(name)).await?))
     }
 }
 
-fn looks_like_path(name: &str) -> bool {
+/// Whether a name that no table has is one of files.
+pub(crate) fn looks_like_path(name: &str) -> bool {
     name.contains(['/', '.', '*', '?']) || name.starts_with('~')
 }

@@ -5,9 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::catalog::Session;
-use datafusion::common::Result;
-use datafusion::datasource::file_format::csv::CsvFormatFactory;
-use datafusion::datasource::file_format::json::JsonFormatFactory;
+use datafusion::common::{Result, internal_err};
 use datafusion::datasource::file_format::parquet::ParquetFormatFactory;
 use datafusion::datasource::file_format::{FileFormat, FileFormatFactory};
 use serde::{Deserialize, Serialize};
@@ -18,14 +16,14 @@ use crate::text::TextFormatFactory;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// `.parquet`
+    /// `.parquet`, `.parq`, `.pq`
     Parquet,
-    /// `.json`, `.jsonl`, `.ndjson`: one JSON object a line; a `.json` file that begins with `[` is one array of objects.
+    /// `.json`, `.jsonl`, `.ndjson`, `.jl`: one JSON object a line; a `.json` file that begins with `[` is one array of objects.
     #[serde(alias = "jsonl", alias = "ndjson")]
     Json,
     /// `.csv`
     Csv,
-    /// `.tsv`: CSV with tabs.
+    /// `.tsv`, `.tab`: CSV with tabs.
     Tsv,
     /// Everything else: one row a file.
     Text,
@@ -50,27 +48,40 @@ pub enum Compression {
     /// None.
     #[default]
     None,
-    /// `.gz`
+    /// `.gz`, `.gzip`
     Gzip,
     /// `.bz2`
     Bzip2,
     /// `.xz`
     Xz,
-    /// `.zst`
+    /// `.zst`, `.zstd`
     Zstd,
 }
 
 impl Compression {
-    fn of_extension(extension: &str) -> Option<Self> {
+    /// The compression of an ending without its dot, in lower case.
+    pub(crate) fn of_extension(extension: &str) -> Option<Self> {
         Some(match extension {
-            "gz" => Self::Gzip,
-            "bz2" => Self::Bzip2,
+            "gz" | "gzip" => Self::Gzip,
+            "bz2" | "bzip2" => Self::Bzip2,
             "xz" => Self::Xz,
-            "zst" => Self::Zstd,
+            "zst" | "zstd" => Self::Zstd,
             _ => return None,
         })
     }
 
+    /// The usual ending with its dot; nothing where there is none.
+    pub(crate) fn ending(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gzip => ".gz",
+            Self::Bzip2 => ".bz2",
+            Self::Xz => ".xz",
+            Self::Zstd => ".zst",
+        }
+    }
+
+    /// The name that options have for it.
     fn option(self) -> &'static str {
         match self {
             Self::None => "uncompressed",
@@ -79,6 +90,12 @@ impl Compression {
             Self::Xz => "xz",
             Self::Zstd => "zstd",
         }
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.option())
     }
 }
 
@@ -112,10 +129,10 @@ impl FileKind {
             None => (lower.as_str(), Compression::None),
         };
         let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("json" | "jsonl" | "ndjson") => Format::Json,
+            Some("json" | "jsonl" | "ndjson" | "jl") => Format::Json,
             Some("csv") => Format::Csv,
-            Some("tsv") => Format::Tsv,
-            Some("parquet") if compression == Compression::None => Format::Parquet,
+            Some("tsv" | "tab") => Format::Tsv,
+            Some("parquet" | "parq" | "pq") if compression == Compression::None => Format::Parquet,
             _ => Format::Text,
         };
         match forced.unwrap_or(format) {
@@ -124,10 +141,15 @@ impl FileKind {
         }
     }
 
+    /// Whether files hold records, which [`crate::records`] reads.
+    pub fn is_records(self) -> bool {
+        matches!(self.format, Format::Csv | Format::Tsv | Format::Json)
+    }
+
     /// The DataFusion format that reads such files.
     ///
     /// # Errors
-    /// An option that the format does not have, or a value it does not take.
+    /// An option that the format does not have, or a value it does not take; a format that is not read through DataFusion.
     pub fn file_format(self, state: &dyn Session, options: &BTreeMap<String, String>) -> Result<Arc<dyn FileFormat>> {
         let mut given: HashMap<String, String> = options
             .iter()
@@ -136,21 +158,49 @@ impl FileKind {
                 false => (format!("format.{}", key.to_lowercase()), value.clone()),
             })
             .collect();
-        let mut default = |key: &str, value: &str| {
-            given.entry(key.to_owned()).or_insert_with(|| value.to_owned());
-        };
-        if self.format == Format::Tsv {
-            default("format.delimiter", "\t");
-        }
-        if self.compression != Compression::None {
-            default("format.compression", self.compression.option());
+        if self.format == Format::Parquet {
+            // In nanoseconds INT96 timestamps before 1677 and after 2262 would become others.
+            given.entry("format.coerce_int96".to_owned()).or_insert_with(|| "us".to_owned());
         }
         match self.format {
             Format::Parquet => ParquetFormatFactory::new().create(state, &given),
-            Format::Json => JsonFormatFactory::new().create(state, &given),
-            Format::Csv | Format::Tsv => CsvFormatFactory::new().create(state, &given),
             Format::Text => TextFormatFactory.create(state, &given),
+            Format::Json | Format::Csv | Format::Tsv => internal_err!("{self} has a reader of its own"),
         }
+    }
+}
+
+/// What an ending says of a file that is no table by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// A format that limpid reads as a table.
+    Table,
+    /// Text, whatever it looks like.
+    Text,
+    /// A format that limpid does not read.
+    Foreign(&'static str),
+    /// Nothing.
+    Unknown,
+}
+
+/// What the ending of `name` says; that of a compression does not count.
+pub(super) fn ending_of(name: &str) -> Ending {
+    if FileKind::of_name(name, None).format != Format::Text {
+        return Ending::Table;
+    }
+    let lower = name.to_ascii_lowercase();
+    let (stem, last) = lower.rsplit_once('.').unwrap_or((&lower, ""));
+    let last = match Compression::of_extension(last) {
+        Some(_) => stem.rsplit_once('.').map_or("", |(_, ending)| ending),
+        None => last,
+    };
+    match last {
+        "txt" | "text" | "md" | "markdown" | "rst" | "tex" | "html" | "htm" | "xml" | "svg" | "ipynb" => Ending::Text,
+        "arrow" | "arrows" | "feather" | "ipc" => Ending::Foreign("Arrow IPC"),
+        "avro" => Ending::Foreign("Avro"),
+        "orc" => Ending::Foreign("ORC"),
+        "xlsx" | "xls" | "xlsm" | "xlsb" | "ods" => Ending::Foreign("a workbook"),
+        _ => Ending::Unknown,
     }
 }
 
@@ -166,6 +216,16 @@ mod tests {
         assert_eq!(kind("a.b.ndjson.gz"), "JSON (gzip)");
         assert_eq!(kind("a.csv"), "CSV");
         assert_eq!(kind("a.tsv.xz"), "TSV (xz)");
+        for (name, said) in [
+            ("a.pq", "PARQUET"),
+            ("a.PARQ", "PARQUET"),
+            ("a.jsonl.zstd", "JSON (zstd)"),
+            ("a.jl.gzip", "JSON (gzip)"),
+            ("a.csv.bz2", "CSV (bzip2)"),
+            ("a.tab", "TSV"),
+        ] {
+            assert_eq!(kind(name), said, "{name}");
+        }
         for text in ["a.rs", "README", "a.txt", "json", "a.parquet.gz", "a.gz", ".csv.d"] {
             assert_eq!(kind(text), "TEXT", "{text}");
         }

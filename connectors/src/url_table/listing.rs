@@ -14,8 +14,11 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use walkdir::WalkDir;
 
+use super::links::{Alias, once};
 use super::pattern::{Base, Exclude, Glob, Pattern};
 use super::{SourceSpec, display_path};
+use crate::parquet_files::folders::key_value;
+use crate::sink::MANIFEST;
 
 /// The files of a source, sorted by path, each once.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub struct Listing {
     pub store: ObjectStoreUrl,
     /// The files.
     pub files: Vec<SourceFile>,
+    /// Other names of them: symbolic links that were not read a second time.
+    pub links: Vec<Alias>,
 }
 
 /// A file that was found.
@@ -32,31 +37,23 @@ pub struct SourceFile {
     /// Location, size and time of change.
     pub meta: ObjectMeta,
     /// The `key=value` folders below the fixed part of the pattern, from the top.
-    pub partitions: Vec<(String, String)>,
+    /// A value is `None` where the folder stands for NULL.
+    pub partitions: Vec<(String, Option<String>)>,
 }
 
 impl SourceFile {
     fn new(meta: ObjectMeta, base: &str) -> Self {
         let relative = meta.location.as_ref().strip_prefix(base).unwrap_or_default();
         let folders = relative.rsplit_once('/').map_or("", |(folders, _)| folders);
-        let partitions = if folders.contains('=') {
-            folders.split('/').filter_map(|name| name.split_once('=')).map(partition).collect()
-        } else {
-            Vec::new()
-        };
+        let partitions =
+            if folders.contains('=') { folders.split('/').filter_map(key_value).collect() } else { Vec::new() };
         Self { meta, partitions }
     }
 
-    /// Value of the folder `name=value`.
-    pub fn partition(&self, name: &str) -> Option<&str> {
-        self.partitions.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    /// Value of the folder `name=value`; `None` where there is no such folder, `Some(None)` where it is NULL.
+    pub fn partition(&self, name: &str) -> Option<Option<&str>> {
+        self.partitions.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_deref())
     }
-}
-
-/// Writers of Hive layouts encode special characters of a value with `%`; what does not decode is taken as it is.
-fn partition((key, value): (&str, &str)) -> (String, String) {
-    let decoded = value.contains('%').then(|| ObjectPath::from_url_path(value).ok()).flatten();
-    (key.to_owned(), decoded.map_or_else(|| value.to_owned(), |value| value.to_string()))
 }
 
 /// Lists the files of `spec`.
@@ -73,7 +70,7 @@ pub async fn list(state: &dyn Session, spec: &SourceSpec) -> Result<Listing> {
         key.trim_start_matches("format.") == "skip_unreadable" && value.eq_ignore_ascii_case("true")
     });
     let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let mut found = Found { exclude, skip_unreadable, files: Vec::new(), excluded: 0, dropped: 0 };
+    let mut found = Found { exclude, skip_unreadable, files: Vec::new(), excluded: 0, dropped: 0, linked: false };
     let mut store: Option<ObjectStoreUrl> = None;
     for text in &spec.paths {
         let before = (found.files.len(), found.excluded);
@@ -104,7 +101,8 @@ pub async fn list(state: &dyn Session, spec: &SourceSpec) -> Result<Listing> {
     let mut files = found.files;
     files.sort_unstable_by(|a, b| a.meta.location.as_ref().cmp(b.meta.location.as_ref()));
     files.dedup_by(|a, b| a.meta.location == b.meta.location);
-    Ok(Listing { store: store.unwrap_or_else(ObjectStoreUrl::local_filesystem), files })
+    let links = if found.linked { once(&mut files) } else { Vec::new() };
+    Ok(Listing { store: store.unwrap_or_else(ObjectStoreUrl::local_filesystem), files, links })
 }
 
 fn nothing_found<T>(text: &str, searched: &BTreeSet<String>, excluded: usize) -> Result<T> {
@@ -144,6 +142,8 @@ struct Found {
     excluded: usize,
     /// Entries that cannot be files of a table.
     dropped: usize,
+    /// Whether a symbolic link was followed.
+    linked: bool,
 }
 
 impl Found {
@@ -164,7 +164,8 @@ impl Found {
             return Ok(self);
         }
         let hidden = |name: &str| match glob {
-            Some(glob) => !glob.hidden && name.starts_with('.'),
+            // What says that a folder is complete is no data, however it was found.
+            Some(glob) => name == MANIFEST || !glob.hidden && name.starts_with('.'),
             None => name.starts_with(['.', '_']),
         };
         let depth = glob.and_then(|glob| glob.depth).unwrap_or(usize::MAX);
@@ -177,6 +178,7 @@ impl Found {
                     continue;
                 }
             };
+            self.linked |= entry.path_is_symlink();
             let kind = entry.file_type();
             let name = entry.file_name().to_str();
             if name.is_none_or(&hidden) {
@@ -224,7 +226,7 @@ impl Found {
     fn walk_error(&mut self, error: &walkdir::Error) -> Result<()> {
         let path = error.path().unwrap_or_else(|| Path::new("?")).display();
         if let Some(ancestor) = error.loop_ancestor() {
-            log::debug!("{path} links back to {}", ancestor.display());
+            log::warn!("{path} is a link back to {}: it is not followed", ancestor.display());
             return Ok(());
         }
         let gone = error.io_error().is_some_and(|e| e.kind() == ErrorKind::NotFound);

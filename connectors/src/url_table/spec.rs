@@ -14,17 +14,20 @@ pub struct SourceSpec {
     pub paths: Vec<String>,
     /// Globs of files to leave out. One that begins with `/`, `~/` or a scheme is matched against the whole path, any other
     /// against its end: `target/**` and `*.min.js` match in every folder. A glob that matches a folder leaves out all below.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
     /// The format, instead of what the extensions say.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
     /// Options of the format as in `CREATE EXTERNAL TABLE ... OPTIONS (...)`; the prefix `format.` may be left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
     /// Names of the `key=value` folders that become columns; without it, those that all files have.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Vec<String>>,
+    /// Whether the columns `_file`, `_row` and `_row_id` follow those of the files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provenance: bool,
 }
 
 impl SourceSpec {

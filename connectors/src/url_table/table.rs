@@ -4,32 +4,41 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{Result, ScalarValue, Statistics, plan_datafusion_err, plan_err};
+use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics, plan_datafusion_err, plan_err};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore};
 
+use super::foreign;
+use super::parquet;
 use super::partitions::{decidable, partition_columns, partition_type, prune};
 use super::{Compression, FileKind, Format, Listing, SourceFile, SourceSpec, balanced_groups, display_path, list};
+use super::{content, provenance};
+use crate::parquet_files::{empty, int96::guarded, of_file};
+use crate::records::{self, RecordOptions, RecordPlan, RecordSource, Store};
 
 /// A table over files that were found when it was made. It reads exactly those, sorted by path, so that a query, and a job that
 /// fingerprints its inputs, sees one state of the lake.
 #[derive(Debug)]
 pub struct FilesTable {
     parts: FilesTableParts,
-    schema: TableSchema,
+    /// Columns of the scan.
+    scan: TableSchema,
+    /// Columns of the table.
+    schema: SchemaRef,
 }
 
 /// All that a [`FilesTable`] is, as plain data: for a codec.
@@ -51,6 +60,8 @@ pub struct FilesTableParts {
     pub files: Vec<SourceFile>,
     /// Lists the files anew in each scan instead: a table of `CREATE EXTERNAL TABLE`.
     pub live: bool,
+    /// How CSV and JSON files are read.
+    pub records: Option<Arc<RecordPlan>>,
 }
 
 /// Finds the files of `spec`, decides their format and infers their columns.
@@ -59,31 +70,104 @@ pub struct FilesTableParts {
 /// Those of [`list`]; files of several formats; a file that cannot be read as its format; columns that do not fit together.
 pub async fn table(state: &dyn Session, spec: &SourceSpec) -> Result<Arc<FilesTable>> {
     let listing = list(state, spec).await?;
+    foreign::refuse(state, &listing, spec.format).await?;
     let kind = common_kind(&listing, spec)?;
     let partitions = partition_columns(&listing, spec.partitions.as_deref())?;
     let store = state.runtime_env().object_store(&listing.store)?;
-    let options = sniffed_options(&listing, kind, spec, store.as_ref()).await?;
+    let (kind, strict) = content::settle(&listing, spec, kind, store.as_ref()).await?;
+    if kind.is_records() {
+        return records_table(state, spec, None, listing, kind, partitions).await;
+    }
+    if kind.format == Format::Parquet {
+        foreign::refuse(state, &listing, Some(kind.format)).await?;
+    }
+    let mut options = spec.options.clone();
+    if strict && kind.format == Format::Text {
+        options.entry("binary".to_owned()).or_insert_with(|| "error".to_owned());
+    }
     let format = kind.file_format(state, &options)?;
-    let file_schema = infer_schema(state, format.as_ref(), &store, &listing).await?;
-    if file_schema.fields().is_empty() {
+    let file_schema = match kind.format {
+        Format::Parquet => parquet::schema(state, format.as_ref(), &store, &listing).await?,
+        _ => infer_schema(state, format.as_ref(), &store, &listing).await?,
+    };
+    if file_schema.fields().is_empty() && kind.format != Format::Parquet {
         return plan_err!("the files of '{}' hold no rows, so their columns are unknown", spec.paths.join("', '"));
     }
+    // A column of the same name in the files has its type; that its values are those of the folders is checked in each scan.
+    let partitions = partitions.into_iter().filter(|name| file_schema.index_of(name).is_err()).collect();
+    let Listing { store, files, .. } = listing;
+    let spec = spec.clone();
+    let parts =
+        FilesTableParts { spec, kind, options, store, file_schema, partitions, files, live: false, records: None };
+    Ok(Arc::new(FilesTable::from_parts(parts)))
+}
+
+/// The table of CSV or JSON files; `given` are the columns that the user gave beside those in options.
+pub(super) async fn records_table(
+    state: &dyn Session,
+    spec: &SourceSpec,
+    given: Option<SchemaRef>,
+    listing: Listing,
+    kind: FileKind,
+    partitions: Vec<String>,
+) -> Result<Arc<FilesTable>> {
+    let mut options = RecordOptions::parse(kind.format, &spec.options)?;
+    if options.header.is_none() && !state.config_options().catalog.has_header {
+        options.header = Some(false);
+    }
+    let request = records::Request {
+        store: Store::new(state.runtime_env().object_store(&listing.store)?, &listing.store),
+        files: listing.files.iter().map(|file| file.meta.clone()).collect(),
+        format: kind.format,
+        options,
+        given,
+        views: records::views(state),
+        provenance: spec.provenance,
+        threads: state.config().target_partitions(),
+        name: spec.paths.join("', '"),
+    };
+    let plan = Arc::new(records::infer(request).await?);
+    let file_schema = plan.table_schema();
     // A column of the same name in the files is what their writer meant.
     let partitions = partitions.into_iter().filter(|name| file_schema.index_of(name).is_err()).collect();
-    let Listing { store, files } = listing;
-    let parts =
-        FilesTableParts { spec: spec.clone(), kind, options, store, file_schema, partitions, files, live: false };
+    let parts = FilesTableParts {
+        spec: spec.clone(),
+        kind,
+        options: spec.options.clone(),
+        store: listing.store,
+        file_schema,
+        partitions,
+        files: listing.files,
+        live: false,
+        records: Some(plan),
+    };
     Ok(Arc::new(FilesTable::from_parts(parts)))
 }
 
 impl FilesTable {
     /// The table of `parts`.
     pub fn from_parts(parts: FilesTableParts) -> Self {
-        let partition = |name: &String| Arc::new(Field::new(name, partition_type(), false));
-        let schema = TableSchema::builder(Arc::clone(&parts.file_schema))
-            .with_table_partition_cols(parts.partitions.iter().map(partition).collect::<Vec<_>>())
+        let partition = |name: &String| Arc::new(Field::new(name, partition_type(), true));
+        let mut partitions: Vec<FieldRef> = parts.partitions.iter().map(partition).collect();
+        let own = parts.file_schema.fields().iter().chain(&partitions).cloned().collect::<Vec<_>>();
+        let mut virtual_columns = Vec::new();
+        if provenance::is_ours(&parts) {
+            let (file, row) = provenance::scanned(parts.kind.format);
+            partitions.extend(file);
+            virtual_columns = row;
+        }
+        let scan = TableSchema::builder(Arc::clone(&parts.file_schema))
+            .with_table_partition_cols(partitions)
+            .with_virtual_columns(virtual_columns)
             .build();
-        Self { parts, schema }
+        let schema = if provenance::is_ours(&parts) {
+            let metadata = parts.file_schema.metadata().clone();
+            let columns: Vec<FieldRef> = own.into_iter().chain(provenance::added()).collect();
+            Arc::new(Schema::new_with_metadata(columns, metadata))
+        } else {
+            Arc::clone(scan.table_schema())
+        };
+        Self { parts, scan, schema }
     }
 
     /// What the table is made of.
@@ -106,8 +190,11 @@ impl FilesTable {
             return Ok(Cow::Borrowed(&self.parts.files));
         }
         let listing = list(state, &self.parts.spec).await?;
+        foreign::refuse(state, &listing, self.parts.spec.format).await?;
         let kind = common_kind(&listing, &self.parts.spec)?;
-        if kind != self.parts.kind {
+        let store = state.runtime_env().object_store(&listing.store)?;
+        let (kind, _) = content::settle(&listing, &self.parts.spec, kind, store.as_ref()).await?;
+        if kind.format != self.parts.kind.format || (kind != self.parts.kind && !kind.is_records()) {
             return plan_err!(
                 "'{}' held {} files and now holds {kind}",
                 self.parts.spec.paths.join("', '"),
@@ -119,13 +206,46 @@ impl FilesTable {
 
     fn partitioned_file(&self, file: &SourceFile) -> Result<PartitionedFile> {
         let values = self.parts.partitions.iter().map(|name| match file.partition(name) {
-            Some(value) => ScalarValue::try_from_string(value.to_owned(), &partition_type()),
+            Some(Some(value)) => ScalarValue::try_from_string(value.to_owned(), &partition_type()),
+            Some(None) => ScalarValue::try_from(&partition_type()),
             None => {
                 let path = display_path(&self.parts.store, &file.meta.location);
                 plan_err!("{path} is in no folder {name}=...")
             }
         });
-        Ok(PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values.collect::<Result<_>>()?))
+        let mut values = values.collect::<Result<Vec<_>>>()?;
+        if provenance::is_ours(&self.parts) {
+            let path = display_path(&self.parts.store, &file.meta.location);
+            values.extend(provenance::values(self.parts.kind.format, path));
+        }
+        Ok(PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values))
+    }
+
+    async fn scan_records(
+        &self,
+        state: &dyn Session,
+        plan: &Arc<RecordPlan>,
+        files: Vec<PartitionedFile>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitions = state.config().target_partitions();
+        let store = Store::new(state.runtime_env().object_store(&self.parts.store)?, &self.parts.store);
+        let schema = self.schema();
+        let numbered = |column: &usize| matches!(schema.field(*column).name().as_str(), "_row" | "_row_id");
+        let rows = plan.provenance && projection.is_none_or(|columns| columns.iter().any(numbered));
+        // A few rows are at the beginning.
+        let files = if limit.is_some() { files } else { records::split(plan, &store, files, partitions, rows).await? };
+        let (groups, statistics) = self.statistics(balanced_groups(files, partitions))?;
+        let source = Arc::new(RecordSource::new(self.scan.clone(), Arc::clone(plan)));
+        let config = FileScanConfigBuilder::new(self.parts.store.clone(), source)
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .with_preserve_order(true)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
     }
 
     fn is_text(&self) -> bool {
@@ -148,12 +268,26 @@ impl FilesTable {
         stream::iter(files)
             .map(|file| async move {
                 let found = format.infer_stats_and_ordering(state, store, Arc::clone(schema), &file.object_meta).await;
-                let found = found.map_err(|e| self.unreadable(&file.object_meta, &e))?;
+                let found = match found {
+                    Ok(found) => found,
+                    // A file without rows that DataFusion does not read.
+                    Err(_) if empty::footer(store.as_ref(), file.path(), file.object_meta.size).await.is_some() => {
+                        return Ok(None);
+                    }
+                    Err(error) => return Err(self.unreadable(&file.object_meta, &error)),
+                };
                 let ordering = found.ordering;
-                Ok(file.with_statistics(Arc::new(sound(found.statistics, schema))).with_ordering(ordering))
+                let file = file.with_statistics(Arc::new(of_file(found.statistics, schema))).with_ordering(ordering);
+                let mut file = nulls_of_folders(file);
+                if let Some(statistics) = file.statistics.as_mut().filter(|_| !self.scan.virtual_columns().is_empty()) {
+                    let unknown = self.scan.virtual_columns().iter().map(|_| ColumnStatistics::new_unknown());
+                    Arc::make_mut(statistics).column_statistics.extend(unknown);
+                }
+                Ok(Some(file))
             })
             .boxed()
             .buffered(requests)
+            .try_filter_map(|file| async { Ok(file) })
             .try_collect()
             .await
     }
@@ -168,7 +302,7 @@ impl FilesTable {
     }
 
     fn statistics(&self, groups: Vec<FileGroup>) -> Result<(Vec<FileGroup>, Statistics)> {
-        let schema = self.schema.table_schema();
+        let schema = self.scan.table_schema();
         if self.parts.kind.format != Format::Parquet {
             let files = || groups.iter().flat_map(FileGroup::iter);
             let bytes: u64 = files().map(PartitionedFile::effective_size).sum();
@@ -191,26 +325,23 @@ impl FilesTable {
     }
 }
 
-/// Statistics without what footers do not say: bounds of floats leave NaN out, so equal bounds do not make a constant column and
-/// the upper one is no maximum.
-fn sound(mut statistics: Statistics, schema: &Schema) -> Statistics {
-    for (column, field) in statistics.column_statistics.iter_mut().zip(schema.fields()) {
-        let data_type = match field.data_type() {
-            DataType::Dictionary(_, value) => value,
-            data_type => data_type,
-        };
-        if data_type.is_floating() {
-            column.min_value = std::mem::take(&mut column.min_value).to_inexact();
-            column.max_value = std::mem::take(&mut column.max_value).to_inexact();
+/// DataFusion counts no NULL in a partition column, though the folder may stand for NULL.
+fn nulls_of_folders(mut file: PartitionedFile) -> PartitionedFile {
+    let Some(statistics) = file.statistics.as_mut().map(Arc::make_mut) else { return file };
+    let first = statistics.column_statistics.len().saturating_sub(file.partition_values.len());
+    for (column, value) in statistics.column_statistics.iter_mut().skip(first).zip(&file.partition_values) {
+        if value.is_null() {
+            *column = ColumnStatistics::new_unknown();
+            column.null_count = statistics.num_rows;
         }
     }
-    statistics
+    file
 }
 
 #[async_trait]
 impl TableProvider for FilesTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(self.schema.table_schema())
+        Arc::clone(&self.schema)
     }
 
     fn table_type(&self) -> TableType {
@@ -235,73 +366,79 @@ impl TableProvider for FilesTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let parts = &self.parts;
-        let files = self.current_files(state).await?;
-        let files = files.iter().map(|file| self.partitioned_file(file)).collect::<Result<Vec<_>>>()?;
+        let found = self.current_files(state).await?;
+        let files = found.iter().map(|file| self.partitioned_file(file)).collect::<Result<Vec<_>>>()?;
         let decided: Vec<&Expr> =
             filters.iter().filter(|filter| decidable(filter, &parts.partitions, self.is_text())).collect();
         let files = prune(&parts.store, files, &decided, &parts.partitions, self.is_text())?;
-        if files.is_empty() {
+        let nothing = || {
             let schema = projection.map_or_else(|| Ok(self.schema()), |p| self.schema().project(p).map(Arc::new))?;
-            return Ok(Arc::new(EmptyExec::new(schema)));
+            Ok(Arc::new(EmptyExec::new(schema)) as Arc<dyn ExecutionPlan>)
+        };
+        if files.is_empty() {
+            return nothing();
+        }
+        if let Some(plan) = &parts.records {
+            return self.scan_records(state, plan, files, projection, limit).await;
         }
         let format = parts.kind.file_format(state, &parts.options)?;
+        if parts.kind.format == Format::Parquet {
+            parquet::agree_with_folders(state, parts, &found, &files).await?;
+        }
         let files = self.with_statistics(state, format.as_ref(), files).await?;
+        if files.is_empty() {
+            return nothing();
+        }
         let groups = balanced_groups(files, state.config().target_partitions());
         let (groups, statistics) = self.statistics(groups)?;
-        let config = FileScanConfigBuilder::new(parts.store.clone(), format.file_source(self.schema.clone()))
+        let layout = match projection {
+            _ if !provenance::is_ours(parts) => None,
+            Some(projection) => Some(projection.clone()),
+            None => Some((0..self.schema.fields().len()).collect()),
+        };
+        let layout = layout.map(|columns| provenance::Layout::new(&self.schema, self.scan.table_schema(), &columns));
+        let layout = layout.transpose()?;
+        let projection = layout.as_ref().map_or_else(|| projection.cloned(), |layout| Some(layout.columns.clone()));
+        let config = FileScanConfigBuilder::new(parts.store.clone(), format.file_source(self.scan.clone()))
             .with_file_groups(groups)
             .with_statistics(statistics)
-            .with_projection_indices(projection.cloned())?
+            .with_projection_indices(projection)?
             .with_limit(limit)
             .build();
-        format.create_physical_plan(state, config).await
+        let scan = format.create_physical_plan(state, config).await?;
+        let scan = if parts.kind.format == Format::Parquet { guarded(scan) } else { scan };
+        layout.map_or(Ok(Arc::clone(&scan)), |layout| layout.finish(scan))
     }
 }
 
-/// The one format of all files.
-fn common_kind(listing: &Listing, spec: &SourceSpec) -> Result<FileKind> {
+/// The one format of all files. How CSV and JSON files are compressed may differ.
+pub(super) fn common_kind(listing: &Listing, spec: &SourceSpec) -> Result<FileKind> {
     let mut found: BTreeMap<FileKind, (usize, &SourceFile)> = BTreeMap::new();
     for file in &listing.files {
         let name = file.meta.location.filename().unwrap_or_default();
         found.entry(FileKind::of_name(name, spec.format)).or_insert((0, file)).0 += 1;
     }
     let mut kinds = found.keys();
-    match (kinds.next(), kinds.next()) {
-        (Some(&kind), None) => Ok(kind),
-        _ => {
-            let found: Vec<String> = found
-                .iter()
-                .map(|(kind, (count, first))| {
-                    format!("{count} {kind} ({})", display_path(&listing.store, &first.meta.location))
-                })
-                .collect();
-            plan_err!(
-                "'{}' has files of several formats: {}; name those of one format with a glob such as '**/*.parquet'",
-                spec.paths.join("', '"),
-                found.join(", ")
-            )
+    if let Some(&kind) = kinds.next() {
+        let mut others = kinds.peekable();
+        if others.peek().is_none() {
+            return Ok(kind);
+        }
+        if kind.is_records() && others.all(|other| other.format == kind.format) {
+            return Ok(FileKind { compression: Compression::None, ..kind });
         }
     }
-}
-
-/// The options of `spec`, and for `.json` files whether they are lines of objects or one array.
-async fn sniffed_options(
-    listing: &Listing,
-    kind: FileKind,
-    spec: &SourceSpec,
-    store: &dyn ObjectStore,
-) -> Result<BTreeMap<String, String>> {
-    let mut options = spec.options.clone();
-    let said = options.keys().any(|key| key.trim_start_matches("format.") == "newline_delimited");
-    let plain_json = kind == FileKind { format: Format::Json, compression: Compression::None };
-    let Some(first) = listing.files.iter().find(|file| file.meta.size > 0).filter(|_| plain_json && !said) else {
-        return Ok(options);
-    };
-    let beginning = store.get_range(&first.meta.location, 0..first.meta.size.min(1024)).await?;
-    if beginning.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        options.insert("newline_delimited".to_owned(), "false".to_owned());
-    }
-    Ok(options)
+    let found: Vec<String> = found
+        .iter()
+        .map(|(kind, (count, first))| {
+            format!("{count} {kind} ({})", display_path(&listing.store, &first.meta.location))
+        })
+        .collect();
+    plan_err!(
+        "'{}' has files of several formats: {}; name those of one format with a glob such as '**/*.parquet'",
+        spec.paths.join("', '"),
+        found.join(", ")
+    )
 }
 
 /// The columns of all files together; when that fails, the error names the first file that is to blame.

@@ -267,7 +267,7 @@ async fn json_lines_in_statements() {
 #[tokio::test]
 async fn settings_of_the_session_apply_and_the_context_may_go() {
     let dir = tempdir().unwrap();
-    write(dir.path(), "a.csv", "1,2\n3,4\n");
+    write(dir.path(), "a.csv", "a,b\n3,4\n");
     let ctx = session(2);
     assert_eq!(count(&ctx, dir.path(), "'{}/a.csv'").await, 1);
     batches(&ctx, "SET datafusion.catalog.has_header = false").await;
@@ -296,4 +296,138 @@ async fn what_is_no_number_is_not_taken_for_the_bounds() {
     parquet(&ctx, dir.path(), "t.parquet", &sql).await;
     assert_eq!(rows(&ctx, dir.path(), "SELECT id, share FROM '{}/t.parquet'").await, ["1|5.625", "2|NaN", "3|NaN"]);
     assert_eq!(rows(&ctx, dir.path(), "SELECT count(*) FROM '{}/t.parquet' WHERE isnan(share)").await, ["2"]);
+}
+
+/// Rows of `sql` over tables with provenance, for several numbers of partitions.
+async fn with_provenance(folder: &Path, path: &str, columns: &str, condition: &str) -> Vec<String> {
+    let mut seen: Option<Vec<String>> = None;
+    for partitions in [1, 2, 8] {
+        let ctx = session(partitions);
+        let spec = SourceSpec { provenance: true, ..SourceSpec::new(format!("{}/{path}", folder.display())) };
+        let found = table(&ctx.state(), &spec).await.unwrap();
+        ctx.register_table("t", found).unwrap();
+        let found = rows(&ctx, folder, &format!("SELECT {columns} FROM t {condition}")).await;
+        assert_eq!(seen.get_or_insert_with(|| found.clone()), &found, "{partitions} partitions: {condition}");
+    }
+    seen.unwrap()
+}
+
+#[tokio::test]
+async fn rows_of_parquet_files_know_where_they_came_from() {
+    let dir = tempdir().unwrap();
+    let ctx = session(1);
+    for file in 0..3 {
+        let sql = format!("SELECT value AS id, {file} AS f FROM range(1000)");
+        let to = dir.path().join(format!("{file}.parquet"));
+        let options = "OPTIONS (max_row_group_size 128)";
+        batches(&ctx, &format!("COPY ({sql}) TO '{}' STORED AS PARQUET {options}", to.display())).await;
+    }
+    for condition in
+        ["", "WHERE id > 700", "WHERE id = 513", "WHERE id % 7 = 3 AND f = 1", "WHERE _row BETWEEN 300 AND 400"]
+    {
+        let wrong = format!("{condition} {} (id <> _row)", if condition.is_empty() { "WHERE" } else { "AND" });
+        assert_eq!(with_provenance(dir.path(), "*.parquet", "count(*)", &wrong).await, ["0"], "{condition}");
+    }
+    let found = with_provenance(dir.path(), "*.parquet", "f, _file, _row_id", "WHERE id = 513").await;
+    assert_eq!(found, ["0|/0.parquet|/0.parquet#513", "1|/1.parquet|/1.parquet#513", "2|/2.parquet|/2.parquet#513"]);
+    let by_row = "WHERE _row = 999 AND _file LIKE '%1.parquet'";
+    assert_eq!(with_provenance(dir.path(), "*.parquet", "id, f", by_row).await, ["999|1"]);
+    let by_id = format!("WHERE _row_id = '{}/2.parquet#7'", dir.path().display());
+    assert_eq!(with_provenance(dir.path(), "*.parquet", "id, f", &by_id).await, ["7|2"]);
+    assert_eq!(with_provenance(dir.path(), "*.parquet", "count(*), count(DISTINCT _row_id)", "").await, ["3000|3000"]);
+    assert_eq!(with_provenance(dir.path(), "*.parquet", "count(*)", "").await, ["3000"]);
+}
+
+#[tokio::test]
+async fn a_text_file_is_row_0_of_itself() {
+    let dir = tempdir().unwrap();
+    write(dir.path(), "k=1/a.rs", "one");
+    write(dir.path(), "k=2/b.rs", "two");
+    let found = with_provenance(dir.path(), "**/*.rs", "text, k, _file, _row, _row_id", "").await;
+    assert_eq!(found, ["one|1|/k=1/a.rs|0|/k=1/a.rs#0", "two|2|/k=2/b.rs|0|/k=2/b.rs#0"]);
+}
+
+#[tokio::test]
+async fn columns_of_the_files_themselves_win() {
+    let dir = tempdir().unwrap();
+    parquet(&session(1), dir.path(), "t.parquet", "SELECT 'mine' AS _file, 7 AS id").await;
+    assert_eq!(with_provenance(dir.path(), "t.parquet", "*", "").await, ["mine|7"]);
+}
+
+#[tokio::test]
+async fn a_named_file_is_read_by_its_content_or_refused() {
+    let dir = tempdir().unwrap();
+    let ctx = session(2);
+    let lines = "{\"id\":1,\"name\":\"x\"}\n{\"id\":2,\"name\":\"y\"}\n";
+    parquet(&ctx, dir.path(), "t.parquet", "SELECT 1 AS id, 'x' AS name UNION ALL SELECT 2, 'y'").await;
+    let bytes = std::fs::read(dir.path().join("t.parquet")).unwrap();
+    for name in ["t.pq", "T.PARQ", "dump", "data.bin"] {
+        write(dir.path(), name, &bytes);
+    }
+    write(dir.path(), "t.jsonl.zstd", zst(lines));
+    write(dir.path(), "t.JSONL.GZIP", gz(lines));
+    write(dir.path(), "t.jl", lines);
+    write(dir.path(), "records", lines);
+    write(dir.path(), "service.log", lines);
+    write(dir.path(), "array", "[{\"id\":1,\"name\":\"x\"},\n{\"id\":2,\"name\":\"y\"}]");
+    write(dir.path(), "dump.zst", zst(lines));
+    write(dir.path(), "t.tab", "id\tname\n1\tx\n2\ty\n");
+    write(dir.path(), "plain.jsonl.gz", lines);
+    write(dir.path(), "squeezed.jsonl", gz(lines));
+    for name in [
+        "t.pq",
+        "T.PARQ",
+        "dump",
+        "data.bin",
+        "t.jsonl.zstd",
+        "t.JSONL.GZIP",
+        "t.jl",
+        "records",
+        "service.log",
+        "array",
+        "dump.zst",
+        "t.tab",
+        "plain.jsonl.gz",
+        "squeezed.jsonl",
+    ] {
+        let found = rows(&ctx, dir.path(), &format!("SELECT id, name FROM '{{}}/{name}'")).await;
+        assert_eq!(found, ["1|x", "2|y"], "{name}");
+    }
+    // What is text by its name stays text.
+    write(dir.path(), "code/main.rs", "fn main() {}\n");
+    write(dir.path(), "code/Makefile", "all:\n");
+    write(dir.path(), "code/notes.txt", lines);
+    write(dir.path(), "code/picture.png", b"\x89PNG\0\0");
+    write(dir.path(), "wide.txt", b"\xff\xfeh\0i\0");
+    for (path, count_of) in
+        [("code/main.rs", 1), ("code/Makefile", 1), ("code/notes.txt", 1), ("code/*", 3), ("wide.txt", 1)]
+    {
+        assert_eq!(count(&ctx, dir.path(), &format!("'{{}}/{path}'")).await, count_of, "{path}");
+    }
+    assert_eq!(rows(&ctx, dir.path(), "SELECT text FROM '{}/wide.txt'").await, ["hi"]);
+    for (name, content, said) in [
+        ("a.arrow", &b"ARROW1\0\0"[..], "a.arrow is Arrow IPC, which limpid does not read"),
+        ("a.feather", b"anything", "is Arrow IPC"),
+        ("a.xlsx", b"PK\x03\x04", "a workbook"),
+        ("a.avro", b"Obj\x01", "Avro"),
+        ("book", b"PK\x03\x04", "a ZIP archive"),
+        ("a.jsonl", &bytes, "is Parquet although its name says JSON"),
+        ("a.txt", &bytes, "is Parquet although its name says TEXT"),
+        ("b.parquet", b"id,name\n1,x\n", "is no Parquet file although its name says so: it is text"),
+        ("c.parquet", &gz("x"), "it is compressed with gzip"),
+        ("notes.txt.gz", &gz("x"), "compressed text files are not read"),
+        ("d.csv", b"PK\x03\x04", "a ZIP archive"),
+        ("e", b"a\0b", "e is no text: it is binary"),
+        ("f.txt", b"caf\xe9", "f.txt is no text: it is not valid UTF-8"),
+        ("many/1.dat", &bytes, ""),
+        ("many/2.dat", &bytes, ""),
+    ] {
+        write(dir.path(), name, content);
+        if !said.is_empty() {
+            let found = error(&ctx, dir.path(), &format!("SELECT * FROM '{{}}/{name}'")).await;
+            assert!(found.contains(said), "{name}: {found}");
+        }
+    }
+    let found = error(&ctx, dir.path(), "SELECT * FROM '{}/many/*.dat'").await;
+    assert!(found.contains("has no text") && found.contains("1.dat is Parquet"), "{found}");
 }

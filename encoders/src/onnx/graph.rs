@@ -1,9 +1,10 @@
-//! What the graph of a model says of its tables before it runs.
+//! What the graph of a model says of its tables and of the files of its weights before it runs.
 //!
 //! A token or a position beyond a table is an error with libonnxruntime, ends the process with tract, and reads whatever lies
 //! there on a card. So the tables are found in the file: those that `input_ids` look up, and those that are looked up by the
 //! position of a token. What cannot be told from the graph is not told: there are no guesses.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use hashbrown::HashMap;
@@ -22,10 +23,26 @@ pub struct Known {
     pub positions: Option<usize>,
 }
 
-/// Reads the tables of the model at `path`. What is wrong with the file is for the runtime to say.
-pub fn known(path: &Path) -> Known {
+/// What the graph says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Its tables.
+    pub known: Known,
+    /// Files with weights, as the graph names them from the folder of the model's file on; each once, in order.
+    pub weights: BTreeSet<String>,
+}
+
+/// Reads the graph of the model at `path`. What is wrong with the file is for the runtime to say.
+pub fn facts(path: &Path) -> Facts {
     let model = std::fs::read(path).ok().and_then(|bytes| Model::decode(Bytes::from(bytes)).ok());
-    model.and_then(|model| model.graph).map_or_else(Known::default, |graph| Index::new(&graph).known(&graph))
+    let Some(model) = model else { return Facts::default() };
+    let mut weights = BTreeSet::new();
+    for function in &model.functions {
+        function.nodes.iter().for_each(|node| node.weights(&mut weights));
+    }
+    let Some(graph) = model.graph else { return Facts { known: Known::default(), weights } };
+    graph.weights(&mut weights);
+    Facts { known: Index::new(&graph).known(&graph), weights }
 }
 
 // The part of ONNX's messages that is needed (onnx.proto; its numbers do not change). Weights are not copied.
@@ -33,6 +50,14 @@ pub fn known(path: &Path) -> Known {
 struct Model {
     #[prost(message, optional, tag = "7")]
     graph: Option<Graph>,
+    #[prost(message, repeated, tag = "25")]
+    functions: Vec<Function>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Function {
+    #[prost(message, repeated, tag = "7")]
+    nodes: Vec<Node>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -41,6 +66,16 @@ struct Graph {
     nodes: Vec<Node>,
     #[prost(message, repeated, tag = "5")]
     initializers: Vec<Tensor>,
+    #[prost(message, repeated, tag = "15")]
+    sparse: Vec<Sparse>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Sparse {
+    #[prost(message, optional, tag = "1")]
+    values: Option<Tensor>,
+    #[prost(message, optional, tag = "2")]
+    indices: Option<Tensor>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -63,6 +98,16 @@ struct Attribute {
     number: i64,
     #[prost(message, optional, tag = "5")]
     tensor: Option<Tensor>,
+    #[prost(message, optional, tag = "6")]
+    graph: Option<Graph>,
+    #[prost(message, repeated, tag = "10")]
+    tensors: Vec<Tensor>,
+    #[prost(message, repeated, tag = "11")]
+    graphs: Vec<Graph>,
+    #[prost(message, optional, tag = "22")]
+    sparse: Option<Sparse>,
+    #[prost(message, repeated, tag = "23")]
+    sparses: Vec<Sparse>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -79,12 +124,56 @@ struct Tensor {
     name: String,
     #[prost(bytes = "bytes", tag = "9")]
     raw: Bytes,
+    #[prost(message, repeated, tag = "13")]
+    external: Vec<Pair>,
+    #[prost(int32, tag = "14")]
+    place: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Pair {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+/// The values of a tensor are in another file.
+const EXTERNAL: i32 = 1;
+
+impl Graph {
+    fn weights(&self, files: &mut BTreeSet<String>) {
+        self.initializers.iter().for_each(|tensor| tensor.weights(files));
+        self.sparse.iter().for_each(|sparse| sparse.weights(files));
+        self.nodes.iter().for_each(|node| node.weights(files));
+    }
+}
+
+impl Node {
+    fn weights(&self, files: &mut BTreeSet<String>) {
+        for attribute in &self.attributes {
+            attribute.tensor.iter().chain(&attribute.tensors).for_each(|tensor| tensor.weights(files));
+            attribute.sparse.iter().chain(&attribute.sparses).for_each(|sparse| sparse.weights(files));
+            attribute.graph.iter().chain(&attribute.graphs).for_each(|graph| graph.weights(files));
+        }
+    }
+}
+
+impl Sparse {
+    fn weights(&self, files: &mut BTreeSet<String>) {
+        self.values.iter().chain(&self.indices).for_each(|tensor| tensor.weights(files));
+    }
 }
 
 const INT32: i32 = 6;
 const INT64: i32 = 7;
 
 impl Tensor {
+    fn weights(&self, files: &mut BTreeSet<String>) {
+        let location = self.external.iter().find(|pair| self.place == EXTERNAL && pair.key == "location");
+        files.extend(location.map(|pair| pair.value.clone()));
+    }
+
     /// Its values where they are integers.
     fn integers(&self) -> Option<Vec<i64>> {
         let values = match self.element {
@@ -281,8 +370,12 @@ mod tests {
     fn found(nodes: Vec<Node>, initializers: Vec<Tensor>) -> (Option<usize>, Option<usize>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.onnx");
-        std::fs::write(&path, Model { graph: Some(Graph { nodes, initializers }) }.encode_to_vec()).unwrap();
-        let known = known(&path);
+        std::fs::write(
+            &path,
+            Model { graph: Some(Graph { nodes, initializers, sparse: vec![] }), functions: vec![] }.encode_to_vec(),
+        )
+        .unwrap();
+        let known = facts(&path).known;
         (known.tokens, known.positions)
     }
 
@@ -303,13 +396,14 @@ mod tests {
         ];
         assert_eq!(found(nodes, vec![table("t", 31), table("types", 2)]), (Some(31), None));
         let mut constant = node("Constant", &[], "t");
-        constant.attributes = vec![Attribute { name: "value".to_owned(), number: 0, tensor: Some(table("", 32)) }];
+        constant.attributes =
+            vec![Attribute { name: "value".to_owned(), tensor: Some(table("", 32)), ..Attribute::default() }];
         assert_eq!(found(vec![constant, node("Gather", &["t", IDS], "rows")], vec![]), (Some(32), None));
         let fused = node("EmbedLayerNormalization", &[IDS, "", "t", "p"], "rows");
         assert_eq!(found(vec![fused], vec![table("t", 33), table("p", 16)]), (Some(33), Some(16)));
         // Along another dimension it is no table of tokens.
         let mut other = node("Gather", &["t", IDS], "rows");
-        other.attributes = vec![Attribute { name: "axis".to_owned(), number: 1, tensor: None }];
+        other.attributes = vec![Attribute { name: "axis".to_owned(), number: 1, ..Attribute::default() }];
         assert_eq!(found(vec![other], vec![table("t", 30)]), (None, None));
     }
 
@@ -351,11 +445,40 @@ mod tests {
     fn a_file_that_says_nothing_or_goes_round_is_let_through() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.onnx");
-        assert_eq!(known(&path), Known::default());
+        assert_eq!(facts(&path), Facts::default());
         std::fs::write(&path, "no model").unwrap();
-        assert_eq!(known(&path), Known::default());
+        assert_eq!(facts(&path), Facts::default());
         let round =
             vec![node("Add", &["b", "one"], "a"), node("Identity", &["a"], "b"), node("Gather", &["t", "b"], "c")];
         assert_eq!(found(round, vec![table("t", 3), integers("one", &[1])]), (None, None));
+    }
+
+    #[test]
+    fn files_of_weights_are_found_wherever_the_graph_names_them() {
+        let outside = |name: &str| {
+            let pair = |key: &str, value: &str| Pair { key: key.to_owned(), value: value.to_owned() };
+            let external = vec![pair("offset", "0"), pair("location", name)];
+            Tensor { external, place: EXTERNAL, ..Tensor::default() }
+        };
+        let mut constant = node("Constant", &[], "c");
+        constant.attributes = vec![Attribute { tensor: Some(outside("constant.bin")), ..Attribute::default() }];
+        let body = Graph { initializers: vec![outside("body.bin"), outside("w/a.bin")], ..Graph::default() };
+        let mut branch = node("If", &["a"], "b");
+        branch.attributes = vec![Attribute { graph: Some(body), ..Attribute::default() }];
+        let inside = Tensor { external: outside("unused.bin").external, ..Tensor::default() };
+        let sparse = Sparse { values: Some(outside("values.bin")), indices: None };
+        let graph = Graph {
+            nodes: vec![constant.clone(), branch],
+            initializers: vec![outside("w/a.bin"), inside],
+            sparse: vec![sparse],
+        };
+        let mut inner = constant;
+        inner.attributes[0].tensor = Some(outside("function.bin"));
+        let model = Model { graph: Some(graph), functions: vec![Function { nodes: vec![inner] }] };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        std::fs::write(&path, model.encode_to_vec()).unwrap();
+        let found: Vec<String> = facts(&path).weights.into_iter().collect();
+        assert_eq!(found, ["body.bin", "constant.bin", "function.bin", "values.bin", "w/a.bin"]);
     }
 }

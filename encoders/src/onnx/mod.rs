@@ -7,6 +7,7 @@
 //! query brought them, up to [`BATCH_TOKENS`].
 
 pub mod batcher;
+pub(crate) mod files;
 mod graph;
 mod layer_norm;
 pub mod provider;
@@ -21,13 +22,14 @@ use std::sync::OnceLock;
 use hashbrown::HashMap;
 
 use crate::device::Device;
-use crate::folder::{self, Identity, Long, Modality, Settings, sha256};
+use crate::folder::{self, Identity, Long, Modality, Settings, digest, hexadecimal};
+use crate::given::Given;
 use crate::image::pixels;
 use crate::model::normalize;
 use crate::tokenize::Tokenizer;
 use crate::{Error, Result};
 use batcher::{Batcher, Limits, Numbers, Row, Run};
-use graph::Known;
+use graph::{Facts, Known};
 use runtime::{Backend, Runtime};
 use session::Session;
 
@@ -58,8 +60,8 @@ pub struct Onnx {
     device: Device,
     tokenizer: Option<Tokenizer>,
     batcher: Batcher,
-    hash: OnceLock<Result<String>>,
-    identity: OnceLock<Result<Identity>>,
+    /// Its files with their hashes.
+    hashes: OnceLock<Result<Vec<(String, String)>>>,
     /// Numbers of a vector; of a causal model, 0.
     pub dimension: usize,
 }
@@ -75,10 +77,12 @@ struct Piece {
 impl Onnx {
     /// Opens the model in `folder` and tries it.
     pub fn open(name: &str, folder: &Path, device: Device) -> Result<Self> {
-        let settings = Settings::read(folder)?;
+        let (settings, notes) = Settings::resolve(folder, Given::default())?;
+        notes.iter().for_each(|note| log::warn!("model '{name}': {note}"));
         let path = settings.model_path(folder);
         let (sessions, threads) = sessions(&path, device);
-        let known = graph::known(&path);
+        let Facts { known, weights } = graph::facts(&path);
+        files::present(&path, &weights)?;
         let mut first = Session::open(&path, &settings, device, threads)?;
         let (tokenizer, dimension) = match &settings.image {
             Some(image) => {
@@ -87,7 +91,7 @@ impl Onnx {
                 (None, length(&first.run(&[probe]).map_err(failed)?))
             }
             None => {
-                let file = folder.join("tokenizer.json");
+                let file = settings.tokenizer_path(folder);
                 let tokenizer = Tokenizer::read(&file)?;
                 check_length(&tokenizer, &settings, known, &file)?;
                 let result = try_last(&mut first, &tokenizer, known, &file, &path)?;
@@ -101,8 +105,8 @@ impl Onnx {
         let started = Batcher::start(all, limits(&settings, device, sessions));
         let batcher = started.map_err(|error| Error::Run { model: name.to_owned(), message: error.to_string() })?;
         let dimension = if settings.modality == Modality::Causal { 0 } else { dimension };
-        let (name, folder, hash, identity) = (name.to_owned(), folder.to_owned(), OnceLock::new(), OnceLock::new());
-        Ok(Self { name, folder, settings, device, tokenizer, batcher, hash, identity, dimension })
+        let (name, folder, hashes) = (name.to_owned(), folder.to_owned(), OnceLock::new());
+        Ok(Self { name, folder, settings, device, tokenizer, batcher, hashes, dimension })
     }
 
     /// Runs a text of as many tokens as the settings allow: an error where the model knows fewer positions.
@@ -120,24 +124,25 @@ impl Onnx {
         self.batcher.run(vec![row]).map(drop).map_err(failed)
     }
 
-    /// SHA-256 of the model's file. It is read once.
+    /// SHA-256 of the model's file and of its weights, which are read once: that of the file where it has no others.
     pub fn hash(&self) -> Result<String> {
-        self.hash.get_or_init(|| sha256(&self.settings.model_path(&self.folder))).clone()
-    }
-
-    /// All that a vector depends on: the weights, the tokenizer, the settings, what runs them and where. Files are read once.
-    pub fn identity(&self) -> Result<Identity> {
-        self.identity.get_or_init(|| self.find_identity()).clone()
-    }
-
-    fn find_identity(&self) -> Result<Identity> {
-        let mut files = vec![self.hash()?];
-        for name in folder::beside(&self.settings.model) {
-            let path = self.folder.join(name);
-            if path.is_file() {
-                files.push(sha256(&path)?);
-            }
+        let hashes = self.hashes()?;
+        let of_weights: Vec<&str> =
+            hashes.iter().filter(|(name, _)| name != files::TOKENIZER).map(|(_, hash)| hash.as_str()).collect();
+        match of_weights[..] {
+            [only] => Ok(only.to_owned()),
+            _ => Ok(hexadecimal(&digest(of_weights.join("\n").as_bytes()))),
         }
+    }
+
+    fn hashes(&self) -> Result<Vec<(String, String)>> {
+        self.hashes.get_or_init(|| files::hashes(&self.folder, &self.settings)).clone()
+    }
+
+    /// All that a vector depends on: the weights, the tokenizer, the settings, what stands before each text, what runs them
+    /// and where. Files are read once.
+    pub fn identity(&self, prefix: &str) -> Result<Identity> {
+        let files = self.hashes()?.into_iter().map(|(_, hash)| hash).collect();
         let runtime = match Runtime::get()?.backend {
             Backend::Library { .. } => "onnxruntime",
             Backend::Tract => "tract",
@@ -146,16 +151,16 @@ impl Onnx {
         let device = device.split(':').next().unwrap_or_default().to_owned();
         Ok(Identity {
             files,
-            settings: Some(self.settings.of_vectors()),
+            settings: Some(self.settings.of_vectors(prefix)),
             dimension: self.dimension,
             runtime: runtime.to_owned(),
             device,
         })
     }
 
-    /// Appends a vector a text; the number of tokens that ran.
-    pub fn embed_texts(&self, texts: &[&str], values: &mut Vec<f32>) -> Result<usize> {
-        let (pieces, rows) = self.pieces(texts)?;
+    /// Appends a vector a text, each with `prefix` before it; the number of tokens that ran.
+    pub fn embed_texts(&self, texts: &[&str], prefix: &str, values: &mut Vec<f32>) -> Result<usize> {
+        let (pieces, rows) = self.pieces(texts, prefix)?;
         let tokens = rows.iter().map(Row::length).sum();
         let results = self.run(rows)?;
         let start = values.len();
@@ -200,7 +205,7 @@ impl Onnx {
 
     /// For each text the negative log-likelihood of its tokens, each given those before it in its piece.
     pub fn token_nll(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let (pieces, rows) = self.pieces(texts)?;
+        let (pieces, rows) = self.pieces(texts, self.settings.usual_prefix())?;
         let mut losses = vec![vec![]; texts.len()];
         let results = self.run(rows)?;
         if results.iter().flatten().any(|loss| !loss.is_finite()) {
@@ -236,7 +241,7 @@ impl Onnx {
     }
 
     /// The texts as tokens, in the order of the texts: what begins alike up to the last token that is read runs once.
-    fn pieces(&self, texts: &[&str]) -> Result<(Vec<Piece>, Vec<Row>)> {
+    fn pieces(&self, texts: &[&str], prefix: &str) -> Result<(Vec<Piece>, Vec<Row>)> {
         let Some(tokenizer) = &self.tokenizer else { return Err(self.failed("it has no tokenizer".to_owned())) };
         let room = self.settings.max_length - tokenizer.added();
         let most = if self.settings.long == Long::Truncate { room } else { usize::MAX };
@@ -245,13 +250,17 @@ impl Onnx {
         let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
         for (number, text) in texts.iter().enumerate() {
             found.clear();
-            let text = if self.settings.prefix.is_empty() {
-                text
-            } else {
-                joined.clear();
-                joined.push_str(&self.settings.prefix);
-                joined.push_str(text);
-                joined.as_str()
+            let text = match (prefix, self.settings.lowercase) {
+                ("", false) => text,
+                (_, lowercase) => {
+                    joined.clear();
+                    joined.push_str(prefix);
+                    joined.push_str(text);
+                    if lowercase {
+                        joined = joined.to_lowercase();
+                    }
+                    joined.as_str()
+                }
             };
             tokenizer.tokens(text, most, &mut found).map_err(|message| self.failed(message))?;
             let mut chunks = found.chunks(room).peekable();

@@ -208,7 +208,8 @@ fn pooled(lengths: &[usize], pooling: Pooling, dims: &[usize], values: &[f32]) -
     }
     let (width, size) = match (pooling, dims) {
         (Pooling::None, [_, size]) => (1, *size),
-        (Pooling::Mean | Pooling::Cls | Pooling::Last, [_, width, size]) => (*width, *size),
+        (Pooling::None, _) => return None,
+        (_, [_, width, size]) => (*width, *size),
         _ => return None,
     };
     if size == 0 || width == 0 {
@@ -220,13 +221,32 @@ fn pooled(lengths: &[usize], pooling: Pooling, dims: &[usize], values: &[f32]) -
         vectors.push(match pooling {
             Pooling::None | Pooling::Cls => vector(0)?.to_vec(),
             Pooling::Last => vector(length.checked_sub(1)?)?.to_vec(),
-            Pooling::Mean => {
+            Pooling::Max => {
+                let mut most = vec![f32::NEG_INFINITY; size];
+                for token in tokens.get(..length.max(1) * size)?.chunks_exact(size) {
+                    // NaN is kept: it is an error later.
+                    most.iter_mut()
+                        .zip(token)
+                        .for_each(|(most, value)| *most = if *value <= *most { *most } else { *value });
+                }
+                most
+            }
+            Pooling::Mean | Pooling::MeanSqrtLen => {
                 let mut sum = vec![0.0f32; size];
                 for token in tokens.get(..length * size)?.chunks_exact(size) {
                     sum.iter_mut().zip(token).for_each(|(sum, value)| *sum += value);
                 }
                 let count = length.max(1) as f32;
+                let count = if pooling == Pooling::Mean { count } else { count.sqrt() };
                 sum.iter_mut().for_each(|sum| *sum /= count);
+                sum
+            }
+            Pooling::WeightedMean => {
+                let mut sum = vec![0.0f32; size];
+                let weights = pooling.weights(length)?;
+                for (token, weight) in tokens.get(..length * size)?.chunks_exact(size).zip(weights) {
+                    sum.iter_mut().zip(token).for_each(|(sum, value)| *sum += weight * value);
+                }
                 sum
             }
         });
@@ -269,7 +289,17 @@ mod tests {
         let texts: Vec<Row> = [&[2, 4, 5, 6, 3][..], &[2, 3], &[2, 5, 3]].map(|t| Row::Tokens(t.to_vec())).into();
         let images = vec![Row::Pixels((0..12).map(|value| value as f32).collect()), Row::Pixels(vec![0.5; 12])];
         for (name, poolings) in [
-            ("text", &[Pooling::Mean, Pooling::Cls, Pooling::Last][..]),
+            (
+                "text",
+                &[
+                    Pooling::Mean,
+                    Pooling::Cls,
+                    Pooling::Last,
+                    Pooling::Max,
+                    Pooling::MeanSqrtLen,
+                    Pooling::WeightedMean,
+                ][..],
+            ),
             ("half", &[Pooling::Mean, Pooling::Last]),
             ("causal", &[Pooling::Mean]),
             ("image", &[Pooling::None]),
@@ -298,6 +328,11 @@ mod tests {
         assert_eq!(pool(Pooling::Mean).unwrap(), [[2.0, 3.0], [5.0, 6.0]]);
         assert_eq!(pool(Pooling::Cls).unwrap(), [[1.0, 2.0], [5.0, 6.0]]);
         assert_eq!(pool(Pooling::Last).unwrap(), [[3.0, 4.0], [5.0, 6.0]]);
+        assert_eq!(pool(Pooling::Max).unwrap(), [[3.0, 4.0], [5.0, 6.0]]);
+        let root = 2f32.sqrt();
+        assert_eq!(pool(Pooling::MeanSqrtLen).unwrap(), [[4.0 / root, 6.0 / root], [5.0, 6.0]]);
+        let weighted = pool(Pooling::WeightedMean).unwrap();
+        assert!((weighted[0][0] - 7.0 / 3.0).abs() < 1e-6 && weighted[1] == [5.0, 6.0], "{weighted:?}");
         assert!(pool(Pooling::None).is_none());
         assert_eq!(pooled(&[9, 9], Pooling::None, &[2, 6], &values).unwrap()[1], values[6..]);
         assert!(pooled(&[2], Pooling::Mean, &[2, 3, 2], &values).is_none());

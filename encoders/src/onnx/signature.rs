@@ -108,7 +108,7 @@ pub fn output<'a>(session: &'a Session, settings: &Settings) -> Result<&'a Outle
             Ok(output)
         }
         ValueType::Tensor { shape, .. } if shape.len() == 2 && needed == 3 => Err(format!(
-            "its output '{}' has two dimensions, a vector a row; set pooling = \"none\" or name another output of {}",
+            "its output '{}' has two dimensions, a vector a row; set pooling = \"none\" in model.toml or name another output of {}",
             output.name(),
             names()
         )),

@@ -37,7 +37,8 @@ impl Tail {
         };
         match (settings.modality, settings.pooling) {
             (Modality::Causal, _) => Some(Self::Losses),
-            (_, Pooling::None) => None,
+            // No weighted sum gives the largest.
+            (_, Pooling::None | Pooling::Max) => None,
             (Modality::Text, pooling) => Some(Self::Pooled(pooling, None)),
             (Modality::Image, pooling) => Some(Self::Pooled(pooling, Some(of_image()?))),
         }
@@ -94,13 +95,10 @@ impl Tail {
                 let mut weights = vec![0.0f32; rows.len() * width];
                 for (weights, length) in weights.chunks_exact_mut(width.max(1)).zip(self.lengths(rows)) {
                     let weights = weights.get_mut(..length).unwrap_or_default();
-                    match pooling {
-                        Pooling::Mean => weights.fill(1.0 / length.max(1) as f32),
-                        Pooling::Cls | Pooling::None => {
-                            weights.first_mut().into_iter().for_each(|weight| *weight = 1.0)
-                        }
-                        Pooling::Last => weights.last_mut().into_iter().for_each(|weight| *weight = 1.0),
-                    }
+                    pooling
+                        .weights(length)
+                        .into_iter()
+                        .for_each(|found| weights.copy_from_slice(&found[..weights.len()]));
                 }
                 Ok(Tensor::from_array((vec![rows.len(), 1, width], weights))?.into())
             }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "tokenizers")]
 mod library;
+pub mod unigram;
 pub mod wordpiece;
 
 use std::path::Path;

@@ -9,13 +9,15 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use futures::{StreamExt, TryStreamExt};
-use limpid_connectors::url_table::{SourceSpec, list};
+use limpid_connectors::parquet_files::folders::agrees;
+use limpid_connectors::url_table::{Alias, Foreign, Listing, SourceSpec, foreign_roots, list};
 use object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::ParquetMetaData;
 
 use super::delta::{Log, LogFile, Snapshot};
 use super::footer::{self, Constant, FileColumns};
 use super::grouping::{self, Group, KeyValues, Kind};
+use super::links;
 use super::reader::FileReader;
 use super::shared::Shared;
 use super::{File, Lake, Problem, Table};
@@ -43,6 +45,10 @@ pub struct Listed {
     pub prefix: usize,
     /// Last name of the prefix.
     pub prefix_name: String,
+    /// Symbolic links that are other names of the files.
+    pub links: Vec<Alias>,
+    /// Folders of tables of other formats, with their whole paths.
+    pub foreign: Vec<(String, Foreign)>,
 }
 
 /// Lists the files below `url`: a folder, a file or a glob.
@@ -60,14 +66,37 @@ pub async fn list_files(state: &dyn Session, url: &str) -> Result<Listed> {
             Err(_) => list(state, &SourceSpec::new(url)).await?,
         }
     };
+    let foreign = foreign_roots(state, &parquet_only(&found)).await?;
     let fixed = url.split(wild).next().unwrap_or_default();
     let fixed = if fixed.len() == url.len() { fixed.trim_end_matches('/') } else { parent(fixed) };
-    let files: Vec<ObjectMeta> = found.files.into_iter().map(|file| file.meta).collect();
+    let (links, files) = (found.links, found.files.into_iter().map(|file| file.meta).collect::<Vec<ObjectMeta>>());
     let prefix = prefix(&files, fixed);
     let first = files.first().map(|file| file.location.as_ref()).unwrap_or_default();
     let prefix_name = first[..prefix].trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    let root = first[..prefix].trim_end_matches('/');
+    if let Some((above, kind)) = foreign.iter().find(|(folder, _)| root.len() > folder.len() && is_in(root, folder)) {
+        return exec_err!("/{root} is a part of the {kind} table /{above}: name the whole table");
+    }
     let store = state.runtime_env().object_store(&found.store)?;
-    Ok(Listed { url: found.store, store, files, prefix, prefix_name })
+    Ok(Listed { url: found.store, store, files, prefix, prefix_name, links, foreign })
+}
+
+fn is_in(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The Parquet files of a listing, one of each folder: enough to know what governs it.
+fn parquet_only(found: &Listing) -> Listing {
+    let mut folder = None;
+    let mut files = vec![];
+    for file in &found.files {
+        let path = file.meta.location.as_ref();
+        if grouping::is_parquet(path) && folder != Some(parent(path)) {
+            folder = Some(parent(path));
+            files.push(file.clone());
+        }
+    }
+    Listing { store: found.store.clone(), files, links: vec![] }
 }
 
 fn parent(path: &str) -> &str {
@@ -115,14 +144,27 @@ pub async fn discover(listed: Listed, layout: Layout, names: Names) -> Result<La
 /// # Errors
 /// As [`discover`].
 pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: Option<&Arc<Known>>) -> Result<Lake> {
-    let Listed { url, store, files, prefix, prefix_name } = listed;
+    let Listed { url, store, files, prefix, prefix_name, links, foreign } = listed;
     let paths: Vec<&str> = files.iter().map(|file| &file.location.as_ref()[prefix..]).collect();
-    let groups = grouping::group(&paths, &prefix_name, layout);
+    let foreign: Vec<(String, Kind)> = foreign
+        .into_iter()
+        .map(|(folder, kind)| {
+            let below = folder.get(prefix..).unwrap_or_default().to_owned();
+            let kind = match kind {
+                Foreign::Delta => Kind::Delta,
+                Foreign::Iceberg => Kind::Iceberg,
+                Foreign::Hudi => Kind::Hudi,
+            };
+            (below, kind)
+        })
+        .collect();
+    let groups = grouping::group(&paths, &prefix_name, layout, &foreign);
     let bytes_read = Arc::new(AtomicU64::new(0));
     let kept = AtomicU64::new(0);
     let tail = (!is_local(&url)).then_some(TAIL);
     let root = files.first().map_or("", |file| &file.location.as_ref()[..prefix]).to_owned();
     let log = groups.values().any(|group| group.kind == Kind::Delta).then(|| Arc::new(Log::new(&store)));
+    let prefix_path = root.clone();
     let work =
         Arc::new(Work { store: Arc::clone(&store), url: url.clone(), root, files, log, tail, names, bytes_read, kept });
     let tasks = groups.into_iter().map(|(name, group)| {
@@ -146,6 +188,11 @@ pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: 
         }
     }
     drop(found);
+    if is_local(&url) {
+        links::note(&mut tables, &links, &prefix_path);
+        problems.extend(links::problems(&links, &prefix_path));
+        problems.sort_by(|a, b| a.table.cmp(&b.table));
+    }
     let bytes_read = work.bytes_read.load(Ordering::Relaxed);
     Ok(Lake { store, url, tables, problems, bytes_read })
 }
@@ -195,6 +242,9 @@ impl Work {
         if group.kind == Kind::Iceberg {
             return exec_err!("an Iceberg table: only its metadata knows which files count");
         }
+        if group.kind == Kind::Hudi {
+            return exec_err!("a Hudi table: only its timeline knows which files count");
+        }
         let snapshot = match &self.log {
             Some(log) if group.kind == Kind::Delta => {
                 Some(log.snapshot(&self.url, &format!("{}{}", self.root, group.root)).await?)
@@ -232,6 +282,7 @@ impl Work {
         if columns.is_empty() {
             return exec_err!("it has no columns");
         }
+        let stays = parts.iter().find_map(|part| part.columns.stays.clone());
         let rows = parts.iter().map(|part| part.columns.rows).sum();
         let bytes = parts.iter().map(|part| part.meta.size).sum();
         let files = parts.into_iter().zip(sources).map(|(Read { meta, footer, deleted, .. }, sources)| {
@@ -239,7 +290,8 @@ impl Work {
             let keep = self.kept.fetch_add(size, Ordering::Relaxed) + size <= KEPT;
             File { meta, footer: keep.then_some(footer), sources: sources.into(), deleted }
         });
-        Ok(Table { name, kind: group.kind, files: files.collect(), columns: Arc::new(columns), rows, bytes, version })
+        let (kind, files, columns) = (group.kind, files.collect(), Arc::new(columns));
+        Ok(Table { name, kind, files, columns, rows, bytes, version, stays })
     }
 
     /// A file that a log names, as it was listed.
@@ -267,12 +319,17 @@ impl Work {
             exec_datafusion_err!("cannot read {}: {}", meta.location.filename().unwrap_or_default(), plain(e))
         };
         let footer = footer.map_err(|e| named(&e.to_string()))?;
-        let columns = footer::read(&footer).map_err(|e| named(&e.to_string()))?;
+        let mut columns = footer::read(&footer).map_err(|e| named(&e.to_string()))?;
+        columns.file =
+            meta.location.as_ref().strip_prefix(&self.root).unwrap_or_else(|| meta.location.as_ref()).to_owned();
         let (columns, constants, deleted) = match log {
             Some((snapshot, file)) => {
                 (snapshot.of_file(file, columns)?, snapshot.constants(file)?, Arc::clone(&file.deleted))
             }
             None => {
+                for (key, value) in folders.into_iter().flatten() {
+                    self.agree(meta, &footer, &columns, (key, value.as_deref())).await?;
+                }
                 let constants = folders.into_iter().flatten().map(|(name, text)| Constant {
                     name: name.clone(),
                     text: text.clone(),
@@ -282,6 +339,22 @@ impl Work {
             }
         };
         Ok(Read { meta: meta.clone(), footer, columns, constants, deleted })
+    }
+
+    /// Checks that a column of a file says what the folder of that name does.
+    async fn agree(
+        &self,
+        meta: &ObjectMeta,
+        footer: &Arc<ParquetMetaData>,
+        columns: &FileColumns,
+        (key, value): (&str, Option<&str>),
+    ) -> Result<()> {
+        let key = footer::normal(key, self.names);
+        let same = columns.columns.iter().find(|column| footer::normal(&column.leaf.name, self.names) == key);
+        let Some(column) = same else { return Ok(()) };
+        let reader = Box::new(FileReader::new(&self.store, meta, Some(footer), &self.bytes_read));
+        let path = meta.location.as_ref().strip_prefix(&self.root).unwrap_or_else(|| meta.location.as_ref());
+        agrees(reader, footer, (path, &column.leaf.name, value)).await
     }
 }
 

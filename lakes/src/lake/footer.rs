@@ -6,9 +6,12 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use hashbrown::HashMap;
+use limpid_connectors::parquet_files::names::distinct;
 use limpid_udfs::functions::lake::cells::{Leaf, is_supported, leaves};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::basic::Type;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::schema::types::SchemaDescriptor;
 
 use super::bounds::{self, Range};
 use super::{Class, Column, ColumnStats, Source, logical_type};
@@ -20,10 +23,14 @@ const WHOLE_TEXTS: [&str; 1] = ["parquet-cpp-arrow"];
 /// The columns of one file.
 #[derive(Debug)]
 pub struct FileColumns {
+    /// The file, for errors.
+    pub file: String,
     /// Rows.
     pub rows: u64,
     /// Columns, structs taken apart.
     pub columns: Vec<FileColumn>,
+    /// Why the file is never set aside, where something in it stands against that.
+    pub stays: Option<String>,
 }
 
 /// A column of a file.
@@ -51,8 +58,9 @@ pub struct Constant {
 /// Reads what a footer says.
 ///
 /// # Errors
-/// A schema that Arrow does not know, or a column whose values cannot be compared.
+/// A schema that Arrow does not know, two columns of one name, or a column whose values cannot be compared.
 pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
+    distinct(footer.file_metadata().schema_descr()).map_err(|what| exec_datafusion_err!("{what}"))?;
     let arrow = ArrowReaderMetadata::try_new(Arc::clone(footer), ArrowReaderOptions::new())?;
     let file = footer.file_metadata();
     let rows = u64::try_from(file.num_rows()).map_err(|_| exec_datafusion_err!("a negative number of rows"))?;
@@ -60,7 +68,8 @@ pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
     let schema = file.schema_descr();
     let places: HashMap<String, usize> =
         (0..schema.num_columns()).map(|at| (schema.column(at).path().parts().join("."), at)).collect();
-    let mut columns = vec![];
+    let index = saved_index(footer);
+    let mut columns: Vec<FileColumn> = vec![];
     for (number, leaf) in leaves(arrow.schema().fields().iter().map(AsRef::as_ref)).into_iter().enumerate() {
         if !is_supported(&leaf.data_type) {
             return exec_err!("column `{}` is of type {}, which cannot be compared", leaf.name, leaf.data_type);
@@ -70,9 +79,45 @@ pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
             Some(&at) => stats(footer, at, &leaf.data_type, whole_texts, rows),
             None => ColumnStats::default(),
         };
+        if let Some(other) = columns.iter().find(|other| other.leaf.name == leaf.name) {
+            return exec_err!(
+                "a column and a field of a struct are both called `{}`: give one of them another name and write the file again",
+                other.leaf.name
+            );
+        }
         columns.push(FileColumn { place: number as u32, leaf, stats });
     }
-    Ok(FileColumns { rows, columns })
+    let mut stays = int96_column(schema).map(|name| {
+        format!(
+            "its column `{name}` holds INT96 timestamps, which are read but not written: they would come back as others"
+        )
+    });
+    if columns.iter().any(|column| !index.contains(&column.leaf.name)) && !index.is_empty() {
+        columns.retain(|column| !index.contains(&column.leaf.name));
+        stays = stays.or_else(|| {
+            Some(format!("pandas saved an index with it, the column `{}`, which is not compared", index[0]))
+        });
+    }
+    Ok(FileColumns { file: String::new(), rows, columns, stays })
+}
+
+fn int96_column(schema: &SchemaDescriptor) -> Option<String> {
+    let column = schema.columns().iter().find(|column| column.physical_type() == Type::INT96)?;
+    Some(column.path().string())
+}
+
+/// Columns in which pandas saved an index without a name: which rows a frame was cut from, not what they hold.
+fn saved_index(footer: &ParquetMetaData) -> Vec<String> {
+    let pairs = footer.file_metadata().key_value_metadata().map(Vec::as_slice).unwrap_or_default();
+    let said = pairs.iter().find(|pair| pair.key == "pandas").and_then(|pair| pair.value.as_deref());
+    let said = said.and_then(|said| serde_json::from_str::<serde_json::Value>(said).ok());
+    let Some(columns) = said.as_ref().and_then(|said| said.get("index_columns")?.as_array()) else { return vec![] };
+    let names = columns.iter().filter_map(|column| column.as_str());
+    let unnamed = |name: &&str| {
+        let level = name.strip_prefix("__index_level_").and_then(|rest| rest.strip_suffix("__"));
+        level.is_some_and(|level| !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    names.filter(unnamed).map(str::to_owned).collect()
 }
 
 fn stats(footer: &ParquetMetaData, at: usize, data_type: &DataType, whole_texts: bool, rows: u64) -> ColumnStats {
@@ -113,7 +158,7 @@ pub type Part<'a> = (&'a FileColumns, &'a [Constant]);
 /// Files whose columns do not fit together.
 pub fn fold(parts: &[Part<'_>], names: Names) -> Result<(Vec<Column>, Vec<Vec<Source>>)> {
     let normal = normalised(parts, names);
-    let mut columns: BTreeMap<String, (Column, u64)> = BTreeMap::new();
+    let mut columns: BTreeMap<String, (Column, u64, &str)> = BTreeMap::new();
     let mut before = 0;
     for (file, constants) in parts {
         let leaves = file.columns.iter().map(|own| {
@@ -138,19 +183,23 @@ pub fn fold(parts: &[Part<'_>], names: Names) -> Result<(Vec<Column>, Vec<Vec<So
                 None => {
                     // Files before that lack the column hold NULL there.
                     let column = with_nulls(column, before);
-                    columns.insert(name.clone(), (column, before + file.rows));
+                    columns.insert(name.clone(), (column, before + file.rows, &file.file));
                 }
-                // The file's own column of that name is what its writer meant, not the folder's.
-                Some((_, seen)) if *seen == before + file.rows && file.rows > 0 => {}
-                Some((all, seen)) => {
-                    *all = merge(with_nulls(all.clone(), before - *seen), column)?;
+                // The file's own column of that name says what the folder does; that was checked.
+                Some((_, seen, _)) if *seen == before + file.rows && file.rows > 0 => {}
+                Some((all, seen, first)) => {
+                    if all.class == Class::Null {
+                        *first = &file.file;
+                    }
+                    *all = merge(with_nulls(all.clone(), before - *seen), column, [first, &file.file])?;
                     *seen = before + file.rows;
                 }
             }
         }
         before += file.rows;
     }
-    let columns: Vec<Column> = columns.into_values().map(|(column, seen)| with_nulls(column, before - seen)).collect();
+    let columns: Vec<Column> =
+        columns.into_values().map(|(column, seen, _)| with_nulls(column, before - seen)).collect();
     let sources = parts.iter().map(|part| sources(part, &columns, &normal)).collect();
     Ok((columns, sources))
 }
@@ -175,13 +224,16 @@ fn with_nulls(mut column: Column, more: u64) -> Column {
     column
 }
 
-fn merge(a: Column, b: Column) -> Result<Column> {
+/// A column of two files.
+fn merge(a: Column, b: Column, files: [&str; 2]) -> Result<Column> {
     if a.class != b.class && a.class != Class::Null && b.class != Class::Null {
         return exec_err!(
-            "column `{}` is {} in one file and {} in another",
+            "column `{}` is {} in {} and {} in {}",
             b.shown,
             logical_type(&a.data_type),
-            logical_type(&b.data_type)
+            files[0],
+            logical_type(&b.data_type),
+            files[1]
         );
     }
     let nulls = a.stats.nulls.zip(b.stats.nulls).map(|(a, b)| a + b);
@@ -242,7 +294,7 @@ mod tests {
             let leaf = Leaf { name: (*name).to_owned(), path: vec![at], data_type: data_type.clone() };
             FileColumn { place: at as u32, leaf, stats: ColumnStats { nulls: *nulls, ..ColumnStats::default() } }
         });
-        FileColumns { rows, columns: columns.collect() }
+        FileColumns { file: format!("file of {rows} rows"), rows, columns: columns.collect(), stays: None }
     }
 
     #[test]
@@ -258,7 +310,7 @@ mod tests {
     fn types_that_do_not_fit_are_named() {
         let (a, b) = (file(3, &[("x", DataType::Int64, Some(1))]), file(4, &[("x", DataType::Utf8, Some(0))]));
         let error = fold(&[(&a, &[]), (&b, &[])], Names::Fold).unwrap_err().to_string();
-        assert!(error.contains("column `x` is Int64 in one file and Utf8 in another"), "{error}");
+        assert!(error.contains("column `x` is Int64 in file of 3 rows and Utf8 in file of 4 rows"), "{error}");
         // All NULL fits everything.
         let b = file(4, &[("x", DataType::Utf8, Some(4))]);
         let (folded, _) = fold(&[(&a, &[]), (&b, &[])], Names::Fold).unwrap();

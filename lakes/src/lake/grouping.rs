@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use object_store::path::Path as ObjectPath;
+use limpid_connectors::parquet_files::folders::key_value;
 use serde::{Deserialize, Serialize};
 
 use crate::options::Layout;
@@ -13,8 +13,6 @@ const ENDINGS: [&str; 3] = [".parquet", ".parq", ".pq"];
 const MARKERS: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
 /// The folder of a Delta table's log.
 const LOG: &str = "_delta_log/";
-/// The folder that stands for NULL.
-const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// How a table was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,6 +27,8 @@ pub enum Kind {
     Delta,
     /// An Iceberg table: its metadata decides which files count.
     Iceberg,
+    /// A Hudi table: its timeline decides which files count.
+    Hudi,
 }
 
 impl Kind {
@@ -40,6 +40,7 @@ impl Kind {
             Self::Hive => "hive",
             Self::Delta => "delta",
             Self::Iceberg => "iceberg",
+            Self::Hudi => "hudi",
         }
     }
 }
@@ -58,9 +59,20 @@ pub struct Group {
     pub files: Vec<(usize, KeyValues)>,
 }
 
-/// Groups files, given by their paths below the prefix, into tables by name. `prefix` names what lies in the prefix itself.
-pub fn group(paths: &[&str], prefix: &str, layout: Layout) -> BTreeMap<String, Group> {
-    let foreign = foreign_roots(paths);
+/// Groups files, given by their paths below the prefix, into tables by name. `prefix` names what lies in the prefix itself;
+/// `known` are folders below it that another format's metadata governs, beside those that the paths show.
+pub fn group<'a>(
+    paths: &[&'a str],
+    prefix: &str,
+    layout: Layout,
+    known: &'a [(String, Kind)],
+) -> BTreeMap<String, Group> {
+    let mut foreign = foreign_roots(paths);
+    for (root, kind) in known {
+        if !foreign.iter().any(|(known, _)| known == root) {
+            foreign.push((root, *kind));
+        }
+    }
     let marked: Vec<&str> = paths.iter().filter_map(|path| marker_folder(path)).collect();
     let mut folders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut tables: BTreeMap<String, Group> = BTreeMap::new();
@@ -68,7 +80,7 @@ pub fn group(paths: &[&str], prefix: &str, layout: Layout) -> BTreeMap<String, G
         tables.insert(named(root, prefix), Group { kind: *kind, root: (*root).to_owned(), files: vec![] });
     }
     for (at, path) in paths.iter().enumerate() {
-        if !ENDINGS.iter().any(|ending| path.len() > ending.len() && path.to_ascii_lowercase().ends_with(ending)) {
+        if !is_parquet(path) {
             continue;
         }
         let inside =
@@ -122,6 +134,11 @@ pub fn group(paths: &[&str], prefix: &str, layout: Layout) -> BTreeMap<String, G
     tables
 }
 
+/// Whether a file is a Parquet file by its name.
+pub fn is_parquet(path: &str) -> bool {
+    ENDINGS.iter().any(|ending| path.len() > ending.len() && path.to_ascii_lowercase().ends_with(ending))
+}
+
 /// Folders whose files another format's metadata governs.
 fn foreign_roots<'a>(paths: &[&'a str]) -> Vec<(&'a str, Kind)> {
     let mut roots: Vec<(&str, Kind)> = vec![];
@@ -160,13 +177,9 @@ fn hive(path: &str) -> (&str, KeyValues) {
     let mut values = vec![];
     let mut start = 0;
     for name in folder(path).split('/') {
-        if let Some((key, value)) = name.split_once('=')
-            && !key.is_empty()
-        {
+        if let Some((key, value)) = key_value(name) {
             root = root.or_else(|| Some(path[..start].trim_end_matches('/')));
-            let decoded = value.contains('%').then(|| ObjectPath::from_url_path(value).ok()).flatten();
-            let value = decoded.map_or_else(|| value.to_owned(), |value| value.to_string());
-            values.push((key.to_owned(), (value != HIVE_NULL).then_some(value)));
+            values.push((key, value));
         }
         start += name.len() + 1;
     }
@@ -214,7 +227,10 @@ mod tests {
     use super::*;
 
     fn names(paths: &[&str], layout: Layout) -> Vec<(String, Kind, usize)> {
-        group(paths, "lake", layout).into_iter().map(|(name, group)| (name, group.kind, group.files.len())).collect()
+        group(paths, "lake", layout, &[])
+            .into_iter()
+            .map(|(name, group)| (name, group.kind, group.files.len()))
+            .collect()
     }
 
     #[test]
@@ -264,9 +280,17 @@ mod tests {
     }
 
     #[test]
+    fn folders_that_are_known_to_be_foreign() {
+        let known = [("h".to_owned(), Kind::Hudi)];
+        let tables = group(&["h/x=1/a.parquet", "b.parquet"], "lake", Layout::Auto, &known);
+        let shown: Vec<_> = tables.iter().map(|(name, group)| (name.as_str(), group.kind)).collect();
+        assert_eq!(shown, [("b.parquet", Kind::File), ("h", Kind::Hudi)]);
+    }
+
+    #[test]
     fn partition_values() {
         let tables =
-            group(&["t/a=1/b=x%20y/f.parquet", "t/a=__HIVE_DEFAULT_PARTITION__/b=/f.parquet"], "", Layout::Auto);
+            group(&["t/a=1/b=x%20y/f.parquet", "t/a=__HIVE_DEFAULT_PARTITION__/b=/f.parquet"], "", Layout::Auto, &[]);
         let group = &tables["t"];
         let value = |file: usize, at: usize| group.files[file].1[at].1.as_deref();
         assert_eq!((value(0, 0), value(0, 1)), (Some("1"), Some("x y")));

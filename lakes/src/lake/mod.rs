@@ -6,6 +6,7 @@ pub mod discover;
 pub mod footer;
 pub mod grouping;
 pub mod key;
+pub mod links;
 pub mod reader;
 pub mod shared;
 
@@ -67,6 +68,8 @@ pub struct Table {
     pub bytes: u64,
     /// The version that a log gives it, where it has one.
     pub version: Option<u64>,
+    /// Why it is never set aside, where something stands against that.
+    pub stays: Option<String>,
 }
 
 /// A file of a table.

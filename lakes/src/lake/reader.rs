@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
+use limpid_connectors::parquet_files::empty;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
@@ -59,7 +60,11 @@ impl FileReader {
         }
         let size = self.size;
         let reader = ParquetMetaDataReader::new().with_prefetch_hint(self.tail);
-        let footer = Arc::new(reader.load_and_finish(&mut *self, size).await?);
+        let footer = match reader.load_and_finish(&mut *self, size).await {
+            Ok(footer) => footer,
+            Err(e) => empty::footer(self.store.as_ref(), &self.location, size).await.ok_or(e)?,
+        };
+        let footer = Arc::new(footer);
         self.footer = Some(Arc::clone(&footer));
         Ok(footer)
     }

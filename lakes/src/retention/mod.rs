@@ -127,8 +127,8 @@ pub fn plan(outcome: &Outcome, prices: &Prices) -> RetentionPlan {
     let mut states = BTreeMap::new();
     for found in &outcome.found {
         let proved = matches!(found.state, State::HashExact | State::ByteExact);
-        // The files of a Delta table cannot be set aside: its log names them.
-        let movable = table(found.child).kind != Kind::Delta;
+        // The files of a Delta table cannot be set aside: its log names them. Others say themselves why they stay.
+        let movable = table(found.child).kind != Kind::Delta && table(found.child).stays.is_none();
         let whole = movable && found.rows.is_some_and(|(rows, matched)| rows == matched);
         if proved && whole && prices.seconds(table(found.parent)) <= prices.latency {
             let price = prices.rebuilding(table(found.child), table(found.parent));

@@ -10,7 +10,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::matching::{self, Parent};
 use super::pin::{Pin, PlanFile, changed, pinned};
-use super::recipe::{FileRecipe, How, Recipe, write_rows};
+use super::recipe::{FileRecipe, How, Recipe, write_order, write_rows};
 use super::store::{KILLED, Store};
 use super::{Done, Hook, predicate, rebuild};
 use crate::lake::discover::{Listed, discover, plain};
@@ -46,7 +46,10 @@ pub(super) fn of<T: Copy>(words: &[(&str, T)], word: &str) -> Result<T> {
 
 /// A session for the queries of recipes.
 pub(super) fn session(env: &Arc<RuntimeEnv>) -> SessionContext {
-    SessionContext::new_with_config_rt(SessionConfig::new().with_target_partitions(1), Arc::clone(env))
+    let mut config = SessionConfig::new().with_target_partitions(1);
+    // In nanoseconds INT96 timestamps before 1677 and after 2262 would become others.
+    config.options_mut().execution.parquet.coerce_int96 = Some("us".to_owned());
+    SessionContext::new_with_config_rt(config, Arc::clone(env))
 }
 
 async fn one(
@@ -70,6 +73,9 @@ async fn one(
     let (child, parent) = (pinned(lake, table, plan, root)?, pinned(lake, from, plan, root)?);
     if child.kind == Kind::Delta {
         return exec_err!("{table} is a Delta table: its log names its files, so that none of them may go on its own");
+    }
+    if let Some(why) = &child.stays {
+        return exec_err!("{why}");
     }
     let pins = |name: &str| plan.tables.get(name).cloned().unwrap_or_default();
     let prepared = store.prepare(table)?;
@@ -108,7 +114,7 @@ fn columns(file: &File, child: &Table, parent: &Table) -> Result<Vec<usize>> {
     }
     found.sort_unstable();
     if found.iter().enumerate().any(|(at, (leaf, _))| at != *leaf as usize) {
-        return exec_err!("two of its columns have one name");
+        return exec_err!("not all of its columns were compared");
     }
     Ok(found.into_iter().map(|(_, place)| place).collect())
 }
@@ -132,17 +138,21 @@ async fn write_recipe(
         rebuild::write_schema(&path, &folder.join(FileRecipe::schema_file(at)))?;
         let matched = matching::find(&path, parent, &places, &ctx.runtime_env()).await?;
         let rows_file = format!("{at}.rows");
+        let order_file = matched.order.as_ref().map(|_| format!("{at}.order"));
         let mut recipe = FileRecipe {
             pin,
-            rows: matched.fingerprint.rows,
-            sum: format!("{:032x}", matched.fingerprint.sum),
+            rows: matched.print.rows.rows,
+            sum: format!("{:032x}", matched.print.rows.sum),
+            sequence: Some(format!("{:032x}", matched.print.sequence)),
+            order: order_file,
             columns: places.iter().map(|&place| parent.table.columns[place].name.to_string()).collect(),
             null_structs: matched.null_structs,
             how: How::Rows(rows_file.clone()),
         };
         hook("the rows are found")?;
         // A query that does not plan, or gives other rows, is no reason to fail: the rows' positions are known.
-        let query = match known {
+        // It gives rows in the parent's order.
+        let query = match known && matched.order.is_none() {
             true => predicate::infer(ctx, &path, parent.table, &places, recipe.rows).await.unwrap_or(None),
             false => None,
         };
@@ -162,6 +172,9 @@ async fn write_recipe(
             Some(candidate) => recipe = candidate,
             None => {
                 write_rows(&folder.join(&rows_file), &matched.rows)?;
+                if let (Some(file), Some(order)) = (&recipe.order, &matched.order) {
+                    write_order(&folder.join(file), order)?;
+                }
                 hook("the positions are written")?;
                 if let Some(what) = rehearse(&recipe, (folder, at), parent, ctx, hook).await? {
                     return exec_err!("it cannot be rebuilt from {}: {what}", parent.table.name);

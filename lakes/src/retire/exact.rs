@@ -15,10 +15,11 @@ use arrow::datatypes::{
     DataType, Field, Fields, Float16Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, SchemaRef,
 };
 use datafusion::common::{Result, exec_datafusion_err};
+use limpid_connectors::parquet_files::int96::has_int96;
 use limpid_udfs::functions::lake::cells::Cells;
 use limpid_udfs::kernels::tables::canonical::{self, Form};
 use limpid_udfs::kernels::tables::row_hash::{Fingerprint, cell, finish};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 /// Rows decoded at a time.
 pub const BATCH: usize = 8192;
@@ -116,14 +117,60 @@ pub fn add(fingerprint: &mut Fingerprint, columns: &[ArrayRef], rows: usize) -> 
 /// # Errors
 /// It cannot be read; errors of `sink`.
 pub fn each_batch(path: &Path, mut sink: impl FnMut(&RecordBatch) -> Result<()>) -> Result<SchemaRef> {
+    let (batches, schema) = open(path)?;
+    for batch in batches {
+        sink(&batch.map_err(|e| exec_datafusion_err!("cannot read {}: {e}", path.display()))?)?;
+    }
+    Ok(schema)
+}
+
+fn open(path: &Path) -> Result<(ParquetRecordBatchReader, SchemaRef)> {
     let failed = |e: &dyn std::fmt::Display| exec_datafusion_err!("cannot read {}: {e}", path.display());
     let file = File::open(path).map_err(|e| failed(&e))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| failed(&e))?.with_batch_size(BATCH);
-    let schema = Arc::clone(builder.schema());
-    for batch in builder.build().map_err(|e| failed(&e))? {
-        sink(&batch.map_err(|e| failed(&e))?)?;
+    if has_int96(builder.metadata()) {
+        return Err(failed(&"it holds INT96 timestamps, which are not compared bit for bit"));
     }
-    Ok(schema)
+    let schema = Arc::clone(builder.schema());
+    Ok((builder.build().map_err(|e| failed(&e))?, schema))
+}
+
+/// What the rows of a file are, and in which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Print {
+    /// The rows, whatever their order.
+    pub rows: Fingerprint,
+    /// A hash of the rows one after another.
+    pub sequence: u128,
+}
+
+impl Print {
+    /// Adds the next row.
+    pub fn add(&mut self, row: &[u8]) {
+        let hash = cell(row);
+        self.rows.add(finish(hash));
+        let mut both = [0; 32];
+        both[..16].copy_from_slice(&self.sequence.to_le_bytes());
+        both[16..].copy_from_slice(&hash.to_le_bytes());
+        self.sequence = cell(&both);
+    }
+}
+
+/// Schema, rows and their order of a file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn print(path: &Path) -> Result<(SchemaRef, Print)> {
+    let (mut all, mut bytes) = (Print::default(), vec![]);
+    let schema = each_batch(path, |batch| {
+        let rows = Rows::try_new(batch.columns())?;
+        for row in 0..batch.num_rows() {
+            rows.encode(row, &mut bytes);
+            all.add(&bytes);
+        }
+        Ok(())
+    })?;
+    Ok((schema, all))
 }
 
 /// Schema and fingerprint of a file.
@@ -131,9 +178,63 @@ pub fn each_batch(path: &Path, mut sink: impl FnMut(&RecordBatch) -> Result<()>)
 /// # Errors
 /// It cannot be read.
 pub fn fingerprint(path: &Path) -> Result<(SchemaRef, Fingerprint)> {
-    let mut all = Fingerprint::default();
-    let schema = each_batch(path, |batch| add(&mut all, batch.columns(), batch.num_rows()))?;
-    Ok((schema, all))
+    print(path).map(|(schema, print)| (schema, print.rows))
+}
+
+/// The rows of a file one after another.
+pub struct Walk {
+    batches: ParquetRecordBatchReader,
+    schema: SchemaRef,
+    rows: Option<(Rows, usize)>,
+    at: usize,
+    bytes: Vec<u8>,
+}
+
+impl Walk {
+    /// At the first row of the file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let (batches, schema) = open(path)?;
+        let mut walk = Self { batches, schema, rows: None, at: 0, bytes: vec![] };
+        walk.step()?;
+        Ok(walk)
+    }
+
+    /// Schema of the file.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The bytes of the row, until there is none left.
+    pub fn row(&self) -> Option<&[u8]> {
+        self.rows.is_some().then_some(self.bytes.as_slice())
+    }
+
+    /// Goes to the next row.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn advance(&mut self) -> Result<()> {
+        self.at += 1;
+        self.step()
+    }
+
+    fn step(&mut self) -> Result<()> {
+        while self.rows.as_ref().is_none_or(|(_, count)| self.at >= *count) {
+            let Some(batch) = self.batches.next().transpose()? else {
+                self.rows = None;
+                return Ok(());
+            };
+            self.rows = Some((Rows::try_new(batch.columns())?, batch.num_rows()));
+            self.at = 0;
+        }
+        if let Some((rows, _)) = &self.rows {
+            rows.encode(self.at, &mut self.bytes);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where the rows of a file stand in the parent, bit for bit.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,19 +10,21 @@ use datafusion::common::{Result, exec_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::row_hash::{Fingerprint, cell, finish};
+use limpid_udfs::kernels::tables::row_hash::cell;
 use object_store::ObjectStore;
 use roaring::RoaringTreemap;
 
-use super::exact::{Rows, each_batch};
+use super::exact::{Print, Rows, Walk, each_batch};
 use super::rebuild::assemble;
 use crate::lake::Table;
 use crate::rows::scan::{Column, scan_columns};
 
 /// Bytes of rows held at a time, unless the pool grants less; beyond it the tables are read in several passes.
 const HELD: usize = 256 << 20;
-/// What a row costs beside its bytes.
-const ENTRY: usize = 64;
+/// What a row costs beside its bytes: its place in the map, its number, and where it was found.
+const ENTRY: usize = 128;
+/// What one more row of the same bytes costs.
+const AGAIN: usize = 32;
 /// Passes beyond which the memory is too small.
 const PASSES: u128 = 256;
 
@@ -30,8 +33,10 @@ const PASSES: u128 = 256;
 pub struct Matched {
     /// Where each of them is.
     pub rows: RoaringTreemap,
-    /// What the file's rows add up to.
-    pub fingerprint: Fingerprint,
+    /// For each of these positions, the row of the file that stands there; `None` where they are in the file's order.
+    pub order: Option<Vec<u64>>,
+    /// What the file's rows are.
+    pub print: Print,
     /// Whether the file has NULL structs.
     pub null_structs: bool,
 }
@@ -50,34 +55,37 @@ enum Pass {
     Full,
 }
 
-/// Finds every row of the file at `path` in `parent`, whose columns `places` are the file's leaves. What a row costs is
-/// bounded by reading both tables several times.
+/// Finds every row of the file at `path` in `parent`, whose columns `places` are the file's leaves: first in the order in which
+/// they stand in the file, then in any. What a row costs is bounded by reading both tables several times.
 ///
 /// # Errors
 /// A row that the parent does not have bit for bit, a file that cannot be read, or too little memory.
 pub async fn find(path: &Path, parent: &Parent<'_>, places: &[usize], env: &Arc<RuntimeEnv>) -> Result<Matched> {
-    let (mut fingerprint, mut null_structs, mut bytes) = (Fingerprint::default(), false, vec![]);
+    let (mut print, mut null_structs, mut bytes) = (Print::default(), false, vec![]);
     each_batch(path, |batch| {
         let rows = Rows::try_new(batch.columns())?;
         for row in 0..batch.num_rows() {
             rows.encode(row, &mut bytes);
-            fingerprint.add(finish(cell(&bytes)));
+            print.add(&bytes);
         }
         null_structs |= batch.columns().iter().any(has_null_structs);
         Ok(())
     })?;
+    if let Some(rows) = in_order(path, parent, places, null_structs).await? {
+        return Ok(Matched { rows, order: None, print, null_structs });
+    }
     let mut passes = 1;
     'sizes: while passes <= PASSES {
-        let mut rows = RoaringTreemap::new();
+        let mut found = Vec::new();
         let all = passes;
         for pass in 0..all {
-            match pass_over(path, parent, places, null_structs, (pass, all), env, &mut rows).await? {
+            match pass_over(path, parent, places, null_structs, (pass, all), env, &mut found).await? {
                 Pass::Found => {}
                 Pass::Missing(missing) => {
                     return exec_err!(
                         "{} has not {missing} of its {} rows bit for bit",
                         parent.table.name,
-                        fingerprint.rows
+                        print.rows.rows
                     );
                 }
                 Pass::Full => {
@@ -86,9 +94,45 @@ pub async fn find(path: &Path, parent: &Parent<'_>, places: &[usize], env: &Arc<
                 }
             }
         }
-        return Ok(Matched { rows, fingerprint, null_structs });
+        found.sort_unstable();
+        let rows = found.iter().map(|(position, _)| *position).collect();
+        let order: Vec<u64> = found.into_iter().map(|(_, row)| row).collect();
+        let order = (!order.is_sorted()).then_some(order);
+        return Ok(Matched { rows, order, print, null_structs });
     }
     exec_err!("the memory is too small to compare its rows with those of {} bit for bit", parent.table.name)
+}
+
+/// Where the rows of the file stand, if the parent has them in the same order, others in between. Needs no memory.
+async fn in_order(
+    path: &Path,
+    parent: &Parent<'_>,
+    places: &[usize],
+    null_structs: bool,
+) -> Result<Option<RoaringTreemap>> {
+    let mut child = Walk::open(path)?;
+    let schema = Arc::clone(child.schema());
+    let (mut found, mut bytes, mut before) = (RoaringTreemap::new(), vec![], 0);
+    let mut sink = |rows: usize, columns: &[Column]| -> Result<()> {
+        let start = before;
+        before += rows as u64;
+        if child.row().is_none() {
+            return Ok(());
+        }
+        let leaves: Vec<ArrayRef> = columns.iter().map(|column| column.array(rows)).collect();
+        let exact = Rows::try_new(&assemble(&schema, &leaves, null_structs, rows)?)?;
+        for row in 0..rows {
+            let Some(wanted) = child.row() else { break };
+            exact.encode(row, &mut bytes);
+            if wanted == bytes.as_slice() {
+                found.insert(start + row as u64);
+                child.advance()?;
+            }
+        }
+        Ok(())
+    };
+    scan_columns(parent.store, parent.table, places, &Arc::new(AtomicU64::new(0)), &mut sink).await?;
+    Ok(child.row().is_none().then_some(found))
 }
 
 fn has_null_structs(array: &ArrayRef) -> bool {
@@ -103,28 +147,31 @@ async fn pass_over(
     null_structs: bool,
     (pass, passes): (u128, u128),
     env: &Arc<RuntimeEnv>,
-    found: &mut RoaringTreemap,
+    found: &mut Vec<(u64, u64)>,
 ) -> Result<Pass> {
     let held = MemoryConsumer::new("rows compared bit for bit").register(&env.memory_pool);
-    let mut open: HashMap<Box<[u8]>, u64> = HashMap::new();
-    let (mut bytes, mut used, mut full) = (vec![], 0, false);
+    // The numbers of the file's rows, by their bytes.
+    let mut open: HashMap<Box<[u8]>, VecDeque<u64>> = HashMap::new();
+    let (mut bytes, mut used, mut full, mut number) = (vec![], 0, false, 0);
     let schema = each_batch(path, |batch| {
         let rows = Rows::try_new(batch.columns())?;
         for row in 0..batch.num_rows() {
             rows.encode(row, &mut bytes);
+            number += 1;
             if full || (passes > 1 && cell(&bytes) % passes != pass) {
                 continue;
             }
-            if let Some(count) = open.get_mut(bytes.as_slice()) {
-                *count += 1;
-                continue;
-            }
-            used += bytes.len() + ENTRY;
-            if used > HELD || held.try_grow(bytes.len() + ENTRY).is_err() {
+            let known = open.get_mut(bytes.as_slice());
+            let more = if known.is_some() { AGAIN } else { bytes.len() + ENTRY };
+            used += more;
+            if used > HELD || held.try_grow(more).is_err() {
                 full = true;
                 continue;
             }
-            open.insert(bytes.as_slice().into(), 1);
+            match known {
+                Some(numbers) => numbers.push_back(number - 1),
+                None => drop(open.insert(bytes.as_slice().into(), [number - 1].into())),
+            }
         }
         Ok(())
     })?;
@@ -144,10 +191,9 @@ async fn pass_over(
         let exact = Rows::try_new(&columns)?;
         for row in 0..rows {
             exact.encode(row, &mut bytes);
-            if let Some(count) = open.get_mut(bytes.as_slice()) {
-                found.insert(start + row as u64);
-                *count -= 1;
-                if *count == 0 {
+            if let Some(numbers) = open.get_mut(bytes.as_slice()) {
+                found.extend(numbers.pop_front().map(|number| (start + row as u64, number)));
+                if numbers.is_empty() {
                     open.remove(bytes.as_slice());
                 }
             }
@@ -155,8 +201,8 @@ async fn pass_over(
         Ok(())
     };
     scan_columns(parent.store, parent.table, places, &Arc::new(AtomicU64::new(0)), &mut sink).await?;
-    Ok(match open.values().sum() {
+    Ok(match open.values().map(VecDeque::len).sum::<usize>() {
         0 => Pass::Found,
-        missing => Pass::Missing(missing),
+        missing => Pass::Missing(missing as u64),
     })
 }

@@ -7,24 +7,26 @@ use std::sync::atomic::AtomicU64;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StructArray, UInt32Array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::{cast, take};
+use arrow::compute::{cast, interleave_record_batch, take};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
 use parquet::file::properties::WriterProperties;
 
 use super::exact;
 use super::matching::Parent;
-use super::recipe::{FileRecipe, How, read_rows};
+use super::recipe::{FileRecipe, How, read_order, read_rows};
+use super::stored;
 use crate::rows::scan::{Column, scan_columns};
 
 /// Where Arrow keeps its schema in a Parquet file; the writer writes it itself.
-const ARROW_SCHEMA: &str = "ARROW:schema";
+pub(super) const ARROW_SCHEMA: &str = "ARROW:schema";
 
 /// Columns of `schema` from its leaves, cast to their types. A struct whose leaves are all NULL is NULL if `null_structs`.
 ///
@@ -88,12 +90,29 @@ fn named(data_type: &DataType, column: ArrayRef) -> Result<ArrayRef> {
 /// Writes an empty file with the schema and the metadata of the file at `from`.
 ///
 /// # Errors
-/// One cannot be read, the other not written.
+/// One cannot be read, the other not written, or lacks something that the first one says of its columns.
 pub fn write_schema(from: &Path, to: &Path) -> Result<()> {
     let failed = |e: &dyn std::fmt::Display| exec_datafusion_err!("cannot read {}: {e}", from.display());
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(from)?).map_err(|e| failed(&e))?;
     let metadata = builder.metadata().file_metadata().key_value_metadata().cloned();
-    finish(writer(builder.schema(), metadata, to)?)
+    finish(writer(builder.schema(), metadata, to)?)?;
+    match lost(from, to)? {
+        Some(what) => exec_err!("{what}"),
+        None => Ok(()),
+    }
+}
+
+/// What the file at `original` says of its columns and one of the schema at `rebuilt` would not.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn lost(original: &Path, rebuilt: &Path) -> Result<Option<String>> {
+    let footer = |path: &Path| {
+        let failed = |e: &dyn std::fmt::Display| exec_datafusion_err!("cannot read {}: {e}", path.display());
+        let file = File::open(path).map_err(|e| failed(&e))?;
+        ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| failed(&e))
+    };
+    Ok(stored::lost(&footer(original)?, &footer(rebuilt)?))
 }
 
 fn writer(schema: &SchemaRef, metadata: Option<Vec<KeyValue>>, to: &Path) -> Result<ArrowWriter<File>> {
@@ -138,6 +157,7 @@ pub async fn write(
             let mut positions = positions.iter().peekable();
             let places = places(recipe, parent)?;
             let mut before = 0;
+            let mut unordered = recipe.order.as_ref().map(|_| Unordered::new(ctx));
             let mut sink = |rows: usize, columns: &[Column]| -> Result<()> {
                 let end = before + rows as u64;
                 let here = std::iter::from_fn(|| positions.next_if(|&at| at < end)).map(|at| (at - before) as u32);
@@ -151,13 +171,56 @@ pub async fn write(
                     .map(|column| Ok(take(&column.array(rows), &here, None)?))
                     .collect::<Result<Vec<ArrayRef>>>()?;
                 let columns = assemble(&schema, &leaves, recipe.null_structs, here.len())?;
-                writer.write(&strict(&schema, columns)?)?;
-                Ok(())
+                let batch = strict(&schema, columns)?;
+                match &mut unordered {
+                    Some(unordered) => unordered.push(batch),
+                    None => Ok(writer.write(&batch)?),
+                }
             };
             scan_columns(parent.store, parent.table, &places, &Arc::new(AtomicU64::new(0)), &mut sink).await?;
+            if let (Some(unordered), Some(order)) = (unordered, &recipe.order) {
+                unordered.write(&read_order(&folder.join(order))?, &mut writer)?;
+            }
         }
     }
     finish(writer)
+}
+
+/// Rows that are put in order before they are written: held in memory, which the pool must grant.
+struct Unordered {
+    batches: Vec<RecordBatch>,
+    held: MemoryReservation,
+}
+
+impl Unordered {
+    fn new(ctx: &SessionContext) -> Self {
+        let pool = &ctx.runtime_env().memory_pool;
+        Self { batches: vec![], held: MemoryConsumer::new("rows put in order").register(pool) }
+    }
+
+    fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        self.held.try_grow(batch.get_array_memory_size())?;
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    /// Writes row number `order[i]` from the place i among the rows.
+    fn write(self, order: &[u64], writer: &mut ArrowWriter<File>) -> Result<()> {
+        let mut places =
+            self.batches.iter().enumerate().flat_map(|(at, batch)| (0..batch.num_rows()).map(move |r| (at, r)));
+        let mut sorted = vec![(0, 0); order.len()];
+        for &number in order {
+            let place = places.next();
+            let slot = usize::try_from(number).ok().and_then(|number| sorted.get_mut(number));
+            let (Some(place), Some(slot)) = (place, slot) else { return exec_err!("the order of its rows is damaged") };
+            *slot = place;
+        }
+        let batches: Vec<&RecordBatch> = self.batches.iter().collect();
+        for some in sorted.chunks(exact::BATCH) {
+            writer.write(&interleave_record_batch(&batches, some)?)?;
+        }
+        Ok(())
+    }
 }
 
 /// The parent's columns by their places.
@@ -174,13 +237,15 @@ fn places(recipe: &FileRecipe, parent: &Parent<'_>) -> Result<Vec<usize>> {
 /// # Errors
 /// It cannot be read.
 pub fn differs(recipe: &FileRecipe, (folder, at): (&Path, usize), rebuilt: &Path) -> Result<Option<String>> {
-    let (schema, found) = exact::fingerprint(rebuilt)?;
-    let (expected, _) = exact::fingerprint(&folder.join(FileRecipe::schema_file(at)))?;
+    let (schema, exact::Print { rows: found, sequence }) = exact::print(rebuilt)?;
+    let (expected, _) = exact::print(&folder.join(FileRecipe::schema_file(at)))?;
     if schema != expected {
         return Ok(Some("its schema came back changed".to_owned()));
     }
     let promised = recipe.fingerprint();
+    let in_order = recipe.sequence.as_ref().is_none_or(|promised| *promised == format!("{sequence:032x}"));
     Ok(match found == promised {
+        true if !in_order => Some("its rows came back in another order".to_owned()),
         true => None,
         false if found.rows != promised.rows => Some(format!("{} rows came back, not {}", found.rows, promised.rows)),
         false => Some("its rows came back changed".to_owned()),

@@ -1,6 +1,7 @@
 //! How a table is rebuilt: a JSON document, a bitmap of rows and an empty file with the schema for each of its files.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use datafusion::common::{Result, exec_datafusion_err};
@@ -9,7 +10,7 @@ use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 
 use super::pin::Pin;
-use super::store::write_synced;
+use super::store::{write_synced, write_synced_by};
 
 /// Name of the document.
 pub const RECIPE: &str = "recipe.json";
@@ -42,6 +43,12 @@ pub struct FileRecipe {
     pub rows: u64,
     /// The sum of the hashes of its rows, bit for bit, in hexadecimal.
     pub sum: String,
+    /// A hash of its rows one after another, in hexadecimal; recipes of old have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
+    /// A file with the number of the row that each position holds, where the positions are not in the order of the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
     /// For each column, structs taken apart, the parent's column by the name that is compared.
     pub columns: Vec<String>,
     /// Whether a struct whose fields are all NULL is NULL.
@@ -123,6 +130,27 @@ pub fn write_rows(path: &Path, rows: &RoaringTreemap) -> Result<()> {
     let mut bytes = Vec::with_capacity(rows.serialized_size());
     rows.serialize_into(&mut bytes)?;
     write_synced(path, &bytes)
+}
+
+/// Writes the numbers of rows, one after another.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_order(path: &Path, order: &[u64]) -> Result<()> {
+    write_synced_by(path, |file| {
+        let mut file = std::io::BufWriter::new(file);
+        order.iter().try_for_each(|number| file.write_all(&number.to_le_bytes()))?;
+        Ok(file.flush()?)
+    })
+}
+
+/// Reads what [`write_order`] wrote.
+///
+/// # Errors
+/// The file is damaged or gone.
+pub fn read_order(path: &Path) -> Result<Vec<u64>> {
+    let bytes = std::fs::read(path).map_err(|e| exec_datafusion_err!("cannot read {}: {e}", path.display()))?;
+    Ok(bytes.chunks_exact(8).map(|number| number.try_into().map_or(0, u64::from_le_bytes)).collect())
 }
 
 /// Reads positions of rows.

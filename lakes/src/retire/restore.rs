@@ -11,9 +11,9 @@ use datafusion::prelude::SessionContext;
 use super::apply::{of, rehearse, session};
 use super::matching::Parent;
 use super::pin::{changed, is_at};
-use super::recipe::{How, Recipe};
+use super::recipe::{FileRecipe, How, Recipe};
 use super::store::{KILLED, Store};
-use super::{Done, Hook, predicate, rebuild};
+use super::{Done, Hook, exact, predicate, rebuild};
 use crate::lake::Lake;
 use crate::lake::discover::{Listed, discover, plain};
 use crate::options::{Layout, Names};
@@ -176,10 +176,26 @@ async fn let_go(
         predicate::know(ctx, parent.table).await?;
     }
     for (at, file) in recipe.files.iter().enumerate() {
-        if let Some(wrong) = rehearse(file, (entry, at), &parent, ctx, hook).await? {
+        let expected = as_stored(file, (entry, at))?;
+        if let Some(wrong) = rehearse(&expected, (entry, at), &parent, ctx, hook).await? {
             return exec_err!("{} cannot be rebuilt: {wrong}", file.pin.path);
         }
     }
     store.free(entry, hook)?;
     Ok(recipe.says())
+}
+
+/// What must come back of a file: what its original holds now that it is read once more, not what was once read of it.
+fn as_stored(file: &FileRecipe, (entry, at): (&Path, usize)) -> Result<FileRecipe> {
+    let original = Store::aside(entry, &file.pin);
+    if let Some(what) = rebuild::lost(&original, &entry.join(FileRecipe::schema_file(at)))? {
+        return exec_err!("{}: {what}", file.pin.path);
+    }
+    let (_, print) = exact::print(&original)?;
+    Ok(FileRecipe {
+        rows: print.rows.rows,
+        sum: format!("{:032x}", print.rows.sum),
+        sequence: Some(format!("{:032x}", print.sequence)),
+        ..file.clone()
+    })
 }

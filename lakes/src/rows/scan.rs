@@ -8,6 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_datafusion_err, exec_err};
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use limpid_connectors::parquet_files::int96;
 use limpid_udfs::functions::lake::cells::{Cells, leaf_values, leaves};
 use limpid_udfs::kernels::tables::canonical::{self, Form};
 use limpid_udfs::kernels::tables::row_hash;
@@ -15,6 +16,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::lake::discover::plain;
 use crate::lake::reader::FileReader;
@@ -186,7 +188,14 @@ async fn scan_file(
 ) -> Result<u64> {
     let mut reader = FileReader::new(store, &file.meta, file.footer.as_ref(), bytes_read);
     let footer = reader.read_footer().await?;
-    let metadata = ArrowReaderMetadata::try_new(footer, ArrowReaderOptions::new())?;
+    let options = match reads_int96(&footer, file, columns) {
+        true => {
+            let fits = int96::fits_of_file(&mut reader, &footer).await?;
+            int96::options(&footer, fits).map_err(|what| exec_datafusion_err!("{what}"))?
+        }
+        false => ArrowReaderOptions::new(),
+    };
+    let metadata = ArrowReaderMetadata::try_new(footer, options)?;
     let leaves = leaves(metadata.schema().fields().iter().map(AsRef::as_ref));
     let path = |column: usize| match &file.sources[column] {
         Source::Leaf(at) => leaves.get(*at as usize).map(|leaf| leaf.path.clone()),
@@ -223,6 +232,11 @@ async fn scan_file(
         rows += batch.num_rows() as u64;
     }
     Ok(rows)
+}
+
+/// Whether columns that are read are INT96 in the file.
+fn reads_int96(footer: &ParquetMetaData, file: &File, columns: &[usize]) -> bool {
+    int96::has_int96(footer) && columns.iter().any(|&column| matches!(file.sources[column], Source::Leaf(_)))
 }
 
 /// All rows but those at these positions.

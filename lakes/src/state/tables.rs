@@ -105,7 +105,7 @@ impl KnownTable {
             deleted: Arc::default(),
         });
         let (files, columns) = (files.collect(), Arc::clone(&self.columns));
-        Some(Table { name, kind: self.kind, files, columns, rows: self.rows, bytes, version })
+        Some(Table { name, kind: self.kind, files, columns, rows: self.rows, bytes, version, stays: None })
     }
 }
 

@@ -5,6 +5,7 @@
 mod delta;
 mod demo;
 mod growth;
+mod parquet_files;
 mod real;
 mod retire;
 mod state;

@@ -17,12 +17,11 @@ use limpid_lakes::retention::{self, Prices};
 use limpid_lakes::retire::store::KILLED;
 use limpid_lakes::retire::{self, Done, PlanFile, exact, go_on, pin};
 use limpid_udfs::kernels::random::SplitMix64;
-use limpid_udfs::kernels::tables::row_hash::Fingerprint;
 use tempfile::tempdir;
 
 use crate::{roomy, write};
 
-type Files = BTreeMap<String, (SchemaRef, Fingerprint)>;
+pub(crate) type Files = BTreeMap<String, (SchemaRef, exact::Print)>;
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -35,12 +34,12 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every table file of a lake: schema and rows, bit for bit.
-fn files(root: &Path) -> Files {
+/// Every table file of a lake: schema and rows, bit for bit and in their order.
+pub(crate) fn files(root: &Path) -> Files {
     let mut paths = vec![];
     walk(root, &mut paths);
     let name = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-    paths.iter().map(|path| (name(path), exact::fingerprint(path).unwrap())).collect()
+    paths.iter().map(|path| (name(path), exact::print(path).unwrap())).collect()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -52,12 +51,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-async fn listed(root: &Path) -> Listed {
+pub(crate) async fn listed(root: &Path) -> Listed {
     list_files(&SessionContext::new().state(), root.to_str().unwrap()).await.unwrap()
 }
 
 /// A plan in which everything goes that can.
-async fn plan(root: &Path) -> PlanFile {
+pub(crate) async fn plan(root: &Path) -> PlanFile {
     let options = Options::default();
     let outcome = pipeline::run(listed(root).await, &options, &roomy(), 2).await.unwrap();
     let prices = Prices { accesses: 0.0, ..Prices::default() };
@@ -66,11 +65,11 @@ async fn plan(root: &Path) -> PlanFile {
     PlanFile::new(&outcome, &plan, root, Layout::Auto, Names::Fold).unwrap()
 }
 
-async fn apply(root: &Path, plan: &PlanFile, hook: retire::Hook<'_>) -> Result<Vec<Done>> {
+pub(crate) async fn apply(root: &Path, plan: &PlanFile, hook: retire::Hook<'_>) -> Result<Vec<Done>> {
     retire::apply(plan, listed(root).await, &roomy(), hook).await
 }
 
-async fn restore(root: &Path, rebuild: bool, hook: retire::Hook<'_>) -> Result<Vec<Done>> {
+pub(crate) async fn restore(root: &Path, rebuild: bool, hook: retire::Hook<'_>) -> Result<Vec<Done>> {
     let listed = listed(root).await;
     retire::restore(root, &[], rebuild, Some(listed), &roomy(), hook).await
 }

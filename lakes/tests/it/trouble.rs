@@ -46,7 +46,7 @@ async fn damaged_tables_are_named_and_left_out() {
         "{problems:?}"
     );
     for (name, says) in [
-        ("misfit", "column `id` is Int64 in one file and Utf8 in another"),
+        ("misfit", "column `id` is Int64 in misfit/part-0.parquet and Utf8 in misfit/part-1.parquet"),
         ("delta", "Delta"),
         ("cut.parquet", "cut.parquet"),
     ] {

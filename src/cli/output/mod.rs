@@ -7,13 +7,15 @@ mod table;
 mod target;
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use clap::{Args, ValueEnum};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
+use limpid_connectors::encode::{Nested, WriteFormat, WriteKind};
+use limpid_connectors::url_table::Compression;
 
 use super::errors::Failure;
 use target::Target;
@@ -32,7 +34,8 @@ pub enum Format {
     Tsv,
     /// One JSON array of objects
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
+    #[value(alias = "jsonl")]
     Ndjson,
     /// A Parquet file
     Parquet,
@@ -44,10 +47,11 @@ pub enum Format {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Format of results; by the ending of --output where there is one, else table
+    /// Format of results; without it what the name of --output says, else table
     #[arg(long, value_enum)]
     pub format: Option<Format>,
-    /// Write results to this file, which appears whole or not at all
+    /// Write the result to this file, which appears whole or not at all; its name says format and compression: .parquet,
+    /// .csv, .tsv, .json, .jsonl, .ndjson, also with .gz or .zst, or .txt for a table
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Rows to show in formats for people: a number or `all`; 40 on a terminal, else all
@@ -67,18 +71,56 @@ pub fn parse_rows(given: &str) -> Result<MaxRows, String> {
     given.parse().map(|rows| MaxRows(Some(rows))).map_err(|_| "write a number of rows or 'all'".to_owned())
 }
 
-impl OutputArgs {
-    /// The format asked for, or the one the file's ending stands for.
-    pub fn format(&self) -> Format {
-        let ending = || self.output.as_deref().and_then(Path::extension)?.to_str();
-        self.format.unwrap_or_else(|| match ending() {
-            Some("csv") => Format::Csv,
-            Some("tsv") => Format::Tsv,
-            Some("json") => Format::Json,
-            Some("ndjson" | "jsonl") => Format::Ndjson,
-            Some("parquet") => Format::Parquet,
-            _ => Format::Table,
+impl Format {
+    /// The format of a file that programs read; `None` for those that people read.
+    fn file(self) -> Option<WriteFormat> {
+        Some(match self {
+            Self::Table | Self::Vertical => return None,
+            Self::Csv => WriteFormat::Csv,
+            Self::Tsv => WriteFormat::Tsv,
+            Self::Json => WriteFormat::Json,
+            Self::Ndjson => WriteFormat::JsonLines,
+            Self::Parquet => WriteFormat::Parquet,
         })
+    }
+
+    fn of_file(format: WriteFormat) -> Self {
+        match format {
+            WriteFormat::Parquet => Self::Parquet,
+            WriteFormat::Json => Self::Json,
+            WriteFormat::JsonLines => Self::Ndjson,
+            WriteFormat::Csv => Self::Csv,
+            WriteFormat::Tsv => Self::Tsv,
+        }
+    }
+}
+
+impl OutputArgs {
+    /// The format asked for, or the one that the file's name says, and the compression of the file.
+    ///
+    /// # Errors
+    /// The name says nothing, or something else than what was asked for.
+    pub fn kind(&self) -> Result<(Format, Compression), Failure> {
+        let plain = (self.format.unwrap_or(Format::Table), Compression::None);
+        let Some(path) = &self.output else { return Ok(plain) };
+        // Pipes and devices take anything.
+        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Ok(plain);
+        }
+        let name = path.to_string_lossy();
+        let wanted = self.format.map(Format::file);
+        let is_text = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt"));
+        match (wanted, WriteKind::of_name(&name, None)) {
+            (Some(None), Ok(named)) => Err(Failure::error(format!(
+                "cannot write {name} as a table: its ending says {named}; rename the file or leave out the format"
+            ))),
+            (Some(None), Err(_)) => Ok(plain),
+            (None, Err(_)) if is_text => Ok(plain),
+            (wanted, _) => {
+                let kind = WriteKind::of_name(&name, wanted.flatten())?;
+                Ok((self.format.unwrap_or_else(|| Format::of_file(kind.format)), kind.compression))
+            }
+        }
     }
 }
 
@@ -94,6 +136,7 @@ pub struct Written {
 /// Writes one result after another to standard output or a file.
 pub struct Printer {
     format: Format,
+    compression: Compression,
     max_rows: Option<usize>,
     /// Columns of the terminal, where there is one.
     width: Option<usize>,
@@ -107,9 +150,9 @@ impl Printer {
     /// A printer for the user's choices.
     ///
     /// # Errors
-    /// Parquet for a terminal; a file that cannot be made.
+    /// Parquet for a terminal; a name that says no format or another one; a file that cannot be made.
     pub fn new(args: &OutputArgs) -> Result<Self, Failure> {
-        let format = args.format();
+        let (format, compression) = args.kind()?;
         let on_terminal = args.output.is_none() && std::io::stdout().is_terminal();
         if format == Format::Parquet && on_terminal {
             return Err(Failure::Usage("Parquet is not for a terminal: name a file with --output".to_owned()));
@@ -120,7 +163,7 @@ impl Printer {
         };
         let width = on_terminal.then(|| terminal_size::terminal_size().map_or(120, |(w, _)| usize::from(w.0)));
         let target = Target::open(args.output.as_deref())?;
-        Ok(Self { format, max_rows, width, target, results: 0, rows_flag: "--max-rows" })
+        Ok(Self { format, compression, max_rows, width, target, results: 0, rows_flag: "--max-rows" })
     }
 
     /// The same, speaking of the shell's commands rather than of flags.
@@ -138,17 +181,19 @@ impl Printer {
     /// Writes one result, batch by batch.
     ///
     /// # Errors
-    /// Those of the query and of writing; a second result for a Parquet file.
+    /// Those of the query and of writing; a second result for a file that holds one.
     pub async fn print(&mut self, mut stream: SendableRecordBatchStream) -> Result<Written, Failure> {
         self.results += 1;
-        if self.format == Format::Parquet && self.results > 1 {
-            return Err(Failure::error("a Parquet file holds one result, but another statement returns rows"));
+        let one_result = self.format == Format::Parquet || (self.target.is_file() && !self.is_for_people());
+        if one_result && self.results > 1 {
+            return Err(Failure::error("the file holds one result, but another statement returns rows"));
         }
         let schema = stream.schema();
         let limit = if self.is_for_people() { self.max_rows } else { None };
         let mut written = Written::default();
         let result = {
-            let mut writer = writer(self.format, &mut self.target, &schema, self.width, limit)?;
+            let kind = (self.format, self.compression);
+            let mut writer = writer(kind, &mut self.target, &schema, self.width, limit)?;
             let mut failed = None;
             while let Some(batch) = stream.next().await {
                 let batch = batch?;
@@ -221,22 +266,24 @@ trait ResultWriter {
 }
 
 fn writer<'a>(
-    format: Format,
+    (format, compression): (Format, Compression),
     out: &'a mut Target,
     schema: &SchemaRef,
     width: Option<usize>,
     limit: Option<usize>,
 ) -> Result<Box<dyn ResultWriter + Send + 'a>, Failure> {
+    // Standard output shows what a file refuses, since nothing reads it back.
+    let nested = if out.is_file() { Nested::Refused } else { Nested::Shown };
     Ok(match format {
         Format::Table if width.is_some_and(|w| w < table::narrowest(schema.fields().len())) => {
             Box::new(records::Records::new(out, schema, width))
         }
         Format::Table => Box::new(table::Table::new(out, schema, width, limit)),
         Format::Vertical => Box::new(records::Records::new(out, schema, width)),
-        Format::Csv => Box::new(formats::Delimited::new(out, schema, b',')),
-        Format::Tsv => Box::new(formats::Delimited::new(out, schema, b'\t')),
-        Format::Json => formats::json_array(out),
-        Format::Ndjson => formats::json_lines(out),
+        Format::Csv => Box::new(formats::Lines::delimited(out, schema, b',', nested, compression)?),
+        Format::Tsv => Box::new(formats::Lines::delimited(out, schema, b'\t', nested, compression)?),
+        Format::Json => Box::new(formats::JsonArrayWriter::new(out, schema, compression)?),
+        Format::Ndjson => Box::new(formats::Lines::json(out, schema, compression)?),
         Format::Parquet => Box::new(formats::Parquet::new(out, schema)?),
     })
 }

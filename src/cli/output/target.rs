@@ -46,6 +46,11 @@ impl Target {
         Ok(Self { sink, closed: false })
     }
 
+    /// Whether this is a file that keeps what is written.
+    pub fn is_file(&self) -> bool {
+        matches!(self.sink, Sink::File(..))
+    }
+
     /// Whether who read the output has gone.
     pub fn closed(&self) -> bool {
         self.closed

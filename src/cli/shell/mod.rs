@@ -100,7 +100,7 @@ impl Shell<'_> {
                 note(if self.timing { "timing is on" } else { "timing is off" });
             }
             Command::Vertical => {
-                let vertical = self.output.format() == Format::Vertical;
+                let vertical = self.output.format == Some(Format::Vertical);
                 self.output.format = Some(if vertical { Format::Table } else { Format::Vertical });
                 note(if vertical { "results are tables" } else { "results are one line a value" });
             }

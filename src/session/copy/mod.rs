@@ -6,6 +6,7 @@
 
 mod exec;
 mod node;
+pub mod target;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Extension, LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use limpid_connectors::encode::{WriteFormat, check_columns};
 use limpid_connectors::sink::StagedPath;
 use limpid_udfs::operators::planner::OperatorExtensionPlanner;
 use url::Url;
@@ -43,6 +45,9 @@ impl QueryPlanner for SessionPlanner {
 /// A COPY to a local path, under a node that commits it; any other plan as it is.
 fn staged(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let LogicalPlan::Copy(mut copy) = plan else { return Ok(Transformed::no(plan)) };
+    if copy.file_type.get_ext() == WriteFormat::Parquet.ending() {
+        check_columns(WriteFormat::Parquet, copy.input.schema().as_arrow())?;
+    }
     let Some(path) = local_path(&copy.output_url) else { return Ok(Transformed::no(LogicalPlan::Copy(copy))) };
     let place = StagedPath::new(&path, copy.output_url.ends_with('/') || path.is_dir())?;
     copy.output_url = url(&place)?;

@@ -13,20 +13,33 @@ fn fixture(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("encoders/tests/models").join(name).display().to_string()
 }
 
+/// Says so past the harness, which shows what a test prints only where it fails.
+fn skipped(why: &str) {
+    std::io::stderr().write_all(format!("skipped, no ONNX model was tested: {why}\n").as_bytes()).unwrap();
+}
+
 fn with_models(folder: &Path, models: &Path, args: &[&str]) -> Ended {
     limpid(folder, args).env("LIMPID_MODELS", models).output().unwrap().into()
 }
 
 #[test]
-fn the_static_model_needs_nothing() {
+fn the_models_of_the_program_need_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let models = folder.path().join("none");
     let run = |args: &[&str]| with_models(folder.path(), &models, args);
     let list = run(&["models", "list"]);
     assert_eq!((list.code, list.err.as_str()), (Some(0), ""));
-    assert!(list.out.starts_with("static  an encoder of texts"), "{}", list.out);
+    for name in ["static        ", "multilingual  "] {
+        assert!(
+            list.out.contains(&format!("{name}an encoder of texts, Apache-2.0  part of the program")),
+            "{}",
+            list.out
+        );
+    }
     let verify = run(&["models", "verify"]);
-    assert_eq!((verify.code, verify.out.as_str()), (Some(0), "static: good, an encoder of texts, 192 dimensions\n"));
+    let good =
+        "static: good, an encoder of texts, 192 dimensions\nmultilingual: good, an encoder of texts, 512 dimensions\n";
+    assert_eq!((verify.code, verify.out.as_str()), (Some(0), good));
     let unknown = run(&["models", "verify", "nothing"]);
     assert_eq!(unknown.code, Some(1));
     assert!(unknown.out.contains("there is no model 'nothing'"), "{}", unknown.out);
@@ -120,7 +133,7 @@ fn a_model_of_the_hub_is_downloaded_whole_or_not_at_all() {
 
     let added = run(&hub(files(), same), &add);
     if added.err.contains("libonnxruntime (1.24 or later)") {
-        println!("skipped: {}", added.err);
+        skipped(&added.err);
         return;
     }
     assert_eq!(added.code, Some(0), "{}", added.err);
@@ -144,7 +157,7 @@ fn models_are_added_used_and_verified() {
     let text = fixture("text");
     let added = run(&["models", "add", &text, "--name", "tiny", "--licence", "MIT"]);
     if added.err.contains("libonnxruntime (1.24 or later)") {
-        println!("skipped: {}", added.err);
+        skipped(&added.err);
         assert!(!models.join("tiny").exists());
         return;
     }
@@ -181,4 +194,95 @@ fn models_are_added_used_and_verified() {
     let broken = sql("SELECT embed_text('hello', model => 'tiny')");
     assert_eq!(broken.code, Some(1));
     assert!(broken.err.contains("not a model that can be run"), "{}", broken.err);
+}
+
+#[test]
+fn a_folder_of_sentence_transformers_is_added_with_all_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("models");
+    let run = |args: &[&str]| with_models(folder.path(), &models, args);
+    let source = folder.path().join("e5");
+    let write = |name: &str, text: &str| {
+        let path = source.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("tokenizer.json", &fs::read_to_string(format!("{}/tokenizer.json", fixture("text"))).unwrap());
+    fs::create_dir(source.join("onnx")).unwrap();
+    fs::copy(format!("{}/model.onnx", fixture("text")), source.join("onnx/model.onnx")).unwrap();
+    // Nobody says how it pools.
+    let silent = run(&["models", "add", "e5"]);
+    assert_eq!(silent.code, Some(1));
+    assert!(silent.err.contains("nothing says what pooling is") && silent.err.contains("--pooling"), "{}", silent.err);
+
+    let module =
+        |kind: &str, path: &str| format!(r#"{{"path": "{path}", "type": "sentence_transformers.models.{kind}"}}"#);
+    let modules = [module("Transformer", ""), module("Pooling", "1_Pooling"), module("Normalize", "2_Normalize")];
+    write("modules.json", &format!("[{}]", modules.join(",")));
+    write("1_Pooling/config.json", r#"{"pooling_mode_cls_token": true}"#);
+    write("sentence_bert_config.json", r#"{"max_seq_length": 8, "do_lower_case": true}"#);
+    write("config_sentence_transformers.json", r#"{"prompts": {"query": "world "}, "default_prompt_name": "query"}"#);
+    let added = run(&["models", "add", "e5", "--pooling", "mean"]);
+    if added.err.contains("libonnxruntime (1.24 or later)") {
+        skipped(&added.err);
+        return;
+    }
+    assert_eq!(added.code, Some(0), "{}", added.err);
+    // The contradiction is told.
+    assert!(added.err.contains("pooling is mean") && added.err.contains("cls"), "{}", added.err);
+    let settings = fs::read_to_string(models.join("e5/model.toml")).unwrap();
+    for said in [
+        "pooling = \"mean\"",
+        "max_length = 8",
+        "lowercase = true",
+        "default_prompt = \"query\"",
+        "[prompts]",
+        "[files]",
+    ] {
+        assert!(settings.contains(said), "{said}: {settings}");
+    }
+    assert!(run(&["models", "verify", "e5"]).out.starts_with("e5: good"));
+    let sql = |sql: &str| run(&["sql", "--format", "csv", "-c", sql]);
+    let same = sql("SELECT embed_text('HELLO', 'e5', 'cpu', 'query') = embed_text('hello', 'e5') AS same");
+    assert_eq!(same.out, "same\ntrue\n", "{}", same.err);
+    let wrong = sql("SELECT * FROM embed((SELECT 'a' AS text), model => 'e5', prompt => 'passage')");
+    assert!(wrong.err.contains("no prompt 'passage'; it has the prompts query"), "{}", wrong.err);
+    fs::write(models.join("e5/tokenizer.json"), "{}").unwrap();
+    let changed = run(&["models", "verify", "e5"]);
+    assert!(changed.out.contains("tokenizer.json: its SHA-256"), "{}", changed.out);
+}
+
+#[test]
+fn unrelated_sentences_stay_in_every_language_and_what_is_not_known_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let sentences = [
+        ("zh", ["今天天气很好。", "数据库需要定期备份。", "他每天早上六点起床跑步。"]),
+        ("ja", ["今日は天気がいいです。", "データベースをバックアップしてください。", "彼は毎朝六時に起きます。"]),
+        ("hi", ["आज मौसम अच्छा है।", "डेटाबेस का बैकअप लेना ज़रूरी है।", "वह हर सुबह दौड़ने जाता है।"]),
+        ("th", ["วันนี้อากาศดี", "ฐานข้อมูลต้องสำรองเป็นประจำ", "เขาตื่นหกโมงเช้าไปวิ่งทุกวัน"]),
+        ("ar", ["الطقس جميل اليوم", "يجب نسخ قاعدة البيانات بانتظام", "يستيقظ كل صباح في السادسة"]),
+        ("ru", ["Сегодня хорошая погода.", "Базу данных нужно копировать.", "Он встаёт в шесть."]),
+        ("ko", ["오늘은 날씨가 좋다.", "데이터베이스는 백업해야 합니다.", "그는 매일 아침 달린다."]),
+        ("en", ["The weather is nice today.", "A database needs backups.", "He gets up at six to run."]),
+        ("el", ["Ο καιρός είναι καλός.", "Η βάση θέλει αντίγραφα.", "Ξυπνά στις έξι."]),
+        ("vi", ["Hôm nay trời đẹp.", "Cơ sở dữ liệu cần sao lưu.", "Anh ấy dậy lúc sáu giờ."]),
+    ];
+    let rows = sentences.iter().flat_map(|(lang, texts)| texts.map(|text| (lang, text)));
+    let lines: Vec<String> = rows
+        .enumerate()
+        .map(|(id, (lang, text))| format!(r#"{{"id":{id},"lang":"{lang}","text":"{text}"}}"#))
+        .collect();
+    fs::write(folder.path().join("t.jsonl"), lines.join("\n")).unwrap();
+    // Of ten languages the static encoder knows the script of two, the multilingual one that of eight.
+    for (model, unknown) in [("static", 24), ("multilingual", 6)] {
+        let sql = format!(
+            "SELECT count(*) AS n, sum(CAST(keep AS INT)) AS kept FROM semantic_dedup((SELECT id, embed_text(text, '{model}') AS embedding FROM 't.jsonl'), threshold => 0.9)"
+        );
+        let ended: Ended = limpid(folder.path(), &["sql", "--format", "csv", "-c", &sql]).output().unwrap().into();
+        assert_eq!(ended.out, "n,kept\n30,30\n", "{}", ended.err);
+        let told = format!("{unknown} texts have no vector");
+        let compared = format!("{unknown} rows without a vector were compared with no other");
+        assert_eq!(ended.err.matches(&told).count(), 1, "{}", ended.err);
+        assert_eq!(ended.err.matches(&compared).count(), 1, "{}", ended.err);
+    }
 }

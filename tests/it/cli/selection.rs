@@ -120,7 +120,7 @@ fn mistakes_of_a_selection_are_named() {
     let error = |args: &[&str]| bad(folder.path(), &[&["select", "points.parquet"], args].concat());
     assert!(
         error(&["--score", "wort", "--fraction", "0.5"])
-            .contains("--score: there is no column `wort`; there are id, text")
+            .contains("--score: there is no column `wort`. Did you mean `worth`? The columns are id, text")
     );
     assert!(error(&["--score", "worth", "--budget", "401"]).contains("there are 400 rows only"));
     assert!(error(&["--method", "exact_dedup", "--fraction", "0.5"]).contains("has no parameter `fraction`"));

@@ -1,9 +1,11 @@
 //! Jobs: `limpid run`, `limpid explain`, `limpid init`.
 
+mod changes;
 mod concepts;
 mod crash;
 mod mistakes;
 mod runs;
+mod sources;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -113,6 +113,8 @@ pub struct EmbedMessage {
     pub dimension: u32,
     #[prost(string, tag = "6")]
     pub output: String,
+    #[prost(string, optional, tag = "7")]
+    pub prompt: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -221,14 +223,17 @@ impl From<&Call> for CallMessage {
             Call::AssignNearest(AssignNearest { metric }) => {
                 CallKind::AssignNearest(AssignNearestMessage { metric: number(&METRICS, metric) })
             }
-            Call::Embed(Embed { images, model, device, cache, output, dimension }) => CallKind::Embed(EmbedMessage {
-                images: *images,
-                model: model.clone(),
-                device: device.clone(),
-                cache: cache.clone(),
-                dimension: *dimension,
-                output: output.clone(),
-            }),
+            Call::Embed(Embed { images, model, device, prompt, cache, output, dimension }) => {
+                CallKind::Embed(EmbedMessage {
+                    images: *images,
+                    model: model.clone(),
+                    device: device.clone(),
+                    prompt: prompt.clone(),
+                    cache: cache.clone(),
+                    dimension: *dimension,
+                    output: output.clone(),
+                })
+            }
             Call::FarthestFirst(FarthestFirst { metric, k, init, seed }) => {
                 CallKind::FarthestFirst(FarthestFirstMessage {
                     metric: number(&METRICS, metric),
@@ -300,8 +305,8 @@ impl TryFrom<CallMessage> for Call {
             CallKind::AssignNearest(AssignNearestMessage { metric }) => {
                 Self::AssignNearest(AssignNearest { metric: value(&METRICS, metric)? })
             }
-            CallKind::Embed(EmbedMessage { images, model, device, cache, dimension, output }) => {
-                Self::Embed(Embed { images, model, device, cache, output, dimension })
+            CallKind::Embed(EmbedMessage { images, model, device, prompt, cache, dimension, output }) => {
+                Self::Embed(Embed { images, model, device, prompt, cache, output, dimension })
             }
             CallKind::FarthestFirst(FarthestFirstMessage { metric, k, init, seed }) => {
                 let (metric, init) = (value(&METRICS, metric)?, value(&INITS, init)?);
@@ -349,7 +354,8 @@ mod tests {
         ];
         for cache in [None, Some("folder".to_owned())] {
             let [model, device, output] = ["m", "cpu", "o"].map(str::to_owned);
-            calls.push(Call::Embed(Embed { images: cache.is_some(), model, device, cache, output, dimension: 3 }));
+            let (images, prompt) = (cache.is_some(), cache.clone());
+            calls.push(Call::Embed(Embed { images, model, device, prompt, cache, output, dimension: 3 }));
         }
         for metric in [Metric::Cosine, Metric::L2] {
             calls.push(Call::AssignNearest(AssignNearest { metric }));

@@ -166,8 +166,8 @@ pub struct SketchMessage {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct OwnSketchMessage {
-    #[prost(bool, tag = "1")]
-    pub chars: bool,
+    #[prost(string, tag = "1")]
+    pub unit: String,
     #[prost(uint32, tag = "2")]
     pub ngram: u32,
     #[prost(uint32, tag = "3")]
@@ -251,8 +251,8 @@ impl From<Sketch> for SketchMessage {
     fn from(sketch: Sketch) -> Self {
         match sketch {
             Sketch::Own { unit, ngram, bands, rows, seed } => {
-                let chars = unit == Unit::Char;
-                Self { own: Some(OwnSketchMessage { chars, ngram, bands, rows, seed }), preset: None }
+                let unit = unit.name().to_owned();
+                Self { own: Some(OwnSketchMessage { unit, ngram, bands, rows, seed }), preset: None }
             }
             Sketch::Preset(preset) => Self { own: None, preset: Some(preset.name().to_owned()) },
         }
@@ -263,8 +263,8 @@ impl TryFrom<SketchMessage> for Sketch {
     type Error = DataFusionError;
 
     fn try_from(SketchMessage { own, preset }: SketchMessage) -> Result<Self> {
-        if let Some(OwnSketchMessage { chars, ngram, bands, rows, seed }) = own {
-            let unit = if chars { Unit::Char } else { Unit::Word };
+        if let Some(OwnSketchMessage { unit, ngram, bands, rows, seed }) = own {
+            let unit = required(Unit::parse(&unit), "unit")?;
             return Ok(Self::Own { unit, ngram, bands, rows, seed });
         }
         let preset = required(preset, "preset")?.parse();

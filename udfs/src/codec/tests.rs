@@ -37,6 +37,8 @@ fn calls(operator: &str) -> Vec<String> {
             "text => text",
             "order_by => 'quality DESC NULLS LAST', threshold => 0.83, recall => 0.9, ngram => 3, unit => 'char', \
              linkage => 'transitive', bucket_limit => 7, seed => 9",
+            "unit => 'token'",
+            "unit => 'python_word'",
             "preset => 'rpv2', threshold => 0.6",
         ],
         "connected_components" => &["source => id, target => quality", "source => quality, target => \"odd.\"\"Name\""],

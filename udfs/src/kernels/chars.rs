@@ -20,15 +20,44 @@ pub const SPACE: u8 = 1 << 4;
 pub const PUNCTUATION: u8 = 1 << 5;
 
 const BLOCK: usize = 256;
-const CHARS: usize = 0x11_0000;
+/// One more than the last code point.
+pub(super) const CHARS: usize = 0x11_0000;
 
 static TABLE: LazyLock<CharTable> = LazyLock::new(CharTable::build);
 
-/// Flags of every character, in blocks of 256 of which equal ones are stored once.
+/// A byte of flags for every character.
 #[derive(Debug)]
-pub struct CharTable {
+pub struct CharTable(CharBytes);
+
+/// A byte for every character, in blocks of 256 of which equal ones are stored once.
+#[derive(Debug)]
+pub(super) struct CharBytes {
     blocks: Box<[u16]>,
-    flags: Vec<[u8; BLOCK]>,
+    bytes: Vec<[u8; BLOCK]>,
+}
+
+impl CharBytes {
+    /// The table of these bytes, one for each code point.
+    pub(super) fn new(all: &[u8]) -> Self {
+        let mut table = Self { blocks: vec![0; CHARS / BLOCK].into(), bytes: Vec::new() };
+        for (block, chars) in table.blocks.iter_mut().zip(all.as_chunks().0) {
+            let known = table.bytes.iter().position(|bytes| bytes == chars);
+            let at = known.unwrap_or_else(|| {
+                table.bytes.push(*chars);
+                table.bytes.len() - 1
+            });
+            // There are 4352 blocks in all.
+            *block = at as u16;
+        }
+        table
+    }
+
+    /// The byte of a character.
+    #[inline]
+    pub(super) fn get(&self, c: char) -> u8 {
+        let at = c as usize;
+        self.bytes[usize::from(self.blocks[at / BLOCK])][at % BLOCK]
+    }
 }
 
 impl CharTable {
@@ -40,8 +69,7 @@ impl CharTable {
     /// The flags of a character.
     #[inline]
     pub fn flags(&self, c: char) -> u8 {
-        let at = c as usize;
-        self.flags[usize::from(self.blocks[at / BLOCK])][at % BLOCK]
+        self.0.get(c)
     }
 
     /// Whether the character has any of the flags.
@@ -68,24 +96,12 @@ impl CharTable {
                 all[c as usize] |= LOWERS;
             }
         }
-        let mut table = Self { blocks: vec![0; CHARS / BLOCK].into(), flags: Vec::new() };
-        for (block, chars) in table.blocks.iter_mut().zip(all.chunks_exact(BLOCK)) {
-            let known = table.flags.iter().position(|flags| flags == chars);
-            let at = known.unwrap_or_else(|| {
-                let mut flags = [0; BLOCK];
-                flags.copy_from_slice(chars);
-                table.flags.push(flags);
-                table.flags.len() - 1
-            });
-            // There are 4352 blocks in all.
-            *block = at as u16;
-        }
-        table
+        Self(CharBytes::new(&all))
     }
 }
 
 /// The character ranges of a class; none where the pattern is not a class of characters.
-fn ranges(class: &str) -> Vec<std::ops::RangeInclusive<usize>> {
+pub(super) fn ranges(class: &str) -> Vec<std::ops::RangeInclusive<usize>> {
     match regex_syntax::parse(class).map(regex_syntax::hir::Hir::into_kind) {
         Ok(HirKind::Class(Class::Unicode(class))) => {
             class.iter().map(|range| range.start() as usize..=range.end() as usize).collect()

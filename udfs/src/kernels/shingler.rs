@@ -1,25 +1,43 @@
 //! From a text to its shingles.
 
 use super::shingles::{char_shingle_hashes, shingle_hashes, to_set};
-use super::words::Tokenizer;
+use super::words::{Rule, Tokenizer};
 
 /// What a shingle is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
-    /// Lower-cased words, see [`super::words`].
-    #[default]
-    Word,
+    /// Words or tokens, see [`super::words`].
+    Words(Rule),
     /// Characters of the text as it is.
     Char,
 }
 
 impl Unit {
-    /// Every unit by its name.
-    pub const NAMES: [(&str, Self); 2] = [("word", Self::Word), ("char", Self::Char)];
+    /// Words of every script.
+    pub const WORD: Self = Self::Words(Rule::Word);
+
+    /// Every unit.
+    pub const ALL: [Self; 4] = [Self::WORD, Self::Words(Rule::Token), Self::Words(Rule::PythonWord), Self::Char];
+
+    /// The name in SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Words(Rule::Word) => "word",
+            Self::Words(Rule::Token) => "token",
+            Self::Words(Rule::PythonWord) => "python_word",
+            Self::Char => "char",
+        }
+    }
 
     /// The unit of a name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, unit)| *unit)
+        Self::ALL.into_iter().find(|unit| unit.name() == name)
+    }
+}
+
+impl Default for Unit {
+    fn default() -> Self {
+        Self::WORD
     }
 }
 
@@ -35,7 +53,8 @@ pub struct Shingler {
 impl Shingler {
     /// Shingles of `n` units, `n` at least 1.
     pub fn new(unit: Unit, n: usize) -> Self {
-        Self { unit, n, tokenizer: Tokenizer::new(), words: Vec::new() }
+        let rule = if let Unit::Words(rule) = unit { rule } else { Rule::default() };
+        Self { unit, n, tokenizer: Tokenizer::new(rule), words: Vec::new() }
     }
 
     /// Replaces `out` by the hash of every shingle, in the order of the text, repetitions included.
@@ -44,13 +63,18 @@ impl Shingler {
     pub fn hashes(&mut self, text: &str, out: &mut Vec<u64>) {
         out.clear();
         match self.unit {
-            Unit::Word => {
+            Unit::Words(_) => {
                 self.words.clear();
-                self.tokenizer.word_hashes(text, &mut self.words);
+                self.tokenizer.hashes(text, &mut self.words);
                 shingle_hashes(&self.words, self.n, out);
             }
             Unit::Char => char_shingle_hashes(text, self.n, out),
         }
+    }
+
+    /// The hashes of the words of the last text, none where the unit is not words.
+    pub fn words(&self) -> &[u64] {
+        &self.words
     }
 
     /// Replaces `out` by the sorted set of the hashes.
@@ -71,13 +95,17 @@ mod tests {
 
     fn strings(unit: Unit, n: usize, text: &str) -> HashSet<String> {
         let units: Vec<String> = match unit {
-            Unit::Word => Tokenizer::new().words(text).map(str::to_owned).collect(),
+            Unit::Words(rule) => {
+                let mut words = vec![];
+                Tokenizer::new(rule).for_each(text, |word| words.push(word.to_owned()));
+                words
+            }
             Unit::Char => text.chars().map(String::from).collect(),
         };
         if units.is_empty() {
             return HashSet::new();
         }
-        let separator = if unit == Unit::Word { " " } else { "" };
+        let separator = if unit == Unit::Char { "" } else { " " };
         units.windows(n.min(units.len())).map(|window| window.join(separator)).collect()
     }
 
@@ -85,9 +113,8 @@ mod tests {
         #[test]
         fn similarity_is_that_of_sets_of_strings(
             a in "(([abcé]{1,2}|[AB\u{301}])[ ,]){0,25}", b in "(([abcé]{1,2}|[AB\u{301}])[ ,]){0,25}",
-            n in 1_usize..6, chars in any::<bool>(),
+            n in 1_usize..6, unit in prop::sample::select(&Unit::ALL[..]),
         ) {
-            let unit = if chars { Unit::Char } else { Unit::Word };
             let mut shingler = Shingler::new(unit, n);
             let (mut x, mut y) = (vec![], vec![]);
             shingler.set(&a, &mut x);

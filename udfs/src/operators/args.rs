@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use datafusion::common::utils::{datafusion_strsim as strsim, quote_identifier};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr};
@@ -85,14 +86,15 @@ impl<'a> Args<'a> {
             let Some(default) = default else {
                 return plan_err!("{op} needs `{name} => column`; columns are {}", columns(self.input.schema()));
             };
-            return self.input.schema().qualified_field_with_unqualified_name(default).map(Column::from).map_err(
-                |_| {
-                    plan_datafusion_err!(
-                        "{op}: the input has no column `{default}`; name one with `{name} => column`; columns are {}",
-                        columns(self.input.schema())
-                    )
-                },
-            );
+            let schema = self.input.schema();
+            return schema.qualified_field_with_unqualified_name(default).map(Column::from).map_err(|_| {
+                let meant = schema.fields().iter().map(|f| f.name()).find(|f| f.eq_ignore_ascii_case(default));
+                let meant = meant.map_or_else(|| "column".to_owned(), |meant| quote_identifier(meant).into_owned());
+                plan_datafusion_err!(
+                    "{op}: the input has no column `{default}`; name one with `{name} => {meant}`; columns are {}",
+                    columns(schema)
+                )
+            });
         };
         let shown = expr.to_string();
         if !matches!(expr, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)) {
@@ -103,10 +105,7 @@ impl<'a> Args<'a> {
         }
         match self.context.sql_to_expr(expr, self.input.schema()) {
             Ok(Expr::Column(column)) if self.input.schema().has_column(&column) => Ok(column),
-            _ => plan_err!(
-                "{op}: `{name} => {shown}`: the input has no such column; columns are {}",
-                columns(self.input.schema())
-            ),
+            _ => plan_err!("{op}: `{name} => {shown}`: {}", no_column(self.input.schema(), &shown)),
         }
     }
 
@@ -169,7 +168,7 @@ impl<'a> Args<'a> {
         word(self.op, name, &value, allowed).map(|word| Some(word.to_owned()))
     }
 
-    /// `order_by => 'quality DESC, id'`: who comes first survives. Only columns of the input may be named.
+    /// `order_by => 'quality DESC, id'`: who comes first survives. Only columns of the input may be named; empty text names none.
     pub fn order_by(&mut self) -> Result<Vec<SortExpr>> {
         let op = self.op;
         let text = match self.literal("order_by")? {
@@ -177,6 +176,9 @@ impl<'a> Args<'a> {
             Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) => text,
             Some(other) => return plan_err!("{op}: `order_by` must be text such as 'quality DESC, id', not {other}"),
         };
+        if text.trim().is_empty() {
+            return Ok(vec![]);
+        }
         let bad = |e: &dyn Display| plan_datafusion_err!("{op}: `order_by => '{text}'` is no list of columns: {e}");
         let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&text).map_err(|e| bad(&e))?;
         let list = parser.parse_comma_separated(Parser::parse_order_by_expr).map_err(|e| bad(&e))?;
@@ -185,13 +187,18 @@ impl<'a> Args<'a> {
         }
         list.into_iter()
             .map(|item| {
+                if let Some(fill) = &item.with_fill {
+                    return Err(bad(&format!("{fill} has no meaning here")));
+                }
                 let asc = item.options.asc.unwrap_or(true);
-                let nulls_first = item.options.nulls_first.unwrap_or(!asc);
+                // Unlike in ORDER BY: a row without a value must not win for it.
+                let nulls_first = item.options.nulls_first.unwrap_or(false);
                 let shown = item.expr.to_string();
                 // The planner's own message would give a place within this text as one in the statement.
-                let expr = self.context.sql_to_expr(item.expr, self.input.schema()).map_err(|_| {
-                    bad(&format!("the input has no column `{shown}`; columns are {}", columns(self.input.schema())))
-                })?;
+                let expr = self
+                    .context
+                    .sql_to_expr(item.expr, self.input.schema())
+                    .map_err(|_| bad(&no_column(self.input.schema(), &shown)))?;
                 if !matches!(expr, Expr::Column(_)) {
                     return Err(bad(&format!("`{expr}` is not a column; compute it in the inner SELECT")));
                 }
@@ -330,9 +337,30 @@ pub fn word<'w>(op: &str, name: &str, value: &ScalarValue, allowed: &[&'w str]) 
     .ok_or_else(|| plan_datafusion_err!("{op}: `{name}` must be one of '{}', not {value}", allowed.join("', '")))
 }
 
-/// The names of `schema` for an error message.
+/// The names of `schema` for an error message, as SQL must write them.
 fn columns(schema: &DFSchema) -> String {
-    schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ")
+    schema.fields().iter().map(|f| quote_identifier(f.name())).collect::<Vec<_>>().join(", ")
+}
+
+/// Names this similar, from 0 to 1, may have been meant for each other.
+const ALIKE: f64 = 0.7;
+
+/// That there is no column of the name that was `written`, and which may have been meant: one that differs in case needs
+/// double quotes, since SQL reads a bare name in lower case.
+fn no_column(schema: &DFSchema, written: &str) -> String {
+    let bare = written.trim_matches('"');
+    let known = schema.fields().iter().map(|f| f.name());
+    let cased = known.clone().find(|name| name.to_lowercase() == bare.to_lowercase());
+    let meant = match cased {
+        Some(name) => format!("write {}: a name without double quotes is read in lower case", quote_identifier(name)),
+        None => known
+            .map(|name| (strsim::normalized_levenshtein(name, bare), name))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|(likeness, _)| *likeness >= ALIKE)
+            .map_or_else(String::new, |(_, name)| format!("did you mean {}?", quote_identifier(name))),
+    };
+    let meant = if meant.is_empty() { meant } else { format!("; {meant}") };
+    format!("the input has no column `{written}`{meant}; columns are {}", columns(schema))
 }
 
 /// The first argument as something the planner can plan: a subquery or a table's name.

@@ -20,8 +20,18 @@ pub(super) const SECTION: DocSection = DocSection { include: true, label: "Relat
 
 pub(super) const INPUT: &str = "The rows: `(SELECT ...)` or a table's name.";
 pub(super) const ID: &str = "Column of the row key; `id` by default. NULL and repeated keys are errors.";
-pub(super) const ORDER: &str =
-    "Who survives: a list of columns such as `'quality DESC, date'`; the id decides ties. By default the id alone.";
+pub(super) const ORDER: &str = "Who survives: a list of columns such as `'quality DESC, date'`; the id decides ties. NULL and NaN come last in either \
+direction, unless `NULLS FIRST` says otherwise. By default the id alone.";
+
+const UNIT: &str = "What shingles are made of, and so what `similarity` sees; `docs/units.md` has the rules.\n\
+\n  | unit | for | made of | case | marks and accents | symbols | spaces | canonically equivalent texts |\
+\n  | --- | --- | --- | --- | --- | --- | --- | --- |\
+\n  | `'word'` (default) | prose of every script | runs of letters, marks, numbers and `_`; one letter with its marks where a \
+script puts no spaces between words | no | yes | no | no | equal |\
+\n  | `'token'` | code, mathematics | those words, and every other visible symbol by itself | yes | yes | yes | no | equal |\
+\n  | `'python_word'` | results of earlier versions and of tools in Python | matches of `\\w+` in the lower-cased text | no \
+| composed ones only | no | no | differ |\
+\n  | `'char'` | any text as it is | Unicode scalar values | yes | yes | yes | yes | differ |";
 
 /// Every relation operator.
 pub fn operators() -> Vec<OperatorDoc> {
@@ -61,8 +71,9 @@ pub fn operators() -> Vec<OperatorDoc> {
                  pairs, the exact Jaccard similarity of the shingle sets decides: a row is removed if and only if an earlier \
                  kept row has at least `threshold`. Keeps every row and adds `keep`, `duplicate_of` (the first such row in \
                  survivor order), `similarity` (exact) and `cluster_id` (smallest id of the connected component of all verified \
-                 pairs). A text with fewer words than `ngram` is compared as a whole; a text without words equals only the same \
-                 bytes; NULL is nobody's duplicate. Metrics: distinct_texts, candidate_pairs, verified_pairs, skipped_pairs, \
+                 pairs). `similarity` is what `unit` measures: 1 means the same words, and not that case, symbols or spaces are the \
+                 same; `exact_dedup` compares bytes. A text of fewer units than `ngram` is compared as a whole; a text without \
+                 any, such as an emoji by itself where the unit is words, equals only the same bytes; NULL is nobody's duplicate. Metrics: distinct_texts, candidate_pairs, verified_pairs, skipped_pairs, \
                  largest_bucket, spills.",
                 "minhash_dedup(relation, text => column, id => column, threshold => 0.7, ngram => 5, unit => 'word', ...)",
             )
@@ -88,11 +99,11 @@ pub fn operators() -> Vec<OperatorDoc> {
                 "Least probability that a pair at the threshold is proposed; bands and rows follow from it. 0.99 by \
                  default (`limpid.recall`).",
             )
-            .with_argument("ngram", "Words (5) or characters (24) a shingle.")
             .with_argument(
-                "unit",
-                "'word': lower-cased runs of letters, numbers and underscores; 'char': characters as they are.",
+                "ngram",
+                "Units in a shingle: by default 5 words, 10 tokens or 24 characters, which are about the same length of text.",
             )
+            .with_argument("unit", UNIT)
             .with_argument(
                 "linkage",
                 "'direct': a row goes only for a kept row verified similar to it. 'transitive': one survivor a connected \

@@ -203,10 +203,10 @@ fn index(schema: &DFSchema, column: &Column) -> Result<usize> {
 /// Adds the functions and operators to a session.
 pub fn register(state: &mut SessionState) -> Result<()> {
     use datafusion::execution::FunctionRegistry;
-    for udf in crate::register::scalar_functions() {
+    for udf in crate::register::scalar_functions().into_iter().chain(crate::checked::scalar_functions()) {
         state.register_udf(udf)?;
     }
-    for udaf in crate::register::aggregate_functions() {
+    for udaf in crate::register::aggregate_functions().into_iter().chain(crate::checked::aggregate_functions()) {
         state.register_udaf(udaf)?;
     }
     for udwf in crate::register::window_functions() {

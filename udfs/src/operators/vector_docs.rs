@@ -26,8 +26,8 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                  often). The exact cosine decides: a row is removed if and only if an earlier kept row has at least `threshold`. Keeps every \
                  row and adds `keep`, `duplicate_of` (the first such row in survivor order), `similarity` (exact, as \
                  `cosine_similarity` gives it) and `cluster_id` (smallest id of the connected component of similar pairs). Up to 32,768 \
-                 distinct vectors all pairs are compared. NULL vectors and those of zeros are nobody's duplicate. Rows and vectors \
-                 spill; memory is O(rows) for a few numbers. Metrics: distinct_vectors, cells, cell_memberships, candidate_pairs, \
+                 distinct vectors all pairs are compared. NULL vectors and those of zeros are nobody's duplicate: such rows are kept and compared with none. Rows and vectors \
+                 spill; memory is O(rows) for a few numbers. Metrics: rows_without_vector, distinct_vectors, cells, cell_memberships, candidate_pairs, \
                  verified_pairs, spills. After SemDeDup (Abbas et al. 2023), which removes by mode => 'prior'.",
                 "semantic_dedup(relation, vec => column, id => column, threshold => 0.9, mode => 'greedy', ...)",
             )
@@ -73,7 +73,7 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                  that order, nearest centroids are decided by exact 64-bit sums, ties go to the smaller number: the result \
                  does not depend on partitions or threads. `balanced` shares the sample evenly; `mini_batch` goes over all rows in \
                  the memory of a batch and of the centroids. NULL vectors do not count, nor those of zeros under 'cosine'. \
-                 O(sample * k * d) a round; the sample spills. Assign all rows with `assign_nearest`. Metrics: sample_rows, \
+                 O(sample * k * d) a round; the sample spills. Assign all rows with `assign_nearest`. Metrics: rows_without_vector, sample_rows, \
                  iterations, spills.",
                 "kmeans(relation, vec => column, id => column, k => 100, metric => 'cosine', ...)",
             )
@@ -277,7 +277,7 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
             .with_argument("vec", VEC)
             .with_argument("id", ID)
             .with_argument("partition_by", PARTITION)
-            .with_argument("order_by", "Who comes earlier: a list of columns; the id decides ties. By default the id alone.")
+            .with_argument("order_by", "Who comes earlier: a list of columns, NULL and NaN last; the id decides ties. By default the id alone.")
             .with_argument(
                 "mode",
                 "'prior': all earlier rows count. 'greedy': only those whose own value is below `threshold`, so that those form a \
@@ -322,7 +322,7 @@ pub(super) fn operators() -> Vec<OperatorDoc> {
                  seed and id) or 'first' (of `order_by`).",
             )
             .with_argument("partition_by", PARTITION)
-            .with_argument("order_by", "Who wins ties: a list of columns; the id decides last. By default the id alone.")
+            .with_argument("order_by", "Who wins ties: a list of columns, NULL and NaN last; the id decides last. By default the id alone.")
             .with_argument("seed", "Seed of a random first row; 42 by default (`limpid.seed`).")
             .build(),
         },

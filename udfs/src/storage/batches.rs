@@ -11,8 +11,9 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::SpillManager;
 use datafusion::physical_plan::metrics::SpillMetrics;
-use datafusion::physical_plan::spill::get_record_batch_memory_size;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+
+use super::compact::{compact, held};
 
 /// Appends a batch to the spill file, or ends the file. (The type of an open spill file has no public name.)
 type Spill = Box<dyn FnMut(Option<&RecordBatch>) -> Result<Option<Arc<dyn SpillFile>>> + Send>;
@@ -36,13 +37,16 @@ impl BatchStore {
     }
 
     /// Adds a batch; moves everything to disk when the pool refuses more memory.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever hands a batch over must not keep it")]
     pub fn push(&mut self, batch: RecordBatch) -> Result<()> {
         self.rows += batch.num_rows();
         if let Some(spill) = &mut self.spill {
             spill(Some(&batch))?;
             return Ok(());
         }
-        if self.reservation.try_grow(get_record_batch_memory_size(&batch)).is_ok() {
+        // Kept batches must not hold, nor be counted for, what they share with batches that are gone.
+        let batch = compact(&batch)?;
+        if self.reservation.try_grow(held(&batch)).is_ok() {
             self.memory.push(batch);
             return Ok(());
         }

@@ -2,10 +2,14 @@
 //!
 //! * [`batches::BatchStore`]: record batches, read back in order;
 //! * [`blobs::BlobWriter`]: byte strings, read back at random;
+//! * [`compact`]: rows without the memory that they share with others;
 //! * [`records::RecordSorter`]: fixed-size records, read back sorted;
+//! * [`sort`]: batches sorted and merged;
 //! * [`vectors::VectorStore`]: vectors, read back in blocks.
 
 pub mod batches;
 pub mod blobs;
+pub mod compact;
 pub mod records;
+pub mod sort;
 pub mod vectors;

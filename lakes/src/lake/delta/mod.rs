@@ -82,7 +82,7 @@ impl Snapshot {
         let columns = leaves(self.fields.iter().map(AsRef::as_ref)).into_iter().enumerate();
         let stats = || ColumnStats { nulls: Some(0), ..ColumnStats::default() };
         let columns = columns.map(|(at, leaf)| FileColumn { place: at as u32, leaf, stats: stats() }).collect();
-        FileColumns { rows: 0, columns }
+        FileColumns { file: "its log".to_owned(), rows: 0, columns, stays: None }
     }
 
     fn types(&self) -> HashMap<String, DataType> {
@@ -129,7 +129,7 @@ impl Snapshot {
         }
         let rows = read.rows.checked_sub(deleted);
         let rows = rows.ok_or_else(|| exec_datafusion_err!("more rows of a file are deleted than it has"))?;
-        Ok(FileColumns { rows, columns })
+        Ok(FileColumns { file: read.file, rows, columns, stays: None })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::LimpidOptions;
 use crate::functions::literals::Literals;
 use crate::functions::vector::embeddings::float_item;
 
-/// The model that a call names at `at`, `default` where it names none, on the device named after it.
+/// The model that a call names, `default` where it names none, on the device named after it, with the prompt named last.
 pub(super) fn model(
     function: &str,
     literals: &Literals<'_>,
@@ -25,16 +25,25 @@ pub(super) fn model(
 ) -> Result<Arc<Model>> {
     let name = literals.text(1, "model")?.or(default);
     let Some(name) = name else { return plan_err!("{function}: name a model, as in model => 'NAME'") };
-    open(function, name, literals.text(2, "device")?.unwrap_or("cpu"), needed)
+    open(function, name, literals.text(2, "device")?.unwrap_or("cpu"), literals.text(3, "prompt")?, needed)
 }
 
-/// The model of that name on that device.
-pub(crate) fn open(function: &str, name: &str, device: &str, needed: Modality) -> Result<Arc<Model>> {
+/// The model of that name on that device, with that of its prompts before every text.
+pub(crate) fn open(
+    function: &str,
+    name: &str,
+    device: &str,
+    prompt: Option<&str>,
+    needed: Modality,
+) -> Result<Arc<Model>> {
     let failed = |error: limpid_encoders::Error| DataFusionError::Plan(format!("{function}: {error}"));
     let device: Device = device.parse().map_err(failed)?;
     let model = waiting(|| registry::open(name, device)).map_err(failed)?;
     model.needs(needed).map_err(failed)?;
-    Ok(model)
+    match prompt {
+        Some(prompt) => model.with_prompt(prompt).map(Arc::new).map_err(failed),
+        None => Ok(model),
+    }
 }
 
 /// The model of a running call with the session's cache.
@@ -48,11 +57,12 @@ pub(super) fn embedder(
     waiting(|| Embedder::open(function, model, LimpidOptions::of(&args.config_options).cache()))
 }
 
-/// The vectors of a column; what is new is in the cache.
-pub(super) fn vectors(embedder: &Embedder, contents: &ArrayRef) -> Result<ArrayRef> {
+/// The vectors of a column; what is new is in the cache, and what has no vector is counted in the session.
+pub(super) fn vectors(embedder: &Embedder, session: &LimpidOptions, contents: &ArrayRef) -> Result<ArrayRef> {
     waiting(|| {
         let embedded = embedder.embed(contents)?;
         embedder.flush()?;
+        session.count_without_vector(embedded.without_vector as u64);
         Ok(embedded.vectors)
     })
 }

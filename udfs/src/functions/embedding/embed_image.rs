@@ -10,6 +10,7 @@ use datafusion_macros::user_doc;
 use limpid_encoders::folder::Modality;
 
 use super::arguments::{embedder, model, vector_type, vectors};
+use crate::config::LimpidOptions;
 use crate::functions::literals::Literals;
 use crate::functions::scores::parameters::{Kind, Parameter, coerce, optional, required, signature};
 
@@ -87,7 +88,8 @@ impl ScalarUDFImpl for EmbedImage {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let embedder = embedder(NAME, &args, None, Modality::Image)?;
-        make_scalar_function(move |args| vectors(&embedder, &args[0]), vec![])(&args.args[..1])
+        let session = LimpidOptions::of(&args.config_options);
+        make_scalar_function(move |args| vectors(&embedder, &session, &args[0]), vec![])(&args.args[..1])
     }
 
     fn documentation(&self) -> Option<&Documentation> {

@@ -30,6 +30,8 @@ pub(crate) struct Embedded {
     pub cached: usize,
     /// Tokens that the model read.
     pub tokens: usize,
+    /// Rows that are not NULL and got no vector, because the model does not know their script.
+    pub without_vector: usize,
 }
 
 /// What is embedded of the rows that are not NULL.
@@ -91,7 +93,8 @@ impl Embedder {
             }
         };
         let tokens = vectors.tokens;
-        Ok(Embedded { vectors: column(vectors, rows, count)?, cached, tokens })
+        let without_vector = vectors.present.iter().filter(|present| !**present).count();
+        Ok(Embedded { vectors: column(vectors, rows, count)?, cached, tokens, without_vector })
     }
 
     /// The vectors of `some` of the contents, whose rows are `rows`.

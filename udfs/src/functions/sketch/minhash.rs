@@ -1,4 +1,4 @@
-//! `minhash(text, num_perm [, n [, seed]])`.
+//! `minhash(text, num_perm [, n [, seed [, unit]]])`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use datafusion_macros::user_doc;
 use super::signatures::{MAX_PERMUTATIONS, fixed_list};
 use crate::functions::literals::{Literals, literal};
 use crate::functions::strings::{Strings, text};
-use crate::functions::text::{DEFAULT_N, MAX_N};
+use crate::functions::text::{DEFAULT_N, MAX_N, unit};
 use crate::kernels::minhash::MinHasher;
 use crate::kernels::shingler::{Shingler, Unit};
 
@@ -30,7 +30,7 @@ const DEFAULT_SEED: i64 = 42;
 `num_perm` seeded permutations (Broder 1997). `minhash_jaccard` of two signatures estimates `jaccard` of the texts with a \
 standard error of at most `0.5 / sqrt(num_perm)`. Shingles are those of `word_shingles`. NULL and a text without words give \
 NULL, so that texts without words are not taken for alike.",
-    syntax_example = "minhash(text, num_perm [, n [, seed]])",
+    syntax_example = "minhash(text, num_perm [, n [, seed [, unit]]])",
     sql_example = r#"```sql
 > SELECT minhash('the cat sat on the mat', 4, 2) AS signature;
 +-----------------------------------------------+
@@ -43,6 +43,10 @@ NULL, so that texts without words are not taken for alike.",
     argument(name = "num_perm", description = "Permutations, a literal from 1 to 4096."),
     argument(name = "n", description = "Words in a shingle, a literal from 1 to 1000; 5 by default."),
     argument(name = "seed", description = "Integer literal that draws the permutations; 42 by default."),
+    argument(
+        name = "unit",
+        description = "`'word'` (the default), `'token'`, `'python_word'` or `'char'`; a literal. See `docs/units.md`."
+    ),
     related_udf(name = "minhash_jaccard"),
     related_udf(name = "lsh_bands")
 )]
@@ -53,7 +57,7 @@ pub struct Minhash {
 
 impl Default for Minhash {
     fn default() -> Self {
-        let arguments = (1..=3).map(|literals| {
+        let arguments = (1..=4).map(|literals| {
             let mut arguments = vec![literal(); literals + 1];
             arguments[0] = text();
             TypeSignature::Coercible(arguments)
@@ -95,6 +99,7 @@ struct Shape {
     num_perm: usize,
     n: usize,
     seed: i64,
+    unit: Unit,
 }
 
 impl Shape {
@@ -103,6 +108,7 @@ impl Shape {
             num_perm: literals.count(1, "num_perm", 1..=MAX_PERMUTATIONS)?.unwrap_or(1),
             n: literals.count(2, "n", 1..=MAX_N)?.unwrap_or(DEFAULT_N),
             seed: literals.int(3, "seed", i64::MIN..=i64::MAX)?.unwrap_or(DEFAULT_SEED),
+            unit: unit(literals, 4)?,
         })
     }
 }
@@ -110,7 +116,7 @@ impl Shape {
 fn signatures(shape: Shape, args: &[ArrayRef]) -> Result<ArrayRef> {
     let texts = Strings::try_new(&args[0], "the text of minhash")?;
     let hasher = MinHasher::new(shape.num_perm, shape.seed.cast_unsigned());
-    let mut shingler = Shingler::new(Unit::Word, shape.n);
+    let mut shingler = Shingler::new(shape.unit, shape.n);
     let mut shingles = Vec::new();
     let mut values = vec![0; texts.len() * shape.num_perm];
     let mut valid = Vec::with_capacity(texts.len());

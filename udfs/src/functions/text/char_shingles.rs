@@ -78,7 +78,7 @@ fn width(literals: &Literals<'_>) -> Result<usize> {
     Ok(literals.count(1, "n", 1..=MAX_N)?.unwrap_or(DEFAULT_N))
 }
 
-fn shingles(n: usize, args: &[ArrayRef]) -> Result<ArrayRef> {
+pub(super) fn shingles(n: usize, args: &[ArrayRef]) -> Result<ArrayRef> {
     let texts = Strings::try_new(&args[0], "the text of char_shingles")?;
     let mut lists = ShingleLists::with_capacity(texts.len());
     for text in texts.iter() {

@@ -32,7 +32,7 @@ Shingles, exactness and texts without a shingle are as for `jaccard`; where only
     argument(name = "n", description = "Units in a shingle, a literal from 1 to 1000; 5 by default."),
     argument(
         name = "unit",
-        description = "`'word'` (the default) or `'char'`, characters of the text as it is; a literal."
+        description = "`'word'` (the default), `'token'`, `'python_word'` or `'char'`; a literal. See `docs/units.md`."
     ),
     related_udf(name = "jaccard")
 )]
@@ -61,7 +61,7 @@ impl ScalarUDFImpl for Containment {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        similarity::shape(NAME, &Literals::planned(NAME, &args))?;
+        similarity::shape(&Literals::planned(NAME, &args))?;
         Ok(Field::new(NAME, DataType::Float64, true).into())
     }
 

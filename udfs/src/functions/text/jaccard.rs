@@ -18,8 +18,9 @@ const NAME: &str = "jaccard";
     doc_section(label = "Text Functions"),
     description = "Jaccard similarity of two texts: how many distinct shingles they share, as a part of all that they have. \
 Exact: shingles are compared as 64-bit hashes, of which two differ by mistake in fewer than one of a million comparisons of \
-million-word texts. A shingle is `n` consecutive lower-cased words (`\\\\w+`) or characters; a shorter text is one shingle. \
-Where neither text has a shingle, equal texts have 1 and others 0. NULL gives NULL.",
+million-word texts. A shingle is `n` consecutive units, words by default; a shorter text is one shingle. 1 means that the texts \
+have the same shingles, not that they are equal: words see neither case nor symbols. Where neither text has a shingle, equal \
+texts have 1 and others 0. NULL gives NULL.",
     syntax_example = "jaccard(a, b [, n [, unit]])",
     sql_example = r#"```sql
 > SELECT jaccard('The cat sat on the mat', 'the cat sat on a mat', 2) AS j;
@@ -28,13 +29,19 @@ Where neither text has a shingle, equal texts have 1 and others 0. NULL gives NU
 +---------------------+
 | 0.42857142857142855 |
 +---------------------+
+> SELECT jaccard('12 + 7', '12 - 7', 1) AS words, jaccard('12 + 7', '12 - 7', 1, 'token') AS tokens;
++-------+--------+
+| words | tokens |
++-------+--------+
+| 1.0   | 0.5    |
++-------+--------+
 ```"#,
     argument(name = "a", description = "A text."),
     argument(name = "b", description = "Another text."),
     argument(name = "n", description = "Units in a shingle, a literal from 1 to 1000; 5 by default."),
     argument(
         name = "unit",
-        description = "`'word'` (the default) or `'char'`, characters of the text as it is; a literal."
+        description = "`'word'` (the default), `'token'`, `'python_word'` or `'char'`; a literal. See `docs/units.md`."
     ),
     related_udf(name = "containment"),
     related_udf(name = "minhash_jaccard")
@@ -64,7 +71,7 @@ impl ScalarUDFImpl for Jaccard {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        similarity::shape(NAME, &Literals::planned(NAME, &args))?;
+        similarity::shape(&Literals::planned(NAME, &args))?;
         Ok(Field::new(NAME, DataType::Float64, true).into())
     }
 

@@ -8,4 +8,4 @@ mod shingle_lists;
 mod similarity;
 pub mod word_shingles;
 
-pub(crate) use similarity::{DEFAULT_N, MAX_N};
+pub(crate) use similarity::{DEFAULT_N, MAX_N, unit};

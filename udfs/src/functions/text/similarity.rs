@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
-use datafusion::common::{Result, plan_err};
+use datafusion::common::Result;
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{ColumnarValue, Signature, TypeSignature, Volatility};
 
@@ -27,16 +27,15 @@ pub(super) fn signature() -> Signature {
 }
 
 /// The unit and the width that a call asks for.
-pub(super) fn shape(function: &str, literals: &Literals<'_>) -> Result<(Unit, usize)> {
+pub(super) fn shape(literals: &Literals<'_>) -> Result<(Unit, usize)> {
     let n = literals.count(2, "n", 1..=MAX_N)?.unwrap_or(DEFAULT_N);
-    let unit = match literals.text(3, "unit")? {
-        None => Unit::default(),
-        Some(name) => match Unit::parse(name) {
-            Some(unit) => unit,
-            None => return plan_err!("{function}: unit must be 'word' or 'char', not '{name}'"),
-        },
-    };
-    Ok((unit, n))
+    Ok((unit(literals, 3)?, n))
+}
+
+/// The unit at `index`, words where the call does not say.
+pub(crate) fn unit(literals: &Literals<'_>, index: usize) -> Result<Unit> {
+    let name = literals.choice(index, "unit", &Unit::ALL.map(Unit::name))?;
+    Ok(Unit::parse(name).unwrap_or_default())
 }
 
 /// Measures two columns of texts row by row. Where neither text has a shingle, equal texts have 1 and others 0.
@@ -45,7 +44,7 @@ pub(super) fn measure(
     args: &[ColumnarValue],
     measure: fn(&[u64], &[u64]) -> f64,
 ) -> Result<ColumnarValue> {
-    let (unit, n) = shape(function, &Literals::running(function, args))?;
+    let (unit, n) = shape(&Literals::running(function, args))?;
     let rows = move |args: &[ArrayRef]| -> Result<ArrayRef> {
         let (a, b) = (Strings::try_new(&args[0], "a")?, Strings::try_new(&args[1], "b")?);
         let mut shingler = Shingler::new(unit, n);

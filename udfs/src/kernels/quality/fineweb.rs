@@ -1,8 +1,8 @@
 //! Custom filters of FineWeb: Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text Data at
 //! Scale", section 3.6, with the thresholds and the list rule of datatrove 0.10.
 
-use super::chars::{ends_sentence, is_space};
-use super::lines::Repeats;
+use super::chars::ends_sentence;
+use super::lines::{Repeats, is_blank, unify};
 use super::tokens::count_words;
 use super::{char_len, ratio};
 
@@ -37,9 +37,10 @@ impl FinewebQuality {
     pub fn measure(text: &str) -> Self {
         let (mut punctuated, mut short, mut line_feeds) = (0, 0, 0);
         let mut repeats = Repeats::default();
+        let text = &*unify(text);
         for line in text.split('\n') {
             line_feeds += 1;
-            if line.chars().all(is_space) {
+            if is_blank(line) {
                 continue;
             }
             repeats.add(line);

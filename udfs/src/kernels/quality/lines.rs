@@ -1,9 +1,37 @@
 //! Lines, and the repetition among them.
 
+use std::borrow::Cow;
+
 use hashbrown::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::char_len;
+use super::chars::is_space;
+
+/// `text` with CR LF, CR, next line, line separator and paragraph separator as LF, so that every rule takes them for the
+/// same.
+pub fn unify(text: &str) -> Cow<'_, str> {
+    const BREAKS: [char; 4] = ['\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    if !BREAKS.iter().any(|&c| text.contains(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut unified = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(BREAKS) {
+        unified.push_str(&rest[..at]);
+        unified.push('\n');
+        let tail = &rest[at..];
+        let width = if tail.starts_with("\r\n") { 2 } else { tail.chars().next().map_or(0, char::len_utf8) };
+        rest = &tail[width..];
+    }
+    unified.push_str(rest);
+    Cow::Owned(unified)
+}
+
+/// Whether a line separates paragraphs: it is empty or holds white space only.
+pub fn is_blank(line: &str) -> bool {
+    line.chars().all(is_space)
+}
 
 /// The lines of `text` at every line boundary that Unicode and Python know: LF, CR, CR LF, vertical tab, form feed,
 /// U+001C to U+001E, next line, line separator, paragraph separator. A boundary at the end starts no further line, so
@@ -82,6 +110,13 @@ mod tests {
         assert_eq!(found("a\n\nb\r\nc\rd"), ["a", "", "b", "c", "d"]);
         assert_eq!(found("a\u{b}b\u{c}c\u{1c}d\u{85}e\u{2028}f\u{2029}g"), ["a", "b", "c", "d", "e", "f", "g"]);
         assert_eq!(found("é\u{2027}…\nü"), ["é\u{2027}…", "ü"]);
+    }
+
+    #[test]
+    fn unifies_line_breaks() {
+        assert!(matches!(unify("a\nb\u{c}c…©"), Cow::Borrowed(_)));
+        assert_eq!(unify("a\r\nb\rc\r\r\nd\u{85}e\u{2028}f\u{2029}\r"), "a\nb\nc\n\nd\ne\nf\n\n");
+        assert!(is_blank("") && is_blank(" \t\u{3000}") && !is_blank(" a"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use hashbrown::hash_table::Entry;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::chars::trim;
-use super::lines::Repeats;
+use super::lines::{Repeats, is_blank, unify};
 use super::tokens::for_each_word;
 use super::{char_len, ratio};
 
@@ -25,11 +25,11 @@ pub const MAX_REPEATED: [f64; 6] = [0.15, 0.14, 0.13, 0.12, 0.11, 0.1];
 /// What the rules look at; all are fractions from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct GopherRepetition {
-    /// Paragraphs (separated by empty lines) equal to an earlier one, of all paragraphs.
+    /// Paragraphs (separated by blank lines) equal to an earlier one, of all paragraphs.
     pub duplicate_paragraph_fraction: f64,
     /// Characters in those, of all characters.
     pub duplicate_paragraph_char_fraction: f64,
-    /// Lines equal to an earlier one, of all lines; runs of line feeds separate lines.
+    /// Lines equal to an earlier one, of all lines; blank lines separate lines.
     pub duplicate_line_fraction: f64,
     /// Characters in those, of all characters.
     pub duplicate_line_char_fraction: f64,
@@ -42,11 +42,14 @@ pub struct GopherRepetition {
 impl GopherRepetition {
     /// Measures `text`.
     pub fn measure(text: &str) -> Self {
+        let text = &*unify(text);
         let chars = char_len(text);
         let mut paragraphs = Repeats::default();
-        split_runs(trim(text), 2, |p| paragraphs.add(p));
+        for_each_paragraph(trim(text), |p| paragraphs.add(p));
         let mut lines = Repeats::default();
-        split_runs(text, 1, |l| lines.add(l));
+        text.split('\n').filter(|line| !is_blank(line)).for_each(|line| lines.add(line));
+        // datatrove counts what lies before a line feed at the start and behind one at the end.
+        lines.elements += u64::from(starts_blank(text)) + u64::from(ends_blank(text));
         let mut found = Self {
             duplicate_paragraph_fraction: ratio(paragraphs.repeated, paragraphs.elements),
             duplicate_paragraph_char_fraction: ratio(paragraphs.repeated_chars, chars),
@@ -88,20 +91,32 @@ impl GopherRepetition {
     }
 }
 
-/// Calls `part` with what lies between runs of at least `least` line feeds, empty ends included.
-fn split_runs<'a>(text: &'a str, least: usize, mut part: impl FnMut(&'a str)) {
-    let mut start = 0;
-    let mut from = 0;
-    while let Some(at) = text[from..].find('\n') {
-        let at = from + at;
-        let end = at + text.as_bytes()[at..].iter().take_while(|&&b| b == b'\n').count();
-        if end - at >= least {
-            part(&text[start..at]);
+/// Calls `paragraph` with every run of lines that are not blank.
+fn for_each_paragraph<'a>(text: &'a str, mut paragraph: impl FnMut(&'a str)) {
+    let (mut start, mut end, mut at) = (0, 0, 0);
+    for line in text.split('\n') {
+        if !is_blank(line) {
+            if start == end {
+                start = at;
+            }
+            end = at + line.len();
+        } else if start < end {
+            paragraph(&text[start..end]);
             start = end;
         }
-        from = end;
+        at += line.len() + 1;
     }
-    part(&text[start..]);
+    if start < end {
+        paragraph(&text[start..end]);
+    }
+}
+
+fn starts_blank(text: &str) -> bool {
+    text.split_once('\n').is_some_and(|(line, _)| is_blank(line))
+}
+
+fn ends_blank(text: &str) -> bool {
+    text.rsplit_once('\n').is_some_and(|(_, line)| is_blank(line))
 }
 
 /// The n-grams of a document's words, n growing from 2, told apart by a 64-bit hash.
@@ -288,15 +303,30 @@ mod tests {
 
     #[test]
     fn splits() {
-        let parts = |text, least| {
+        let parts = |text| {
             let mut found = Vec::new();
-            split_runs(text, least, |p| found.push(p));
+            for_each_paragraph(text, |p| found.push(p));
             found
         };
-        assert_eq!(parts("", 1), [""]);
-        assert_eq!(parts("a\nb\n\nc\n", 1), ["a", "b", "c", ""]);
-        assert_eq!(parts("a\nb\n\nc\n\n\n\nd", 2), ["a\nb", "c", "d"]);
-        assert_eq!(parts("\n\n", 2), ["", ""]);
+        assert_eq!(parts(""), [""; 0]);
+        assert_eq!(parts("a"), ["a"]);
+        assert_eq!(parts("a\nb\n\n c\n\n\n\nd "), ["a\nb", " c", "d "]);
+        assert_eq!(parts("a\n \t\nb"), ["a", "b"]);
+    }
+
+    #[test]
+    fn blank_lines_are_not_repeated() {
+        let spaced =
+            |gap: &str| (0..8).map(|i| format!("Paragraph {i} says a thing of its own.")).collect::<Vec<_>>().join(gap);
+        for gap in ["\n\n\n\n", "\r\n\r\n", "\n  \n", "\r\r", "\n\u{3000}\n\t\n", "\u{2028}\u{2028}"] {
+            let q = GopherRepetition::measure(&spaced(gap));
+            assert_eq!(q.duplicate_line_fraction, 0.0, "{gap:?}");
+            assert_eq!(q.duplicate_paragraph_fraction, 0.0, "{gap:?}");
+            assert_eq!(q.duplicate_line_char_fraction, 0.0, "{gap:?}");
+        }
+        assert_eq!(GopherRepetition::measure("\n\n\na\n\n").duplicate_line_fraction, 0.0);
+        let same = GopherRepetition::measure(&["The same paragraph again."; 8].join("\r\n\r\n"));
+        assert_eq!((same.duplicate_line_fraction, same.duplicate_paragraph_fraction), (7.0 / 8.0, 7.0 / 8.0));
     }
 
     #[test]

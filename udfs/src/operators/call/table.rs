@@ -10,6 +10,7 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 use hashbrown::HashMap;
@@ -113,6 +114,8 @@ impl Table {
         }
         drop(input);
         let count = rows.rows();
+        let counter = MetricBuilder::new(&around.metrics).counter("rows_without_vector", 0);
+        counter.add(count - row_of.len());
         let keys = keys.finish()?;
         let ranks = keys.ranks(op, &around.context).await?;
         let mut order: Vec<u32> = (0..row_of.len() as u32).collect();

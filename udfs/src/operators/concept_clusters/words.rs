@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::plan::NAME;
 use crate::functions::strings::Strings;
-use crate::kernels::words::Tokenizer;
+use crate::kernels::words::{Rule, Tokenizer};
 use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::dedup::resolution::NONE;
 use crate::storage::batches::StoredBatches;
@@ -79,14 +79,18 @@ async fn candidates(
     let mut room = 0;
     let mut hashes = vec![];
     let mut batches = texts.rows.stream()?;
-    let mut tokenizer = Tokenizer::new();
+    let mut tokenizer = Tokenizer::new(Rule::Word);
     let mut first = 0;
     while let Some(batch) = batches.try_next().await? {
         let column = Strings::try_new(batch.column(texts.column), NAME)?;
         for (text, &cluster) in column.iter().zip(&texts.cluster[first..]) {
             let (Some(text), true) = (text, cluster != NONE) else { continue };
             hashes.clear();
-            hashes.extend(tokenizer.words(text).filter(|word| names(word)).map(|word| xxh3_64(word.as_bytes())));
+            tokenizer.for_each(text, |word| {
+                if names(word) {
+                    hashes.push(xxh3_64(word.as_bytes()));
+                }
+            });
             hashes.sort_unstable();
             hashes.dedup();
             for &hash in &hashes {
@@ -146,21 +150,25 @@ fn score(hash: u64, counts: &[(usize, u64)], sizes: &[u64], rows: u64, most: usi
     }
 }
 
-/// The words of these hashes; of several with one hash the first in the order of the alphabet.
+/// The words of these hashes, in lower case; of several with one hash the first in the order of the alphabet.
 async fn spell(texts: &Texts<'_>, candidates: &[Vec<Candidate>]) -> Result<HashMap<u64, String>> {
     let mut words: HashMap<u64, String> =
         candidates.iter().flatten().map(|candidate| (candidate.hash, String::new())).collect();
-    let mut tokenizer = Tokenizer::new();
+    // Case folding is for comparing: it writes `strasse` and a Greek word without its final sigma.
+    let (mut as_written, mut folded) = (Tokenizer::new(Rule::Token), Tokenizer::new(Rule::Word));
     let mut batches = texts.rows.stream()?;
     while let Some(batch) = batches.try_next().await? {
         for text in Strings::try_new(batch.column(texts.column), NAME)?.iter().flatten() {
-            for word in tokenizer.words(text).filter(|word| names(word)) {
-                if let Some(known) = words.get_mut(&xxh3_64(word.as_bytes()))
-                    && (known.is_empty() || word < known.as_str())
-                {
-                    word.clone_into(known);
-                }
-            }
+            as_written.for_each(text, |word| {
+                folded.for_each(word, |compared| {
+                    if let Some(known) = words.get_mut(&xxh3_64(compared.as_bytes())) {
+                        let word = word.to_lowercase();
+                        if known.is_empty() || word < *known {
+                            *known = word;
+                        }
+                    }
+                });
+            });
         }
     }
     Ok(words)

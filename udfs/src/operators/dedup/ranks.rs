@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortOptions, concat, take};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{SortOptions, concat, nullif, take};
+use arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type, Schema, SchemaRef, UInt32Type};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::{Result, exec_err, internal_datafusion_err};
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::TryStreamExt;
 
 use super::matcher::Surroundings;
 use crate::storage::batches::{BatchStore, StoredBatches};
+use crate::storage::sort::sort;
 
 /// The keys of all rows in arrival order: the columns of `order_by`, then the id, then the row's number.
 pub struct Keys {
@@ -60,7 +63,8 @@ impl KeyWriter {
         let Some(last) = last else {
             return exec_err!("{} takes fewer than {} rows at once; split the input", self.op, u32::MAX);
         };
-        let mut key: Vec<_> = self.order_by.iter().map(|(column, _)| Arc::clone(batch.column(*column))).collect();
+        let order = self.order_by.iter().map(|(column, _)| nan_as_null(batch.column(*column)));
+        let mut key: Vec<_> = order.collect::<Result<_>>()?;
         key.push(Arc::clone(batch.column(self.id)));
         key.push(Arc::new(UInt32Array::from_iter_values(first as u32..last)));
         self.store.push(RecordBatch::try_new(Arc::clone(&self.schema), key)?)
@@ -74,12 +78,26 @@ impl KeyWriter {
     }
 }
 
+/// NaN is no value to win by, though it sorts above all numbers: it counts as NULL.
+fn nan_as_null(values: &ArrayRef) -> Result<ArrayRef> {
+    fn nan<T: ArrowPrimitiveType<Native: Into<f64>>>(values: &ArrayRef) -> BooleanArray {
+        BooleanArray::from_unary(values.as_primitive::<T>(), |value| value.into().is_nan())
+    }
+    let nan = match values.data_type() {
+        DataType::Float16 => nan::<Float16Type>(values),
+        DataType::Float32 => nan::<Float32Type>(values),
+        DataType::Float64 => nan::<Float64Type>(values),
+        _ => return Ok(Arc::clone(values)),
+    };
+    if nan.has_true() { Ok(nullif(values, &nan)?) } else { Ok(Arc::clone(values)) }
+}
+
 /// Order columns, id and row number, renamed so that a column may serve twice.
 fn key_schema(below: &Schema, id: usize, order_by: &[(usize, SortOptions)]) -> SchemaRef {
     let mut fields: Vec<Field> = order_by
         .iter()
         .enumerate()
-        .map(|(at, (column, _))| below.field(*column).clone().with_name(format!("order_{at}")))
+        .map(|(at, (column, _))| below.field(*column).clone().with_name(format!("order_{at}")).with_nullable(true))
         .collect();
     fields.push(below.field(id).clone());
     fields.push(Field::new("row", DataType::UInt32, false));
@@ -142,6 +160,10 @@ impl Keys {
         let ordering = LexOrdering::new(exprs).ok_or_else(|| internal_datafusion_err!("an order without columns"))?;
         let source = Arc::new(Source { batches: Arc::clone(&self.batches), schema: Arc::clone(&self.schema) });
         let source = StreamingTableExec::try_new(Arc::clone(&self.schema), vec![source], None, vec![], false, None)?;
+        if matches!(context.memory_pool().memory_limit(), MemoryLimit::Finite(_)) {
+            let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
+            return Ok(sort("order of rows", source.execute(0, Arc::clone(context))?, ordering, context, metrics));
+        }
         SortExec::new(ordering, Arc::new(source)).execute(0, Arc::clone(context))
     }
 

@@ -15,7 +15,8 @@ pub fn documentation() -> OperatorDoc {
          length in one batch; on the processor each runs alone. With `cache` every vector that was made is kept and no content \
          is embedded twice, in this query or another: a query that ended early goes on where it stopped, but for the last ten \
          seconds. Memory: a portion of rows a partition, and 40 bytes a vector of the cache. Metrics: cached_rows (rows whose \
-         vector was there), tokens (that the model read), model_time.",
+         vector was there), tokens (that the model read), texts_without_vector (that the model does not know, and that got NULL), \
+         model_time.",
         "embed(relation, text => column, model => 'NAME', cache => 'folder', ...)",
     )
     .with_sql_example(
@@ -32,8 +33,12 @@ pub fn documentation() -> OperatorDoc {
     .with_argument("relation", INPUT)
     .with_argument("text", "Column of texts; `text` by default. NULL gives NULL.")
     .with_argument("image", "Column of images, the bytes of PNG or JPEG files, in place of `text`.")
-    .with_argument("model", "The name of a model or the path of its folder; for texts `static` by default.")
+    .with_argument("model", "The name of a model or the path of its folder; for texts `static` by default, or `multilingual`.")
     .with_argument("device", "`cpu` (the default), `cuda:N`, `tensorrt:N`, `coreml` or `directml:N`.")
+    .with_argument(
+        "prompt",
+        "The name of a prompt of the model, such as 'query', which is put before each text; by default the model's own default.",
+    )
     .with_argument(
         "cache",
         "Folder in which vectors are kept, told apart by the hashes of the model, of the settings that change a vector and of \

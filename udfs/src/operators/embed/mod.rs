@@ -22,6 +22,8 @@ pub struct Embed {
     pub model: String,
     /// Where it runs.
     pub device: String,
+    /// The prompt of the model that is put before texts, by its name.
+    pub prompt: Option<String>,
     /// The folder in which vectors are kept.
     pub cache: Option<String>,
     /// Name of the added column.
@@ -49,6 +51,7 @@ impl Embed {
 impl fmt::Display for Embed {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "model={}, device={}, output={}", self.model, self.device, self.output)?;
+        self.prompt.as_ref().map_or(Ok(()), |prompt| write!(f, ", prompt={prompt}"))?;
         match &self.cache {
             Some(folder) => write!(f, ", cache={folder}"),
             None => Ok(()),

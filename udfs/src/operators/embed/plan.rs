@@ -13,7 +13,7 @@ use crate::operators::call::{Call, plan};
 pub const NAME: &str = "embed";
 
 /// The arguments it takes.
-pub const ARGUMENTS: &[&str] = &["text", "image", "model", "device", "cache", "output"];
+pub const ARGUMENTS: &[&str] = &["text", "image", "model", "device", "prompt", "cache", "output"];
 
 /// The name of the added column by default.
 const EMBEDDING: &str = "embedding";
@@ -37,13 +37,17 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
         None => limpid_encoders::static_model::NAME.to_owned(),
     };
     let device = args.text("device")?.unwrap_or_else(|| "cpu".to_owned());
+    let prompt = args.text("prompt")?;
+    if prompt.is_some() && images {
+        return plan_err!("{NAME}: `prompt` is for texts");
+    }
     let cache = match args.text("cache")? {
         Some(folder) => Some(folder).filter(|folder| !folder.is_empty()),
         None => args.settings().cache().map(str::to_owned),
     };
     let output = args.text("output")?.unwrap_or_else(|| EMBEDDING.to_owned());
-    let mut call = Embed { images, model, device, cache, output, dimension: 0 };
-    let opened = open(NAME, &call.model, &call.device, call.modality())?;
+    let mut call = Embed { images, model, device, prompt, cache, output, dimension: 0 };
+    let opened = open(NAME, &call.model, &call.device, call.prompt.as_deref(), call.modality())?;
     if let DataType::FixedSizeList(_, width) = vector_type(&opened)? {
         call.dimension = u32::try_from(width).unwrap_or(0);
     }

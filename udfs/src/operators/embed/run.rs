@@ -33,7 +33,7 @@ pub async fn run(
     let count = |name: &'static str| MetricBuilder::new(&around.metrics).counter(name, partition);
     let dimension = call.dimension as usize;
     let opened = blocking(move || {
-        let model = open(NAME, &call.model, &call.device, call.modality())?;
+        let model = open(NAME, &call.model, &call.device, call.prompt.as_deref(), call.modality())?;
         let here = model.info().dimension;
         if here != dimension {
             return exec_err!("{NAME}: the model '{}' has {here} dimensions here and {dimension} there", call.model);
@@ -50,6 +50,7 @@ pub async fn run(
         vectors: MemoryConsumer::new("vectors of embed").register(pool),
         cached: count("cached_rows"),
         tokens: count("tokens"),
+        without_vector: count("texts_without_vector"),
         time: MetricBuilder::new(&around.metrics).subset_time("model_time", partition),
         embedder: Arc::clone(&embedder),
     });
@@ -91,6 +92,7 @@ struct Work {
     vectors: MemoryReservation,
     cached: Count,
     tokens: Count,
+    without_vector: Count,
     time: Time,
     embedder: Arc<Embedder>,
 }
@@ -113,6 +115,7 @@ impl Work {
         timer.done();
         self.cached.add(embedded.cached);
         self.tokens.add(embedded.tokens);
+        self.without_vector.add(embedded.without_vector);
         self.account()?;
         let mut columns = portion.columns().to_vec();
         columns.push(embedded.vectors);

@@ -37,6 +37,7 @@ pub async fn run(
         Rounds::MiniBatch(_) => Chosen::All(Shuffler::new(NAME, call.sample, &around)),
         _ => Chosen::Some(Sampler::new(NAME, call.sample, &around)),
     };
+    let without_vector = MetricBuilder::new(&around.metrics).counter("rows_without_vector", 0);
     while let Some(batch) = input.try_next().await? {
         let ids = batch.column(id);
         if ids.null_count() > 0 {
@@ -47,6 +48,7 @@ pub async fn run(
         let found = Embeddings::try_new(NAME, batch.column(vec))?;
         for (row, &bits) in bits.iter().enumerate() {
             let vector = comparable(&found, row, call.metric);
+            without_vector.add(usize::from(matches!(vector, Ok(None))));
             vector
                 .and_then(|vector| vector.map_or(Ok(()), |(vector, squared)| chosen.offer(bits, vector, squared)))
                 .map_err(|error| Id { op: NAME, ids, row }.at(error))?;

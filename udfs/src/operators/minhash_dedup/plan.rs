@@ -7,6 +7,7 @@ use super::sketch::Sketch;
 use crate::kernels::lsh::bands_for;
 use crate::kernels::presets::Preset;
 use crate::kernels::shingler::Unit;
+use crate::kernels::words;
 use crate::operators::args::Args;
 use crate::operators::dedup::{Linkage, Rule, Similar};
 use crate::operators::exact_dedup::plan::with_sketch;
@@ -47,6 +48,15 @@ pub fn plan(mut args: Args) -> Result<LogicalPlan> {
     with_sketch(NAME, input, text, rule, id, order_by)
 }
 
+/// Units a shingle: about as much text for each unit.
+fn default_ngram(unit: Unit) -> u64 {
+    match unit {
+        Unit::Words(words::Rule::Token) => 10,
+        Unit::Words(_) => 5,
+        Unit::Char => 24,
+    }
+}
+
 fn preset(args: &mut Args) -> Result<Option<Preset>> {
     let names = Preset::ALL.map(Preset::name);
     let Some(name) = args.choice("preset", None, &names)? else { return Ok(None) };
@@ -63,9 +73,9 @@ fn preset(args: &mut Args) -> Result<Option<Preset>> {
 fn own(args: &mut Args, threshold: f64) -> Result<Sketch> {
     let settings = args.settings();
     let recall = args.number("recall", settings.recall, 0.01..=0.999_999)?;
-    let units = Unit::NAMES.map(|(name, _)| name);
+    let units = Unit::ALL.map(Unit::name);
     let unit = args.choice("unit", None, &units)?.and_then(|name| Unit::parse(&name)).unwrap_or_default();
-    let ngram = args.integer("ngram", if unit == Unit::Char { 24 } else { 5 }, 1..=1000)? as u32;
+    let ngram = args.integer("ngram", default_ngram(unit), 1..=1000)? as u32;
     let seed = args.integer("seed", settings.seed, 0..=i64::MAX as u64)?;
     match bands_for(threshold, recall) {
         Some((bands, rows)) if bands * rows <= MOST_HASHES => {

@@ -15,9 +15,7 @@ use crate::functions::strings::Strings;
 use crate::kernels::lsh;
 use crate::kernels::minhash::MinHasher;
 use crate::kernels::presets::{self, Preset, PresetSketcher};
-use crate::kernels::shingler::Unit;
-use crate::kernels::shingles::{char_shingle_hashes, shingle_hashes};
-use crate::kernels::words::Tokenizer;
+use crate::kernels::shingler::{Shingler, Unit};
 
 /// How texts are sketched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,8 +57,7 @@ impl fmt::Display for Sketch {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Own { unit, ngram, bands, rows, seed } => {
-                let unit = if *unit == Unit::Word { "word" } else { "char" };
-                write!(f, "{unit} {ngram}-shingles, {bands} bands of {rows}, seed={seed}")
+                write!(f, "{} {ngram}-shingles, {bands} bands of {rows}, seed={seed}", unit.name())
             }
             Self::Preset(preset) => write!(f, "preset={preset}"),
         }
@@ -90,7 +87,7 @@ pub struct Sketcher {
 }
 
 enum Method {
-    Own { unit: Unit, ngram: usize, tokenizer: Tokenizer, hasher: MinHasher, words: Vec<u64>, signature: Vec<u32> },
+    Own { unit: Unit, shingler: Shingler, hasher: MinHasher, signature: Vec<u32> },
     Preset { preset: Preset, sketcher: PresetSketcher, signature: Vec<u64>, cells: Vec<u64> },
 }
 
@@ -112,10 +109,8 @@ impl Sketcher {
         let method = match *sketch {
             Sketch::Own { unit, ngram, rows, seed, .. } => Method::Own {
                 unit,
-                ngram: ngram as usize,
-                tokenizer: Tokenizer::default(),
+                shingler: Shingler::new(unit, ngram as usize),
                 hasher: MinHasher::new(bands * rows as usize, seed),
-                words: vec![],
                 signature: vec![0; bands * rows as usize],
             },
             Sketch::Preset(preset) => {
@@ -156,15 +151,12 @@ impl Sketcher {
     fn add(&mut self, text: &str, raw: u128, columns: &mut Columns) -> u128 {
         self.all.clear();
         let content = match &mut self.method {
-            Method::Own { unit: Unit::Word, ngram, tokenizer, words, .. } => {
-                words.clear();
-                tokenizer.word_hashes(text, words);
-                shingle_hashes(words, *ngram, &mut self.all);
-                hash(words, &mut self.bytes)
-            }
-            Method::Own { unit: Unit::Char, ngram, .. } => {
-                char_shingle_hashes(text, *ngram, &mut self.all);
-                (!self.all.is_empty()).then_some(raw)
+            Method::Own { unit, shingler, .. } => {
+                shingler.hashes(text, &mut self.all);
+                match unit {
+                    Unit::Words(_) => hash(shingler.words(), &mut self.bytes),
+                    Unit::Char => (!self.all.is_empty()).then_some(raw),
+                }
             }
             Method::Preset { sketcher, signature, .. } => {
                 if sketcher.sketch(text, signature, &mut self.all).is_none() {
@@ -243,7 +235,7 @@ mod tests {
 
     #[test]
     fn copies_carry_their_content_and_no_shingles() {
-        let own = Sketch::Own { unit: Unit::Word, ngram: 2, bands: 3, rows: 2, seed: 1 };
+        let own = Sketch::Own { unit: Unit::WORD, ngram: 2, bands: 3, rows: 2, seed: 1 };
         let all = [own, Sketch::Preset(Preset::BigCode), Sketch::Preset(Preset::FineWeb)];
         for sketch in all {
             let texts =

@@ -51,6 +51,7 @@ pub struct SemanticMatcher {
     vectors: VectorStore,
     squared: Vec<f64>,
     bytes: Vec<u8>,
+    without_vector: usize,
 }
 
 impl SemanticMatcher {
@@ -65,6 +66,7 @@ impl SemanticMatcher {
             vectors: VectorStore::new("vectors of semantic_dedup", &env, around.spills.clone()),
             squared: vec![],
             bytes: vec![],
+            without_vector: 0,
         }
     }
 }
@@ -77,6 +79,7 @@ impl Matcher for SemanticMatcher {
             let at = |error| Id { op: NAME, ids, row }.at(error);
             let Some((vector, squared)) = comparable(&found, row, Metric::Cosine).map_err(at)? else {
                 self.contents.add_null();
+                self.without_vector += 1;
                 continue;
             };
             little_endian(vector, &mut self.bytes);
@@ -131,6 +134,7 @@ impl Matcher for SemanticMatcher {
             }
         }
         let counter = |name| MetricBuilder::new(&self.around.metrics).counter(name, 0);
+        counter("rows_without_vector").add(self.without_vector);
         counter("distinct_vectors").add(distinct.squared.len());
         counter("candidate_pairs").add(counts.compared);
         counter("verified_pairs").add(counts.verified);

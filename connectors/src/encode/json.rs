@@ -1,0 +1,93 @@
+//! JSON lines: one object per row, NULLs written out.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, Schema};
+use arrow::error::ArrowError;
+use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, WriterBuilder};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::Result;
+
+use super::WriteFormat;
+use super::limits::{check_columns, check_json_values};
+
+/// Digits that every reader of JSON keeps: a 64-bit float has as many.
+const SAFE_DIGITS: u8 = 15;
+
+/// Writes rows as JSON objects, one per line.
+#[derive(Debug)]
+pub struct JsonLines(());
+
+impl JsonLines {
+    /// An encoder of rows of `schema`.
+    ///
+    /// # Errors
+    /// A column that JSON has no form for; names that are empty or come twice.
+    pub fn new(schema: &Schema) -> Result<Self> {
+        check_columns(WriteFormat::JsonLines, schema)?;
+        Ok(Self(()))
+    }
+
+    /// Appends the rows of `batch` to `out`.
+    ///
+    /// # Errors
+    /// NaN or an infinity, which JSON has no form for.
+    pub fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+        check_values(batch)?;
+        let mut writer = builder().build::<_, LineDelimited>(out);
+        writer.write(batch)?;
+        Ok(writer.finish()?)
+    }
+}
+
+/// Checks that JSON has a form for all values of `batch`.
+///
+/// # Errors
+/// NaN, an infinity, or a time beyond any calendar.
+pub fn check_values(batch: &RecordBatch) -> Result<()> {
+    let schema = batch.schema_ref();
+    schema.fields().iter().zip(batch.columns()).try_for_each(|(field, column)| check_json_values(field.name(), column))
+}
+
+/// How limpid writes JSON.
+pub fn builder() -> WriterBuilder {
+    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(ExactDecimals))
+}
+
+/// Decimals of more digits than a float keeps are texts: as numbers, most readers would change them.
+#[derive(Debug)]
+struct ExactDecimals;
+
+impl EncoderFactory for ExactDecimals {
+    fn make_default_encoder<'a>(
+        &self,
+        _: &'a FieldRef,
+        array: &'a dyn Array,
+        _: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let wide = match array.data_type() {
+            DataType::Decimal32(digits, _)
+            | DataType::Decimal64(digits, _)
+            | DataType::Decimal128(digits, _)
+            | DataType::Decimal256(digits, _) => *digits > SAFE_DIGITS,
+            _ => false,
+        };
+        if !wide {
+            return Ok(None);
+        }
+        let formatter = ArrayFormatter::try_new(array, &FormatOptions::new())?;
+        Ok(Some(NullableEncoder::new(Box::new(Quoted(formatter)), array.nulls().cloned())))
+    }
+}
+
+/// A value as text that needs no escapes.
+struct Quoted<'a>(ArrayFormatter<'a>);
+
+impl Encoder for Quoted<'_> {
+    fn encode(&mut self, at: usize, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(self.0.value(at).to_string().as_bytes());
+        out.push(b'"');
+    }
+}

@@ -1,0 +1,184 @@
+//! `FROM read_csv('x/*.csv', delimiter => ';')` and its like: files as a table, with options by name.
+//!
+//! Files are found and their columns inferred while a statement's tables are looked up, before it is planned. So a call is
+//! written as the name of a table that says everything ([`inline`]), and the session's catalog makes the table from that name.
+
+mod arguments;
+mod call;
+pub mod docs;
+mod glob;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, TableAlias, TableFactor};
+
+use crate::url_table::{FilesTable, Format, SourceSpec, table};
+
+/// A table function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFunction {
+    /// CSV and TSV files.
+    ReadCsv,
+    /// JSON lines, JSON objects and arrays of objects.
+    ReadJson,
+    /// Parquet files.
+    ReadParquet,
+    /// Text files, one row per file.
+    ReadText,
+    /// What is wrong in CSV and JSON files, one row per rejected record.
+    ReadRejects,
+    /// The files themselves.
+    Glob,
+}
+
+impl TableFunction {
+    const ALL: [Self; 6] =
+        [Self::ReadCsv, Self::ReadJson, Self::ReadParquet, Self::ReadText, Self::ReadRejects, Self::Glob];
+
+    /// The function of that SQL name, in lower case.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.name() == name)
+    }
+
+    /// The SQL name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReadCsv => "read_csv",
+            Self::ReadJson => "read_json",
+            Self::ReadParquet => "read_parquet",
+            Self::ReadText => "read_text",
+            Self::ReadRejects => "read_rejects",
+            Self::Glob => "glob",
+        }
+    }
+
+    /// The format it reads whatever the files are called.
+    const fn format(self) -> Option<Format> {
+        match self {
+            Self::ReadCsv => Some(Format::Csv),
+            Self::ReadJson => Some(Format::Json),
+            Self::ReadParquet => Some(Format::Parquet),
+            Self::ReadText => Some(Format::Text),
+            Self::ReadRejects | Self::Glob => None,
+        }
+    }
+
+    /// What it takes by name: names for messages, and other spellings that are understood.
+    const fn options(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::ReadCsv => (
+                &[
+                    "delimiter",
+                    "quote",
+                    "escape",
+                    "comment",
+                    "header",
+                    "null",
+                    "ragged",
+                    "columns",
+                    "types",
+                    "sample",
+                    "on_error",
+                    "encoding",
+                    "compression",
+                    "exclude",
+                    "partitions",
+                    "provenance",
+                ],
+                &["delim", "sep", "nullstr", "null_padding", "ignore_errors", "schema", "column_types", "dtypes"],
+            ),
+            Self::ReadJson => (
+                &[
+                    "format",
+                    "columns",
+                    "types",
+                    "sample",
+                    "on_error",
+                    "encoding",
+                    "compression",
+                    "exclude",
+                    "partitions",
+                    "provenance",
+                ],
+                &["layout", "ignore_errors", "schema"],
+            ),
+            Self::ReadParquet => (&["exclude", "partitions", "provenance"], &[]),
+            Self::ReadText => (&["max_file_size", "skip_unreadable", "exclude", "partitions", "provenance"], &[]),
+            Self::ReadRejects => (
+                &[
+                    "format",
+                    "delimiter",
+                    "quote",
+                    "escape",
+                    "comment",
+                    "header",
+                    "null",
+                    "ragged",
+                    "columns",
+                    "types",
+                    "sample",
+                    "encoding",
+                    "compression",
+                    "exclude",
+                ],
+                &["delim", "sep", "nullstr", "null_padding", "schema"],
+            ),
+            Self::Glob => (&["exclude"], &[]),
+        }
+    }
+}
+
+/// Writes the call of a table function as the name of its table; `provenance` asks for `_file`, `_row` and `_row_id` where the
+/// call does not say. `false` where `factor` is no such call.
+///
+/// # Errors
+/// Arguments that the function does not take.
+pub fn inline(factor: &mut TableFactor, provenance: bool) -> Result<bool> {
+    let TableFactor::Table { name, args, alias, .. } = factor else { return Ok(false) };
+    let (Some(function), true) = (TableFunction::of_name(&name.to_string().to_lowercase()), args.is_some()) else {
+        return Ok(false);
+    };
+    let spec = arguments::spec(function, args.take().map(|args| args.args).unwrap_or_default(), provenance)?;
+    rename(name, alias, function.name(), &call::encode(Some(function), &spec)?);
+    Ok(true)
+}
+
+/// Makes a path in a FROM clause a table with the columns `_file`, `_row` and `_row_id`; any other name stays as it is.
+///
+/// # Errors
+/// None that a user can cause.
+pub fn with_provenance(factor: &mut TableFactor) -> Result<()> {
+    let TableFactor::Table { name, args: None, alias, .. } = factor else { return Ok(()) };
+    let path = match name.0.as_slice() {
+        [part] => part.as_ident().map(|ident| ident.value.clone()),
+        _ => None,
+    };
+    let Some(path) = path.filter(|path| crate::url_table::looks_like_path(path)) else { return Ok(()) };
+    let spec = SourceSpec { provenance: true, ..SourceSpec::new(path.as_str()) };
+    rename(name, alias, &path, &call::encode(None, &spec)?);
+    Ok(())
+}
+
+/// The table gets the name `encoded` and, where it has no alias, the alias `called`.
+fn rename(name: &mut ObjectName, alias: &mut Option<TableAlias>, called: &str, encoded: &str) {
+    *name = ObjectName::from(vec![Ident::with_quote('"', encoded)]);
+    alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: Ident::with_quote('"', called),
+        columns: Vec::new(),
+        at: None,
+    });
+}
+
+/// The table that a name written by [`inline`] stands for; `None` for any other name.
+pub(crate) async fn resolve(state: &dyn Session, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+    let Some((function, spec)) = call::decode(name) else { return Ok(None) };
+    Ok(Some(match function {
+        Some(TableFunction::Glob) => glob::files(state, &spec).await?,
+        _ => table(state, &spec).await.map(|table: Arc<FilesTable>| table as _)?,
+    }))
+}

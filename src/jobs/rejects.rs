@@ -1,0 +1,72 @@
+//! Records of sources that cannot be read: kept as a table for each source that leaves them out, and counted.
+
+use std::path::{Path, PathBuf};
+
+use datafusion::common::Result;
+use datafusion::prelude::{SessionContext, col};
+use limpid_connectors::sink::{AtomicDir, Manifest, WriteOptions};
+use limpid_connectors::url_table::{self, SourceSpec};
+
+use super::error::{self, JobError};
+use super::job::{Job, JobSource};
+use super::source::Opened;
+
+/// Folder of these tables in the work folder.
+const FOLDER: &str = "rejects";
+
+/// Whether records of a source that cannot be read are left out or are NULL in part, rather than being errors.
+pub fn are_left_out(spec: &SourceSpec) -> bool {
+    spec.options.iter().any(|(key, value)| {
+        let key = key.to_ascii_lowercase();
+        match key.strip_prefix("format.").unwrap_or(&key) {
+            "on_error" => !value.eq_ignore_ascii_case("fail"),
+            "ignore_errors" => value.eq_ignore_ascii_case("true"),
+            _ => false,
+        }
+    })
+}
+
+/// The folder of a source's rejected records.
+pub fn folder(job: &Job, source: &JobSource) -> PathBuf {
+    source.rejects.clone().unwrap_or_else(|| job.work.join(FOLDER).join(&source.name))
+}
+
+/// Writes the rejected records of every source that leaves some out, unless they are there already, and tells their numbers in
+/// sentences.
+pub async fn write(ctx: &SessionContext, job: &Job, sources: &[Opened]) -> error::Result<Vec<String>> {
+    let mut told = Vec::new();
+    for (source, opened) in job.sources.iter().zip(sources).filter(|(source, _)| are_left_out(&source.spec)) {
+        let folder = folder(job, source);
+        let rows = match current(&folder, &opened.fingerprint) {
+            Some(rows) => rows,
+            None => records(ctx, job, source, opened, &folder).await.map_err(|error| JobError::Statement {
+                job: job.name.clone(),
+                place: format!("source `{}`", source.name),
+                sql: "the table of rejected records".to_owned(),
+                source: error,
+            })?,
+        };
+        let records = if rows == 1 { "1 record was".to_owned() } else { format!("{rows} records were") };
+        if rows > 0 {
+            told.push(format!("source `{}`: {records} rejected; see {}", source.name, folder.display()));
+        }
+    }
+    Ok(told)
+}
+
+/// Rows of the table in `folder`, where it is that of these files.
+fn current(folder: &Path, fingerprint: &str) -> Option<u64> {
+    let manifest = Manifest::read(folder).ok().flatten()?;
+    (manifest.extra.get("fingerprint")? == fingerprint).then_some(manifest.rows)
+}
+
+async fn records(ctx: &SessionContext, job: &Job, source: &JobSource, opened: &Opened, folder: &Path) -> Result<u64> {
+    let mut spec = opened.spec.clone();
+    spec.options.insert("rejects".to_owned(), "true".to_owned());
+    spec.provenance = false;
+    let table = url_table::table(&ctx.state(), &spec).await?;
+    let frame = ctx.read_table(table)?.sort_by(vec![col("file"), col("byte")])?;
+    let extra = serde_json::json!({ "job": job.name, "source": source.name, "fingerprint": opened.fingerprint });
+    let written = AtomicDir::new(folder).write(frame.execute_stream().await?, &WriteOptions::default(), extra).await?;
+    Ok(written.rows)
+}

@@ -1,0 +1,85 @@
+//! SQL that parses is carried out or refused.
+//!
+//! The parser knows the clauses of many databases, and DataFusion's planner passes over those that it does not know. Every
+//! statement goes through here before it is planned: what can be written in DataFusion's SQL is rewritten, the rest is an
+//! error that names the clause. Each node of the syntax is taken apart without `..`, so that a field a new parser adds does
+//! not compile until somebody has decided about it.
+
+mod function;
+mod query;
+mod relation;
+mod select;
+mod statement;
+mod windows;
+
+use std::ops::ControlFlow;
+
+use datafusion::common::{DataFusionError, Result, plan_err};
+use datafusion::execution::session_state::SessionState;
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Statement, TableFactor, VisitMut, VisitorMut};
+
+pub use statement::create_external_table;
+
+/// Rewrites the clauses of `node` that DataFusion does not know.
+///
+/// # Errors
+/// One of them cannot be rewritten.
+pub fn carry_out(state: &SessionState, node: &mut impl VisitMut) -> Result<()> {
+    match node.visit(&mut Clauses { state }) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// The error of a clause that is not carried out. `advice` says what to write instead, or why nothing can be.
+fn refuse<T>(clause: &str, advice: &str) -> Result<T> {
+    plan_err!("{clause} is not supported; {advice}")
+}
+
+/// Refuses a clause that is there.
+fn refuse_if(there: bool, clause: &str, advice: &str) -> Result<()> {
+    if there { refuse(clause, advice) } else { Ok(()) }
+}
+
+struct Clauses<'a> {
+    state: &'a SessionState,
+}
+
+fn flow(checked: Result<()>) -> ControlFlow<DataFusionError> {
+    match checked {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    }
+}
+
+impl VisitorMut for Clauses<'_> {
+    type Break = DataFusionError;
+
+    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<DataFusionError> {
+        flow(statement::check(statement))
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<DataFusionError> {
+        flow(query::rewrite(query))
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<DataFusionError> {
+        flow(windows::in_order(query))
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<DataFusionError> {
+        flow(select::rewrite(select))
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<DataFusionError> {
+        flow(windows::in_select(select))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<DataFusionError> {
+        flow(relation::check(factor))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<DataFusionError> {
+        flow(function::check(self.state, expr))
+    }
+}

@@ -1,0 +1,200 @@
+//! Batches sorted within the memory pool.
+//!
+//! Rows are collected until the pool refuses more, sorted, and written as one run of batches that are bounded in bytes; in the end
+//! the runs are merged. DataFusion's own sort counts the buffers that views share once for every batch, and bounds batches by
+//! rows only: it fails on texts under almost any limit.
+
+mod merge;
+mod run;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
+use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_plan::SpillManager;
+use datafusion::physical_plan::metrics::SpillMetrics;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::TryStreamExt;
+
+use super::compact::{compact, held};
+pub use merge::merge;
+use run::{Run, sort_columns};
+
+/// The largest and the smallest batch that is aimed at, in bytes.
+const BATCH_BYTES: (usize, usize) = (1 << 16, 1 << 22);
+
+/// Bytes in memory after which a run ends although the pool would give more: offsets of texts have 32 bits.
+const RUN_BYTES: usize = 1 << 30;
+
+/// Batches' worth of memory that a sort sets aside for merging, where it gets it: a sixteenth of a limit.
+const MERGING: usize = 32;
+
+/// What a run takes in a merge, in batches: one, its keys, and the one that is read next.
+const A_RUN: usize = 3;
+
+/// How large a batch may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Rows.
+    pub rows: usize,
+    /// Bytes; one row may have more.
+    pub bytes: usize,
+}
+
+impl BatchLimits {
+    /// As many rows as the session wants, and a small share of the memory.
+    pub fn of(context: &TaskContext) -> Self {
+        let bytes = match context.memory_pool().memory_limit() {
+            MemoryLimit::Finite(bytes) => (bytes / 512).clamp(BATCH_BYTES.0, BATCH_BYTES.1),
+            _ => BATCH_BYTES.1,
+        };
+        Self { rows: context.session_config().batch_size().max(1), bytes }
+    }
+}
+
+/// The rows of `input` in `ordering`; `name` stands in messages about memory.
+pub fn sort(
+    name: &str,
+    input: SendableRecordBatchStream,
+    ordering: LexOrdering,
+    context: &TaskContext,
+    metrics: SpillMetrics,
+) -> SendableRecordBatchStream {
+    let schema = input.schema();
+    let sorter = Sorter::new(name, Arc::clone(&schema), ordering, context, metrics);
+    let sorted = futures::stream::once(sorter.sort(input)).try_flatten();
+    Box::pin(RecordBatchStreamAdapter::new(schema, sorted))
+}
+
+struct Sorter {
+    schema: SchemaRef,
+    ordering: LexOrdering,
+    limits: BatchLimits,
+    manager: SpillManager,
+    /// For the rows that were collected.
+    collected: MemoryReservation,
+    /// For merging; taken before any row, so that rows of other operators cannot take its place.
+    merging: MemoryReservation,
+    batches: Vec<RecordBatch>,
+    /// Written runs, and the bytes of their largest batch.
+    runs: Vec<(Arc<dyn SpillFile>, usize)>,
+}
+
+impl Sorter {
+    fn new(name: &str, schema: SchemaRef, ordering: LexOrdering, context: &TaskContext, metrics: SpillMetrics) -> Self {
+        let pool: &Arc<dyn MemoryPool> = context.memory_pool();
+        let limits = BatchLimits::of(context);
+        let merging = MemoryConsumer::new(format!("{name} merge")).register(pool);
+        // Where there is little, the merge takes more passes: what the input works with needs room too.
+        let most = match pool.memory_limit() {
+            MemoryLimit::Finite(limit) => limit / 4,
+            _ => usize::MAX,
+        };
+        let _ = [MERGING, MERGING / 2, MERGING / 4]
+            .map(|batches| batches * limits.bytes)
+            .into_iter()
+            .any(|bytes| bytes <= most && merging.try_grow(bytes).is_ok());
+        let manager = SpillManager::new(context.runtime_env(), metrics, Arc::clone(&schema))
+            .with_compression_type(context.session_config().spill_compression());
+        let collected = MemoryConsumer::new(name).with_can_spill(true).register(pool);
+        Self { schema, ordering, limits, manager, collected, merging, batches: vec![], runs: vec![] }
+    }
+
+    async fn sort(mut self, mut input: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
+        while let Some(batch) = input.try_next().await? {
+            if batch.num_rows() > 0 {
+                self.push(compact(&batch)?)?;
+            }
+        }
+        drop(input);
+        if self.runs.is_empty() {
+            self.merging.free();
+            let run = self.run()?;
+            let collected = self.collected;
+            // The rows stay reserved until the last of them went on.
+            let batches = run.inspect(move |_| {
+                let _ = collected.size();
+            });
+            let batches = futures::stream::iter(batches);
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema, batches)));
+        }
+        self.spill()?;
+        self.merge_runs().await
+    }
+
+    fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        let bytes = run::cost(&batch, &self.ordering)?;
+        let refused =
+            |sorter: &Self| sorter.collected.size() + bytes > RUN_BYTES || sorter.collected.try_grow(bytes).is_err();
+        if refused(self) {
+            self.spill()?;
+            if refused(self) {
+                // The batch is there whatever the pool says; it leaves at once.
+                self.batches.push(batch);
+                return self.spill();
+            }
+        }
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    /// The collected rows in order.
+    fn run(&mut self) -> Result<Run> {
+        let batches = std::mem::take(&mut self.batches);
+        let keys = batches.iter().map(|batch| sort_columns(batch, &self.ordering)).collect::<Result<Vec<_>>>()?;
+        Run::new(Arc::clone(&self.schema), batches, keys, self.limits)
+    }
+
+    /// Writes the collected rows as a run.
+    fn spill(&mut self) -> Result<()> {
+        if self.batches.is_empty() {
+            return Ok(());
+        }
+        let mut file = self.manager.create_in_progress_file("sort")?;
+        let mut largest = 0;
+        for batch in self.run()? {
+            let batch = batch?;
+            file.append_batch(&batch)?;
+            largest = largest.max(held(&batch));
+        }
+        self.collected.free();
+        self.runs.extend(file.finish()?.map(|file| (file, largest)));
+        Ok(())
+    }
+
+    /// Merges until one stream is left.
+    async fn merge_runs(mut self) -> Result<SendableRecordBatchStream> {
+        loop {
+            let largest = self.runs.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0).max(1);
+            // Two runs are merged whatever the pool says; there is no other way.
+            let least = 3 * A_RUN * largest;
+            if self.merging.size() < least {
+                let _ = self.merging.try_grow(least - self.merging.size());
+            }
+            let fan_in = (self.merging.size() / (A_RUN * largest)).saturating_sub(1).max(2);
+            let last = self.runs.len() <= fan_in;
+            let now = self.runs.drain(..fan_in.min(self.runs.len()));
+            let streams = now.map(|(file, _)| self.manager.read_spill_as_stream_unbuffered(file, None));
+            let streams = streams.collect::<Result<Vec<_>>>()?;
+            let reservation = if last { self.merging.take() } else { self.merging.new_empty() };
+            let mut merged = merge(Arc::clone(&self.schema), streams, &self.ordering, self.limits, reservation)?;
+            if last {
+                return Ok(merged);
+            }
+            let mut file = self.manager.create_in_progress_file("sort")?;
+            let mut largest = 0;
+            while let Some(batch) = merged.try_next().await? {
+                file.append_batch(&batch)?;
+                largest = largest.max(held(&batch));
+            }
+            self.runs.extend(file.finish()?.map(|file| (file, largest)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

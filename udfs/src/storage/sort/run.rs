@@ -1,0 +1,108 @@
+//! A run: collected batches in sorted order.
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{SortColumn, concat, interleave, lexsort_to_indices};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::physical_expr::LexOrdering;
+
+use super::BatchLimits;
+use crate::storage::compact::{compact, held, row_bytes, used};
+
+/// Bytes a row takes while a run is sorted: its place, its size, and what the sort keeps of its key.
+const ROW: usize = 32;
+
+/// Bytes that sorting `batch` takes, with the batch itself.
+pub fn cost(batch: &RecordBatch, ordering: &LexOrdering) -> Result<usize> {
+    let keys = sort_columns(batch, ordering)?;
+    let keys = RecordBatch::try_from_iter(keys.into_iter().enumerate().map(|(at, key)| (at.to_string(), key.values)))?;
+    Ok(held(batch) + used(&keys) + ROW * batch.num_rows())
+}
+
+/// The columns that decide the order.
+pub fn sort_columns(batch: &RecordBatch, ordering: &LexOrdering) -> Result<Vec<SortColumn>> {
+    ordering.iter().map(|by| by.evaluate_to_sort_column(batch)).collect()
+}
+
+/// Yields the rows of batches in order, in batches within limits.
+pub struct Run {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    /// The first row of each batch.
+    starts: Vec<usize>,
+    /// Bytes of each row.
+    sizes: Vec<u32>,
+    order: UInt32Array,
+    at: usize,
+    limits: BatchLimits,
+}
+
+impl Run {
+    /// Sorts `batches` by `keys`.
+    pub fn new(
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+        keys: Vec<Vec<SortColumn>>,
+        limits: BatchLimits,
+    ) -> Result<Self> {
+        let columns = keys.first().map_or(0, Vec::len);
+        let column = |at: usize| {
+            let parts: Vec<&dyn arrow::array::Array> = keys.iter().map(|keys| keys[at].values.as_ref()).collect();
+            Ok(SortColumn { values: concat(&parts)?, options: keys[0][at].options })
+        };
+        let columns = (0..columns).map(column).collect::<Result<Vec<_>>>()?;
+        drop(keys);
+        let order =
+            if columns.is_empty() { UInt32Array::from_iter_values([]) } else { lexsort_to_indices(&columns, None)? };
+        drop(columns);
+        let mut starts = Vec::with_capacity(batches.len());
+        let mut sizes = Vec::new();
+        for batch in &batches {
+            starts.push(sizes.len());
+            sizes.extend(row_bytes(batch));
+        }
+        Ok(Self { schema, batches, starts, sizes, order, at: 0, limits })
+    }
+
+    /// Rows from here on that make one batch.
+    fn next_rows(&self) -> usize {
+        let rest = &self.order.values()[self.at..];
+        let mut bytes = 0;
+        let fits = rest.iter().take(self.limits.rows).take_while(|row| {
+            bytes += self.sizes[**row as usize] as usize;
+            bytes <= self.limits.bytes
+        });
+        fits.count().max(1).min(rest.len())
+    }
+}
+
+impl Iterator for Run {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.order.len() {
+            self.batches.clear();
+            return None;
+        }
+        let rows = self.next_rows();
+        let places = self.order.values()[self.at..self.at + rows].iter().map(|row| {
+            let row = *row as usize;
+            let batch = self.starts.partition_point(|start| *start <= row) - 1;
+            (batch, row - self.starts[batch])
+        });
+        let places: Vec<_> = places.collect();
+        self.at += rows;
+        Some(pick(&self.schema, &self.batches, &places))
+    }
+}
+
+/// The rows at `places` (batch, row) as one batch with buffers of its own.
+pub fn pick(schema: &SchemaRef, batches: &[RecordBatch], places: &[(usize, usize)]) -> Result<RecordBatch> {
+    let column = |at: usize| -> Result<ArrayRef> {
+        let parts: Vec<&dyn arrow::array::Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();
+        Ok(interleave(&parts, places)?)
+    };
+    let columns = (0..schema.fields().len()).map(column).collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
+    compact(&RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+}
