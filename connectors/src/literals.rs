@@ -4,6 +4,8 @@
 //! `valid_to = '9999-12-31'` would be an error although the column holds that day in microseconds. Here the text takes the
 //! unit of the column, wherever that loses no digits.
 //!
+//! A UUID in Parquet is 16 bytes, which DataFusion does not compare with text. Here a text that writes a UUID becomes its bytes.
+//!
 //! It also looks for the values of a list by their bits, to which -0.0 is not 0.0. Here a list of floats that has one zero gets
 //! the other.
 
@@ -29,7 +31,7 @@ pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     rules
 }
 
-/// Gives texts the unit of the timestamps that they are compared with, and lists both zeros.
+/// Gives texts the type of the UUIDs and the unit of the timestamps that they are compared with, and lists both zeros.
 #[derive(Debug)]
 struct FitLiterals;
 
@@ -112,8 +114,13 @@ fn is_comparison(op: Operator) -> bool {
     matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
 }
 
-/// A text as a timestamp of this type; `None` where it is none, or has digits that the type has not.
+/// A text as a UUID or a timestamp of this type; `None` where it is none, or has digits that the type has not.
 fn in_unit(expr: &Expr, data_type: &DataType) -> Option<Expr> {
+    if *data_type == DataType::FixedSizeBinary(16) {
+        let Expr::Literal(value, _) = expr else { return None };
+        let id = uuid::Uuid::try_parse(value.try_as_str().flatten()?).ok()?;
+        return Some(Expr::Literal(ScalarValue::FixedSizeBinary(16, Some(id.as_bytes().to_vec())), None));
+    }
     let DataType::Timestamp(unit, zone) = data_type else { return None };
     let factor = match unit {
         TimeUnit::Second => 1_000_000_000,
@@ -184,6 +191,27 @@ mod tests {
         assert_eq!(rows(&ctx, Path::new("-"), joined).await, ["0"]);
         assert_eq!(rows(&ctx, Path::new("-"), "SELECT count(*) FILTER (WHERE ts > '9000-01-01') FROM t").await, ["1"]);
         assert!(error(&ctx, Path::new("-"), "SELECT * FROM t WHERE ts = 'soon'").await.contains("soon"));
+    }
+
+    #[tokio::test]
+    async fn texts_find_the_uuids_that_they_write() {
+        let ctx = session(2);
+        let of = |hex: &str| format!("arrow_cast(decode('{hex}', 'hex'), 'FixedSizeBinary(16)')");
+        let (one, two) = ("550e8400e29b41d4a716446655440000", "00000000000000000000000000000001");
+        batches(&ctx, &format!("CREATE TABLE u AS SELECT * FROM (VALUES (1, {}), (2, {})) v(n, id)", of(one), of(two)))
+            .await;
+        for (condition, found) in [
+            ("id = '550e8400-e29b-41d4-a716-446655440000'", &["1"][..]),
+            ("'550E8400-E29B-41D4-A716-446655440000' = id", &["1"]),
+            ("id <> '550e8400-e29b-41d4-a716-446655440000'", &["2"]),
+            ("id IN ('00000000-0000-0000-0000-000000000001', '550e8400e29b41d4a716446655440000')", &["1", "2"]),
+        ] {
+            let sql = format!("SELECT n FROM u WHERE {condition}");
+            assert_eq!(rows(&ctx, Path::new("-"), &sql).await, found, "{condition}");
+        }
+        assert!(
+            error(&ctx, Path::new("-"), "SELECT * FROM u WHERE id = 'no uuid'").await.contains("FixedSizeBinary(16)")
+        );
     }
 
     #[tokio::test]
