@@ -40,12 +40,20 @@ pub(super) fn write(rows: &RecordBatch, files: usize, dir: &Path) {
 
 /// Sessions of every kind with the rows as `table`.
 pub(super) async fn sessions(table: &str, rows: &RecordBatch, dir: &Path) -> Vec<(String, SessionContext)> {
+    sessions_within(3_000_000, table, rows, dir).await
+}
+
+/// The same, with so many bytes for those in little memory.
+pub(super) async fn sessions_within(
+    little: usize,
+    table: &str,
+    rows: &RecordBatch,
+    dir: &Path,
+) -> Vec<(String, SessionContext)> {
     let mut found = vec![];
     for files in [1, 7] {
         write(rows, files, &dir.join(files.to_string()));
-        // What cannot spill fits beside the three quarters that sorts may take and half a megabyte for their merge: an embedding
-        // cache of 900 texts (440 kB) and seven batches of vectors (96 kB each).
-        for (name, memory_limit) in [("", None), (" in little memory", Some(4_000_000))] {
+        for (name, memory_limit) in [("", None), (" in little memory", Some(little))] {
             let options =
                 EngineOptions { threads: Some(files), batch_size: Some(64), memory_limit, ..Default::default() };
             found.push((format!("{files} partitions{name}"), context(&options).unwrap(), files));
