@@ -50,8 +50,8 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 async fn embed_gives_what_embed_text_gives_everywhere() {
     let folder = tempfile::tempdir().unwrap();
     let mut expected = None;
-    // What cannot spill must fit beside the three quarters that sorts may take: the places of 900 texts in the cache, twice 380 kB
-    // while they grow, seven batches of vectors of 96 kB, and half a megabyte for merging.
+    // What cannot spill must fit beside what sorts take, a quarter for merging and three quarters of the rest: the places of 900 texts
+    // in the cache, 380 kB, and seven batches of vectors of 96 kB.
     let sessions = everywhere::sessions_within(10_000_000, "t", &texts(900), folder.path()).await;
     for (number, (name, ctx)) in sessions.into_iter().enumerate() {
         let twin = run(&ctx, "SELECT id, text, embed_text(text) AS embedding FROM t ORDER BY id").await.unwrap();

@@ -30,7 +30,7 @@ const BATCH_BYTES: (usize, usize) = (1 << 16, 1 << 22);
 /// Bytes in memory after which a run ends although the pool would give more: offsets of texts have 32 bits.
 const RUN_BYTES: usize = 1 << 30;
 
-/// Batches' worth of memory that a sort sets aside for merging, where it gets it: a sixteenth of a limit.
+/// Batches' worth of memory that a sort sets aside for merging, where it gets it: a sixteenth of a limit, and a quarter for all at most.
 const MERGING: usize = 32;
 
 /// What a run takes in a merge, in batches: one, its keys, and the one that is read next.
@@ -89,15 +89,13 @@ impl Sorter {
         let pool: &Arc<dyn MemoryPool> = context.memory_pool();
         let limits = BatchLimits::of(context);
         let merging = MemoryConsumer::new(format!("{name} merge")).register(pool);
-        // Where there is little, the merge takes more passes: what the input works with needs room too.
+        // Every partition sorts, and together they leave three quarters to what their inputs work with. Where that is little, the
+        // merge takes more passes.
         let most = match pool.memory_limit() {
-            MemoryLimit::Finite(limit) => limit / 4,
+            MemoryLimit::Finite(limit) => limit / 4 / context.session_config().target_partitions().max(1),
             _ => usize::MAX,
         };
-        let _ = [MERGING, MERGING / 2, MERGING / 4]
-            .map(|batches| batches * limits.bytes)
-            .into_iter()
-            .any(|bytes| bytes <= most && merging.try_grow(bytes).is_ok());
+        let _ = merging.try_grow((MERGING * limits.bytes).min(most));
         let manager = SpillManager::new(context.runtime_env(), metrics, Arc::clone(&schema))
             .with_compression_type(context.session_config().spill_compression());
         let collected = MemoryConsumer::new(name).with_can_spill(true).register(pool);
