@@ -78,6 +78,8 @@ proptest! {
 
     #[test]
     fn groups_are_exact_through_every_state(rows in numbers(), keep in prop::collection::vec(any::<Option<bool>>(), 40)) {
+        // DataFusion numbers a group when its first row comes: none of the three is without rows.
+        prop_assume!(rows.len() >= 3);
         let groups: Vec<usize> = (0..rows.len()).map(|row| row % 3).collect();
         let filter: BooleanArray = keep[..rows.len()].iter().copied().collect();
         let kept = |group: usize| -> Vec<Option<i64>> {
