@@ -18,6 +18,14 @@ use datafusion::sql::sqlparser::ast::{Ident, ObjectName, TableAlias, TableFactor
 
 use crate::url_table::{FilesTable, Format, SourceSpec, table};
 
+const FORMAT: &[&str] = &["format"];
+const DIALECT: &[&str] = &["delimiter", "quote", "escape", "comment", "header", "null", "ragged"];
+const TYPES: &[&str] = &["columns", "types", "sample"];
+const ON_ERROR: &[&str] = &["on_error"];
+const BYTES: &[&str] = &["encoding", "compression"];
+const EXCLUDE: &[&str] = &["exclude"];
+const FILES: &[&str] = &["exclude", "partitions", "provenance"];
+
 /// A table function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableFunction {
@@ -67,67 +75,23 @@ impl TableFunction {
         }
     }
 
-    /// What it takes by name: names for messages, and other spellings that are understood.
-    const fn options(self) -> (&'static [&'static str], &'static [&'static str]) {
+    /// What it takes by name, and other spellings that are understood.
+    fn options(self) -> (Vec<&'static str>, &'static [&'static str]) {
         match self {
             Self::ReadCsv => (
-                &[
-                    "delimiter",
-                    "quote",
-                    "escape",
-                    "comment",
-                    "header",
-                    "null",
-                    "ragged",
-                    "columns",
-                    "types",
-                    "sample",
-                    "on_error",
-                    "encoding",
-                    "compression",
-                    "exclude",
-                    "partitions",
-                    "provenance",
-                ],
+                [DIALECT, TYPES, ON_ERROR, BYTES, FILES].concat(),
                 &["delim", "sep", "nullstr", "null_padding", "ignore_errors", "schema", "column_types", "dtypes"],
             ),
-            Self::ReadJson => (
-                &[
-                    "format",
-                    "columns",
-                    "types",
-                    "sample",
-                    "on_error",
-                    "encoding",
-                    "compression",
-                    "exclude",
-                    "partitions",
-                    "provenance",
-                ],
-                &["layout", "ignore_errors", "schema"],
-            ),
-            Self::ReadParquet => (&["exclude", "partitions", "provenance"], &[]),
-            Self::ReadText => (&["max_file_size", "skip_unreadable", "exclude", "partitions", "provenance"], &[]),
+            Self::ReadJson => {
+                ([FORMAT, TYPES, ON_ERROR, BYTES, FILES].concat(), &["layout", "ignore_errors", "schema"])
+            }
+            Self::ReadParquet => (FILES.to_vec(), &[]),
+            Self::ReadText => ([&["max_file_size", "skip_unreadable"], FILES].concat(), &[]),
             Self::ReadRejects => (
-                &[
-                    "format",
-                    "delimiter",
-                    "quote",
-                    "escape",
-                    "comment",
-                    "header",
-                    "null",
-                    "ragged",
-                    "columns",
-                    "types",
-                    "sample",
-                    "encoding",
-                    "compression",
-                    "exclude",
-                ],
+                [FORMAT, DIALECT, TYPES, BYTES, EXCLUDE].concat(),
                 &["delim", "sep", "nullstr", "null_padding", "schema"],
             ),
-            Self::Glob => (&["exclude"], &[]),
+            Self::Glob => (EXCLUDE.to_vec(), &[]),
         }
     }
 }
