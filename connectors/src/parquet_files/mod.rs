@@ -49,6 +49,15 @@ pub async fn footer(
     empty::footer(store.as_ref(), &meta.location, meta.size).await.map(Arc::new).ok_or(error)
 }
 
+/// Refuses the file at `path` if two of its columns have one name.
+///
+/// # Errors
+/// They have.
+pub(crate) fn check_names(path: &str, footer: &ParquetMetaData) -> Result<()> {
+    names::distinct(footer.file_metadata().schema_descr())
+        .map_err(|what| plan_datafusion_err!("cannot read {path}: {what}"))
+}
+
 /// The columns of all files together, by name.
 ///
 /// # Errors
@@ -65,8 +74,7 @@ pub(crate) async fn infer_schema(
             let path = display_path(url, &meta.location);
             let unreadable = |e: DataFusionError| plan_datafusion_err!("cannot read {path} as PARQUET: {e}");
             let footer = footer(state, store, meta).await.map_err(unreadable)?;
-            names::distinct(footer.file_metadata().schema_descr())
-                .map_err(|what| plan_datafusion_err!("cannot read {path}: {what}"))?;
+            check_names(&path, &footer)?;
             let schema = match format.infer_schema(state, store, std::slice::from_ref(meta)).await {
                 Ok(schema) => schema,
                 // A file without rows whose footer DataFusion does not take: see `empty`.

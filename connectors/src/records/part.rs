@@ -19,7 +19,7 @@ use crate::url_table::Format;
 const HEAD: usize = 256 << 10;
 
 /// What the beginning of a file shows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Layout {
     Csv(CsvLayout),
     Json(JsonLayout),
@@ -27,8 +27,8 @@ pub(crate) enum Layout {
     Nothing,
 }
 
-/// How a file is to be read.
-#[derive(Debug, Clone)]
+/// How a file is to be read. Ranges of a file carry it as an extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub layout: Layout,
     pub coding: Coding,

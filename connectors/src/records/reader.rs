@@ -13,11 +13,11 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::csv::{CsvLayout, Dialect, Field};
 use super::error::{Defect, RecordError};
-use super::input::Store;
+use super::input::{self, Store};
 use super::json::{Cursor, JsonDecoder};
 use super::layout::{Layout, Surroundings};
 use super::options::{OnError, Ragged};
-use super::part::{self, Part, Raw, hint, lines_before};
+use super::part::{self, Opened, Part, Raw, Shape, hint, lines_before};
 use super::rejects::Rejects;
 use super::split::{FirstRow, first_row};
 use super::types::{Body, Column, Names};
@@ -56,7 +56,27 @@ impl Tally {
     }
 }
 
+const CHANGED: &str = "changed while it was read";
+
 impl Scan {
+    /// Opens a file and looks at its beginning.
+    fn open(&self, file: &PartitionedFile) -> Result<Opened> {
+        let given = self.plan.given();
+        part::open(&self.store, &file.object_meta, self.plan.format, &self.plan.options, given.as_deref())
+    }
+
+    /// How the file that a range is of is to be read: as it was when it was cut, which the first range compares in full; as its
+    /// beginning shows where the plan does not say.
+    fn shape(&self, file: &PartitionedFile) -> Result<Arc<Shape>> {
+        let Some(shape) = file.extensions.get_arc::<Shape>() else { return Ok(Arc::new(self.open(file)?.shape)) };
+        let meta = &file.object_meta;
+        let (_, coding) = input::open(&self.store, &meta.location, meta.size, &self.plan.options)?;
+        if coding != shape.coding {
+            return exec_err!("{} {CHANGED}", self.store.path(&meta.location));
+        }
+        Ok(shape)
+    }
+
     /// Batches of a file.
     pub(super) fn stream(self: Arc<Self>, file: PartitionedFile) -> BoxStream<'static, Result<RecordBatch>> {
         let ahead = self.read_ahead;
@@ -122,8 +142,6 @@ impl Reader {
     fn open(scan: Arc<Scan>, file: PartitionedFile) -> Result<Self> {
         let plan = Arc::clone(&scan.plan);
         let path = scan.store.path(&file.object_meta.location);
-        let given = plan.given();
-        let opened = part::open(&scan.store, &file.object_meta, plan.format, &plan.options, given.as_deref())?;
         let fields = plan.schema.fields();
         let column = |&place: &usize| {
             let field = &fields[place];
@@ -134,30 +152,39 @@ impl Reader {
         for (slot, &place) in scan.layout.read.iter().enumerate() {
             slots[place] = Some(slot);
         }
-        let decoder = match &opened.shape.layout {
+        let range = file.range.as_ref().map(|range| (range.start.unsigned_abs(), range.end.unsigned_abs()));
+        let mut row = 0;
+        let (shape, part) = match range {
+            Some((start, end)) if start > 0 => {
+                let shape = scan.shape(&file)?;
+                if !shape.coding.is_plain() {
+                    return exec_err!("{path} {CHANGED}");
+                }
+                if scan.layout.needs_rows() {
+                    row = match file.extension::<FirstRow>() {
+                        Some(FirstRow(row)) => *row,
+                        None => first_row(&scan.store, &file.object_meta, &shape, start)?,
+                    };
+                }
+                let part = Part::range(&scan.store, &file.object_meta, &shape.layout, start, end)?;
+                (shape, part)
+            }
+            range => {
+                let opened = scan.open(&file)?;
+                let shape = Arc::new(opened.shape.clone());
+                if file.extension::<Shape>().is_some_and(|planned| *planned != *shape) {
+                    return exec_err!("{path} {CHANGED}");
+                }
+                (shape, Part::whole(opened, range.map(|(_, end)| end)))
+            }
+        };
+        let decoder = match &shape.layout {
             part::Layout::Csv(csv) => Decoder::Csv(CsvDecoder::try_new(csv, &plan, &path, &slots)?),
             part::Layout::Json(_) => {
                 let lenient = plan.options.on_error == OnError::Null && !plan.options.rejects;
                 Decoder::Json(Box::new(JsonDecoder::new(Names::new(fields), slots, plan.closed, lenient)))
             }
             part::Layout::Nothing => Decoder::None,
-        };
-        let range = file.range.as_ref().map(|range| (range.start.unsigned_abs(), range.end.unsigned_abs()));
-        let mut row = 0;
-        let part = match range {
-            Some((start, end)) if start > 0 => {
-                if !opened.shape.coding.is_plain() {
-                    return exec_err!("{path} changed while it was read");
-                }
-                if scan.layout.needs_rows() {
-                    row = match file.extension::<FirstRow>() {
-                        Some(FirstRow(row)) => *row,
-                        None => first_row(&scan.store, &file.object_meta, &opened.shape, start)?,
-                    };
-                }
-                Part::range(&scan.store, &file.object_meta, &opened.shape.layout, start, end)?
-            }
-            range => Part::whole(opened, range.map(|(_, end)| end)),
         };
         Ok(Self {
             scan,

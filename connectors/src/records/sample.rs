@@ -108,10 +108,12 @@ pub(crate) async fn infer(mut request: Request) -> Result<RecordPlan> {
         Some(list) => columns("types", list, views)?,
         None => Schema::empty(),
     };
-    let mut heads = request.heads().await?;
+    let files = std::mem::take(&mut request.files).into_iter().filter(|meta| meta.size > 0);
+    let mut heads = request.heads(files).await?;
     if format != Format::Json && request.options.header.is_none() {
         request.agree_on_header(&mut heads).await?;
     }
+    request.warn_of_repeated_names(&heads);
     let mut sampled = request.choose_ranges(&mut heads).await?;
     let seen = request.look(heads).await?;
     let mut fields = Fields::default();
@@ -167,26 +169,32 @@ fn warn_of_names_alike(schema: &Schema, source: &str) {
 }
 
 impl Request {
-    async fn heads(&self) -> Result<Vec<Head>> {
+    /// Looks at the beginnings of files.
+    async fn heads(&self, files: impl Iterator<Item = ObjectMeta>) -> Result<Vec<Head>> {
         let mut tasks = Vec::new();
-        for meta in self.files.iter().filter(|meta| meta.size > 0).cloned() {
+        for meta in files {
             let (store, options, format) = (self.store.clone(), self.options.clone(), self.format);
             tasks.push(blocking(move || {
                 let shape = part::open(&store, &meta, format, &options, None)?.shape;
-                if let Layout::Csv(csv) = &shape.layout
-                    && !csv.repeated.is_empty()
-                {
-                    let (path, names) = (store.path(&meta.location), csv.repeated.join(", "));
-                    log::warn!("{path} has columns of the same name ({names}): the later ones are renamed");
-                }
                 Ok(Head { meta, shape, parts: Vec::new() })
             }));
         }
         stream::iter(tasks).buffered(self.threads.max(1) * 2).try_collect().await
     }
 
+    fn warn_of_repeated_names(&self, heads: &[Head]) {
+        for head in heads {
+            if let Layout::Csv(csv) = &head.shape.layout
+                && !csv.repeated.is_empty()
+            {
+                let (path, names) = (self.store.path(&head.meta.location), csv.repeated.join(", "));
+                log::warn!("{path} has columns of the same name ({names}): the later ones are renamed");
+            }
+        }
+    }
+
     /// Either all files have a header or none has.
-    async fn agree_on_header(&mut self, heads: &mut Vec<Head>) -> Result<()> {
+    async fn agree_on_header(&mut self, heads: &mut [Head]) -> Result<()> {
         let csv = |head: &Head| match &head.shape.layout {
             Layout::Csv(csv) => Some((csv.header, csv.sure)),
             _ => None,
@@ -208,10 +216,12 @@ impl Request {
                 );
             }
         };
-        let changed = heads.iter().any(|head| csv(head).is_some_and(|(own, _)| own != header));
         self.options.header = Some(header);
-        if changed {
-            *heads = self.heads().await?;
+        let mut others: Vec<&mut Head> =
+            heads.iter_mut().filter(|head| csv(head).is_some_and(|(own, _)| own != header)).collect();
+        let files: Vec<ObjectMeta> = others.iter().map(|head| head.meta.clone()).collect();
+        for (head, found) in others.iter_mut().zip(self.heads(files.into_iter()).await?) {
+            **head = found;
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ pub(crate) async fn split(
             let given = plan.given();
             part::open(&store_, &meta, plan.format, &plan.options, given.as_deref()).map(|opened| opened.shape)
         });
-        let shape = looked.await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??;
+        let shape = Arc::new(looked.await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??);
         let ranges = ranges(store, &file.object_meta, &shape, pieces, partitions, rows).await?;
         if ranges.len() < 2 {
             out.push(file);
@@ -66,7 +66,8 @@ pub(crate) async fn split(
         }
         out.extend(ranges.into_iter().map(|range| {
             let signed = |place: u64| i64::try_from(place).unwrap_or(i64::MAX);
-            let part = file.clone().with_range(signed(range.start), signed(range.end));
+            let mut part = file.clone().with_range(signed(range.start), signed(range.end));
+            part.extensions.insert_arc(Arc::clone(&shape));
             match range.row {
                 Some(row) => part.with_extension(FirstRow(row)),
                 None => part,

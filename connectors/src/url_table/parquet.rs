@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider, TableProviderFactory};
-use datafusion::common::{DataFusionError, Result, plan_datafusion_err, plan_err};
+use datafusion::common::{DataFusionError, Result, plan_err};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
@@ -19,7 +19,7 @@ use object_store::{ObjectMeta, ObjectStore};
 
 use super::table::FilesTableParts;
 use super::{Format, Listing, SourceFile, SourceSpec, display_path, foreign, list};
-use crate::parquet_files::{self, folders, names};
+use crate::parquet_files::{self, folders};
 
 /// Tables of `STORED AS PARQUET`: DataFusion's own, after a look at what it would misread.
 #[derive(Debug)]
@@ -32,13 +32,7 @@ impl TableProviderFactory for ParquetTableFactory {
         // A location to be written to holds no files yet; one that cannot be listed the other factory explains.
         if let Ok(listing) = list(state, &spec).await {
             foreign::refuse(state, &listing, Some(Format::Parquet)).await?;
-            let store = state.runtime_env().object_store(&listing.store)?;
-            for file in &listing.files {
-                let path = display_path(&listing.store, &file.meta.location);
-                let Ok(footer) = parquet_files::footer(state, &store, &file.meta).await else { continue };
-                names::distinct(footer.file_metadata().schema_descr())
-                    .map_err(|what| plan_datafusion_err!("cannot read {path}: {what}"))?;
-            }
+            check_names(state, &listing).await?;
         }
         let mut cmd = cmd.clone();
         let unit = |key: &str| key.trim_start_matches("format.") == "coerce_int96";
@@ -47,6 +41,20 @@ impl TableProviderFactory for ParquetTableFactory {
         }
         DefaultTableFactory::new().create(state, &cmd).await
     }
+}
+
+/// Refuses files in which two columns have one name. A file that cannot be read is left to DataFusion's own message.
+async fn check_names(state: &dyn Session, listing: &Listing) -> Result<()> {
+    let store = &state.runtime_env().object_store(&listing.store)?;
+    stream::iter(&listing.files)
+        .map(|file| async move {
+            let Ok(footer) = parquet_files::footer(state, store, &file.meta).await else { return Ok(()) };
+            parquet_files::check_names(&display_path(&listing.store, &file.meta.location), &footer)
+        })
+        .boxed()
+        .buffered(state.config_options().execution.meta_fetch_concurrency.get())
+        .try_collect()
+        .await
 }
 
 /// The columns of all files together.

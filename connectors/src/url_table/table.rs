@@ -74,11 +74,13 @@ pub async fn table(state: &dyn Session, spec: &SourceSpec) -> Result<Arc<FilesTa
     let kind = common_kind(&listing, spec)?;
     let partitions = partition_columns(&listing, spec.partitions.as_deref())?;
     let store = state.runtime_env().object_store(&listing.store)?;
-    let (kind, strict) = content::settle(&listing, spec, kind, store.as_ref()).await?;
+    let by_name = kind;
+    let (kind, strict) = content::settle(&listing, spec, by_name, store.as_ref()).await?;
     if kind.is_records() {
         return records_table(state, spec, None, listing, kind, partitions).await;
     }
-    if kind.format == Format::Parquet {
+    // Files that are Parquet by their names were looked at above.
+    if kind.format == Format::Parquet && by_name.format != Format::Parquet {
         foreign::refuse(state, &listing, Some(kind.format)).await?;
     }
     let mut options = spec.options.clone();

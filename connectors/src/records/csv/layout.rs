@@ -52,14 +52,16 @@ impl CsvLayout {
         };
         let first = first?;
         let (start, after) = (records.start, records.at);
-        let rest: Vec<Vec<String>> = records.take(RECORDS).filter_map(Result::ok).collect();
-        let (guess, sure) = guess_header(&first, &rest, options);
+        let mut guess = || {
+            let rest: Vec<Vec<String>> = records.by_ref().take(RECORDS).filter_map(Result::ok).collect();
+            guess_header(&first, &rest, options)
+        };
         let (header, sure) = match (options.header, columns) {
             (Some(header), _) => (header, true),
-            (None, None) => (guess, sure),
+            (None, None) => guess(),
             (None, Some(columns)) => {
                 let named = first.iter().any(|name| columns.iter().any(|column| column.eq_ignore_ascii_case(name)));
-                if !named && guess {
+                if !named && guess().0 {
                     let reason =
                         "the first record names none of the table's columns: give header => false if it is data";
                     return Err(Defect::record(0, reason));
@@ -107,14 +109,12 @@ impl CsvLayout {
 /// How many of a thousand records have as many fields as the first, and how many that has.
 fn fit(dialect: &Dialect, head: &[u8], whole: bool) -> (usize, usize) {
     let mut records = Records::new(dialect, head, whole);
-    let columns = match records.next() {
-        Some(Ok(first)) => first.len(),
-        _ => return (0, 0),
-    };
+    let mut widths = std::iter::from_fn(|| Some(records.step()?.ok().map(|_| records.fields.len())));
+    let Some(Some(columns)) = widths.next() else { return (0, 0) };
     let (mut same, mut all) = (1, 1);
-    for record in records.take(RECORDS) {
+    for width in widths.take(RECORDS) {
         all += 1;
-        same += usize::from(record.is_ok_and(|record| record.len() == columns));
+        same += usize::from(width == Some(columns));
     }
     (1000 * same / all, columns)
 }
@@ -189,12 +189,9 @@ impl<'a> Records<'a> {
     fn new(dialect: &'a Dialect, bytes: &'a [u8], whole: bool) -> Self {
         Self { dialect, bytes, whole, start: 0, at: 0, fields: Vec::new() }
     }
-}
 
-impl Iterator for Records<'_> {
-    type Item = Result<Vec<String>, Defect>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    /// The text of the next record, whose fields are then in `fields`.
+    fn step(&mut self) -> Option<Result<&'a str, Defect>> {
         loop {
             self.start = self.at;
             match self.dialect.next(self.bytes, self.at, self.whole, &mut self.fields) {
@@ -206,23 +203,27 @@ impl Iterator for Records<'_> {
                 Next::Record { end, next } => {
                     self.at = next;
                     let record = self.bytes.get(self.start..end).unwrap_or_default();
-                    let Ok(text) = std::str::from_utf8(record) else {
-                        return Some(Err(Defect::record(0, super::super::NOT_UTF8)));
-                    };
-                    let place = |field: &Field| Field {
-                        start: field.start - self.start,
-                        end: field.end - self.start,
-                        ..*field
-                    };
-                    return Some(Ok(self
-                        .fields
-                        .iter()
-                        .map(|f| self.dialect.content(text, place(f)).into_owned())
-                        .collect()));
+                    let text = std::str::from_utf8(record);
+                    return Some(text.map_err(|_| Defect::record(0, super::super::NOT_UTF8)));
                 }
                 Next::More | Next::End => return None,
             }
         }
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<Vec<String>, Defect>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = match self.step()? {
+            Ok(text) => text,
+            Err(defect) => return Some(Err(defect)),
+        };
+        let place =
+            |field: &Field| Field { start: field.start - self.start, end: field.end - self.start, ..*field };
+        let content = |field: &Field| self.dialect.content(text, place(field)).into_owned();
+        Some(Ok(self.fields.iter().map(content).collect()))
     }
 }
 
