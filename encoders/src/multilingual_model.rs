@@ -2,7 +2,7 @@
 //! et al., "Multilingual Universal Sentence Encoder for Semantic Retrieval", ACL 2020), packed by `models/multilingual.py`.
 //!
 //! A vector a token, convolutions over 2, 3 and 5 tokens, their sum over the text divided by the square root of its length, and
-//! dense layers. It was trained on 16 languages; a text of which fewer than half of the letters are of their scripts and in its
+//! dense layers. It was trained on 15 languages; a text of which fewer than half of the letters are of their scripts and in its
 //! vocabulary has no vector.
 
 mod layers;
@@ -135,7 +135,7 @@ impl MultilingualModel {
     }
 }
 
-/// Whether it is a letter of a script of the 16 languages: Latin, Cyrillic, Arabic, Thai, Hangul, kana or Han.
+/// Whether it is a letter of a script of those languages: Latin, Cyrillic, Arabic, Thai, Hangul, kana or Han.
 fn is_known(c: char) -> bool {
     c.is_alphabetic()
         && matches!(u32::from(c),

@@ -105,7 +105,7 @@ pub fn files(modules: Option<&Value>) -> Vec<String> {
     let pooling = path_of("Pooling").unwrap_or_else(|| POOLING.to_owned());
     let transformer = path_of("Transformer").unwrap_or_default();
     let mut files = vec![below(&pooling, "config.json"), PROMPTS.to_owned()];
-    files.extend([LENGTHS[0], TOKENIZER, MODEL].map(|name| below(&transformer, name)));
+    files.extend(LENGTHS.into_iter().chain([TOKENIZER, MODEL]).map(|name| below(&transformer, name)));
     files
 }
 
@@ -438,5 +438,7 @@ mod tests {
         let value: Value = serde_json::from_str(&modules(&[("Transformer", "0_T"), ("Pooling", "pool")])).unwrap();
         let files = files(Some(&value));
         assert!(files.contains(&"pool/config.json".to_owned()) && files.contains(&"0_T/config.json".to_owned()));
+        // All that `lengths` may read.
+        assert!(LENGTHS.iter().all(|name| files.contains(&format!("0_T/{name}"))));
     }
 }

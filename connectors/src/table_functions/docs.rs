@@ -41,7 +41,7 @@ fn records(builder: DocumentationBuilder) -> DocumentationBuilder {
     builder
         .with_argument("columns", "All columns with their types, `'id BIGINT, text VARCHAR'` or `{'id': 'BIGINT', 'text': 'VARCHAR'}`; inferred by default.")
         .with_argument("types", "Types of some columns, written the same way; the others are inferred.")
-        .with_argument("sample", "Megabytes from which types are inferred, spread over all files, or `'all'`; 64 by default.")
+        .with_argument("sample", "Megabytes from which types are inferred, spread over all files, or `'all'`. By default everything when the files have up to 64 MB together, else 16 MB.")
         .with_argument("on_error", "What happens to a record that cannot be read: `'fail'` (default), `'skip'` (left out and counted), `'null'` (a value that does not fit its column is NULL).")
         .with_argument("encoding", "`'utf-8'` (default), `'latin1'`, `'windows-1252'`, `'utf-16le'` or `'utf-16be'`; a byte order mark says more.")
         .with_argument("compression", "`'auto'` (default: by the first bytes of each file), `'none'`, `'gzip'`, `'zstd'`, `'bzip2'` or `'xz'`.")

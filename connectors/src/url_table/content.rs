@@ -151,10 +151,13 @@ pub(super) async fn settle(
     let mut settled: Option<FileKind> = None;
     for file in listing.files.iter().filter(named) {
         let found = by_content(listing, file, kind, store).await?;
-        if settled.is_some_and(|before| before != found) {
-            return plan_err!("'{}' has files of several formats", spec.paths.join("', '"));
-        }
-        settled = Some(found);
+        settled = Some(match settled {
+            None => found,
+            Some(before) if before == found => found,
+            // As in a folder, files of one format may be compressed in several ways.
+            Some(before) if before.format == found.format => FileKind { compression: Compression::None, ..found },
+            Some(_) => return plan_err!("'{}' has files of several formats", spec.paths.join("', '")),
+        });
     }
     if settled.is_none() && kind.format == Format::Text {
         refuse_binary_folder(listing, spec, store).await?;

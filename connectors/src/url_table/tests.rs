@@ -226,6 +226,11 @@ async fn sources_take_several_patterns_and_excludes() {
     let forced = SourceSpec { format: Some(Format::Json), ..SourceSpec::new(format!("{root}/c/*.log")) };
     let found = table(&state, &forced).await.unwrap();
     assert_eq!(found.parts().file_schema.field(0).name(), "a");
+    write(dir.path(), "d/1.jsonl", "{\"a\":1}\n");
+    write(dir.path(), "d/2.jsonl.gz", gz("{\"a\":2}\n"));
+    let paths = vec![format!("{root}/d/1.jsonl"), format!("{root}/d/2.jsonl.gz")];
+    let compressed_differently = SourceSpec { paths, ..SourceSpec::default() };
+    assert_eq!(names(compressed_differently).await, ["/d/1.jsonl", "/d/2.jsonl.gz"]);
     let semicolons = SourceSpec {
         options: [("delimiter".to_owned(), ";".to_owned())].into(),
         ..SourceSpec::new(format!("{root}/d.csv"))

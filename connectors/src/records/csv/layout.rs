@@ -220,8 +220,7 @@ impl Iterator for Records<'_> {
             Ok(text) => text,
             Err(defect) => return Some(Err(defect)),
         };
-        let place =
-            |field: &Field| Field { start: field.start - self.start, end: field.end - self.start, ..*field };
+        let place = |field: &Field| Field { start: field.start - self.start, end: field.end - self.start, ..*field };
         let content = |field: &Field| self.dialect.content(text, place(field)).into_owned();
         Some(Ok(self.fields.iter().map(content).collect()))
     }
