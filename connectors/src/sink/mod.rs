@@ -17,6 +17,6 @@ mod write;
 
 pub use atomic_file::atomic_file;
 pub use manifest::{Column, MANIFEST, Manifest, Part, foreign_files};
-pub use staged_path::{StagedPath, StagedWrite};
+pub use staged_path::{StagedPath, StagedWrite, remove_uncommitted};
 pub use staging::{AtomicDir, Staging};
 pub use write::WriteOptions;

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use datafusion::common::{Result, exec_err};
@@ -76,6 +77,7 @@ impl StagedPath {
         let missing: Vec<PathBuf> = parent.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         // From here on, whatever fails, nothing is left.
         let mut write = StagedWrite { place: self.clone(), missing, lock: None, committed: false };
+        uncommitted().push(self.folder.clone());
         fs::create_dir_all(parent).map_err(|e| failed(&e))?;
         remove_stale(parent, &prefix(self.target.file_name().unwrap_or_default()));
         fs::create_dir(&self.folder).map_err(|e| failed(&e))?;
@@ -136,10 +138,30 @@ impl StagedWrite {
     }
 }
 
+/// Folders of writes without a commit. A writer on a thread of its own may make one again after its write has ended.
+static UNCOMMITTED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn uncommitted() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNCOMMITTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes what interrupted writers of this process left. Call it when their threads are gone.
+pub fn remove_uncommitted() {
+    for folder in std::mem::take(&mut *uncommitted()) {
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != ErrorKind::NotFound => log::warn!("cannot remove {}: {e}", folder.display()),
+            _ => {}
+        }
+    }
+}
+
 impl Drop for StagedWrite {
     fn drop(&mut self) {
         self.lock = None;
         let folder = &self.place.folder;
+        if self.committed {
+            uncommitted().retain(|other| other != folder);
+        }
         for look in 1..=LOOKS {
             match fs::remove_dir_all(folder) {
                 Err(e) if e.kind() != ErrorKind::NotFound && look == LOOKS => {
