@@ -71,6 +71,9 @@ pub struct Example {
     pub values: Vec<(String, String)>,
 }
 
+/// Most rows of the table of strata.
+const GROUPS: usize = 12;
+
 /// A stratum of the score.
 #[derive(Serialize)]
 struct Stratum {
@@ -87,6 +90,8 @@ struct View<'a> {
     title: String,
     histogram: Option<String>,
     strata: Vec<Stratum>,
+    /// Bins of the score with rows, which the strata are made of.
+    bins: usize,
 }
 
 /// Writes the page to `path`; the file appears whole or not at all.
@@ -99,14 +104,27 @@ pub fn render(selection: &Selection) -> Result<String, ReportError> {
     let Histogram { edges, counts } = &selection.all;
     let bins = edges.windows(2).zip(counts.iter().zip(&selection.kept_scores.counts));
     let strata = bins.map(|(edge, (rows, kept))| Stratum { low: edge[0], high: edge[1], rows: *rows, kept: *kept });
+    let strata: Vec<Stratum> = strata.filter(|stratum| stratum.rows > 0).collect();
     let view = View {
         selection,
         style: include_str!("templates/report.css"),
         title: format!("{} of {}", selection.method, selection.source),
         histogram: plots::scores(&selection.all, &selection.kept_scores)?,
-        strata: strata.filter(|stratum| stratum.rows > 0).collect(),
+        bins: strata.len(),
+        strata: grouped(&strata),
     };
     Ok(templates()?.get_template("selection.html")?.render(Serde(view))?)
+}
+
+/// At most [`GROUPS`] strata of neighbours.
+fn grouped(strata: &[Stratum]) -> Vec<Stratum> {
+    let together = |group: &[Stratum]| Stratum {
+        low: group.first().map_or(0.0, |stratum| stratum.low),
+        high: group.last().map_or(0.0, |stratum| stratum.high),
+        rows: group.iter().map(|stratum| stratum.rows).sum(),
+        kept: group.iter().map(|stratum| stratum.kept).sum(),
+    };
+    strata.chunks(strata.len().div_ceil(GROUPS).max(1)).map(together).collect()
 }
 
 #[cfg(test)]
@@ -147,5 +165,18 @@ mod tests {
         }
         assert!(!page.contains("<i>"));
         assert!(render(&Selection::default()).unwrap().contains("no score"));
+    }
+
+    #[test]
+    fn strata_are_grouped_without_losing_rows() {
+        let strata: Vec<_> =
+            (0..50).map(|n| Stratum { low: n.into(), high: (n + 1).into(), rows: 2, kept: 1 }).collect();
+        let groups = grouped(&strata);
+        assert!(groups.len() <= GROUPS && groups.windows(2).all(|pair| pair[0].high <= pair[1].low));
+        assert_eq!(
+            groups.iter().map(|group| (group.rows, group.kept)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)),
+            (100, 50)
+        );
+        assert!(grouped(&[]).is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! Horizontal bars: the funnel, and what a step removed by reason.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, fit, plot};
-use super::{BEFORE, INK, KEPT, MUTED, Plot, REMOVED};
+use super::canvas::{Anchor, Canvas, fit, plot, ticks_apart};
+use super::{BEFORE, INK, KEPT, MUTED, Plot, REMOVED, Screen, on_both};
 use crate::report::ReportError;
 use crate::report::data::{JobReport, StepReport};
 use crate::report::numbers::{percent, thousands};
@@ -19,6 +19,72 @@ pub fn funnel(report: &JobReport) -> Result<Option<String>, ReportError> {
     if most == 0 || report.steps.is_empty() {
         return Ok(None);
     }
+    on_both(|screen| match screen {
+        Screen::Wide => funnel_wide(report, most),
+        Screen::Phone => funnel_phone(report, most),
+    })
+    .map(Some)
+}
+
+/// What a step did to its rows, in words.
+fn change(step: &StepReport) -> String {
+    let removed = step.rows_in.saturating_sub(step.rows_out);
+    if removed > 0 {
+        format!("−{} ({})", thousands(removed), percent(removed, step.rows_in))
+    } else if step.rows_out > step.rows_in {
+        format!("+{} added", thousands(step.rows_out - step.rows_in))
+    } else {
+        "none removed".to_owned()
+    }
+}
+
+/// Names above the bars.
+fn funnel_phone(report: &JobReport, most: u64) -> Result<String, ReportError> {
+    const TOP: i32 = 56;
+    const PITCH: i32 = 44;
+    const BAR: i32 = 14;
+    let width = Screen::Phone.width();
+    let (left, right, bottom) = (2, width - 12, TOP + PITCH * (report.steps.len() as i32 + 1));
+    let axis = Axis::linear(0.0, most as f64, 1.0);
+    let x = |rows: u64| left + (axis.place(rows as f64) * f64::from(right - left)).round() as i32;
+    plot("Rows kept and removed by each step", (width as u32, (bottom + 44) as u32), |canvas| {
+        canvas.legend((left, 36), &[(KEPT, "kept"), (REMOVED, "removed")])?;
+        value_axis(canvas, &axis, (left, right), (TOP, bottom), "rows")?;
+        let words = |top: i32, name: &str, rows: String| {
+            canvas.label((width, top + 12), &rows, INK, Anchor::Right)?;
+            canvas.label((left + 6, top + 12), &fit(name, 130), INK, Anchor::Left)
+        };
+        words(TOP, "rows in", thousands(report.rows_in))?;
+        canvas.rect((left, TOP + 22), (x(report.rows_in), TOP + 22 + BAR), BEFORE)?;
+        for (i, step) in (1..).zip(&report.steps) {
+            let top = TOP + PITCH * i;
+            words(top, &step.name, format!("{}  {}", thousands(step.rows_out), change(step)))?;
+            draw_step(canvas, step, left, x, (top + 22, top + 22 + BAR))?;
+        }
+        Ok(())
+    })
+}
+
+/// The bar of a step: kept rows, then removed ones.
+fn draw_step(
+    canvas: &Canvas<'_>,
+    step: &StepReport,
+    left: i32,
+    x: impl Fn(u64) -> i32,
+    (top, low): (i32, i32),
+) -> Result<(), ReportError> {
+    let kept_end = x(step.rows_out);
+    canvas.rect((left, top), (at_least(left, kept_end, step.rows_out), low), KEPT)?;
+    let removed = step.rows_in.saturating_sub(step.rows_out);
+    if removed > 0 {
+        let end = at_least(kept_end, x(step.rows_in), removed);
+        canvas.rect((kept_end, top), (end, low), REMOVED)?;
+    }
+    Ok(())
+}
+
+/// Names left of the bars.
+fn funnel_wide(report: &JobReport, most: u64) -> Result<String, ReportError> {
     const WIDTH: i32 = 1070;
     const LEFT: i32 = 230;
     const RIGHT: i32 = WIDTH - 215;
@@ -28,7 +94,7 @@ pub fn funnel(report: &JobReport) -> Result<Option<String>, ReportError> {
     let bottom = TOP + PITCH * (report.steps.len() as i32 + 1);
     let axis = Axis::linear(0.0, most as f64, 1.0);
     let x = |rows: u64| LEFT + (axis.place(rows as f64) * f64::from(RIGHT - LEFT)).round() as i32;
-    let svg = plot("Rows kept and removed by each step", (WIDTH as u32, (bottom + 44) as u32), |canvas| {
+    plot("Rows kept and removed by each step", (WIDTH as u32, (bottom + 44) as u32), |canvas| {
         canvas.legend((LEFT, 38), &[(KEPT, "kept"), (REMOVED, "removed")])?;
         value_axis(canvas, &axis, (LEFT, RIGHT), (TOP, bottom), "rows")?;
         let top = TOP + (PITCH - BAR) / 2;
@@ -38,28 +104,14 @@ pub fn funnel(report: &JobReport) -> Result<Option<String>, ReportError> {
         for (i, step) in (1..).zip(&report.steps) {
             let top = top + PITCH * i;
             let middle = top + BAR / 2;
-            let removed = step.rows_in.saturating_sub(step.rows_out);
-            let kept_end = x(step.rows_out);
             canvas.label((LEFT - 10, middle), &fit(&step.name, LEFT as u32 - 14), INK, Anchor::Right)?;
-            canvas.rect((LEFT, top), (at_least(LEFT, kept_end, step.rows_out), top + BAR), KEPT)?;
-            if removed > 0 {
-                let end = at_least(kept_end, x(step.rows_in), removed);
-                canvas.rect((kept_end, top), (end, top + BAR), REMOVED)?;
-            }
+            draw_step(canvas, step, LEFT, x, (top, top + BAR))?;
             canvas.label((RIGHT + 92, middle), &thousands(step.rows_out), INK, Anchor::Right)?;
-            let change = if removed > 0 {
-                format!("−{} ({})", thousands(removed), percent(removed, step.rows_in))
-            } else if step.rows_out > step.rows_in {
-                format!("+{} added", thousands(step.rows_out - step.rows_in))
-            } else {
-                "none removed".to_owned()
-            };
-            canvas.label((RIGHT + 106, middle), &change, MUTED, Anchor::Left)?;
+            canvas.label((RIGHT + 106, middle), &change(step), MUTED, Anchor::Left)?;
         }
         canvas.label((RIGHT + 92, 38), "kept", MUTED, Anchor::Right)?;
         canvas.label((RIGHT + 106, 38), "removed", MUTED, Anchor::Left)
-    })?;
-    Ok(Some(svg))
+    })
 }
 
 /// Rows removed by each reason; `None` where nothing was. Many reasons make a wide plot.
@@ -76,7 +128,10 @@ pub fn reasons(step: &StepReport) -> Result<Option<Plot>, ReportError> {
         return Ok(None);
     }
     let wide = bars.len() > FEW_REASONS;
-    let svg = if wide { reasons_wide(&bars) } else { reasons_narrow(&bars) }?;
+    let svg = match wide {
+        true => on_both(|screen| if screen == Screen::Wide { reasons_wide(&bars) } else { reasons_narrow(&bars) }),
+        false => reasons_narrow(&bars),
+    }?;
     Ok(Some(Plot { svg, wide }))
 }
 
@@ -147,7 +202,7 @@ fn value_axis(
     (top, bottom): (i32, i32),
     name: &str,
 ) -> Result<(), ReportError> {
-    for (value, label) in axis.labels() {
+    for (value, label) in ticks_apart(axis, right - left) {
         let x = left + (axis.place(value) * f64::from(right - left)).round() as i32;
         canvas.grid((x, top), (x, bottom))?;
         canvas.label((x, bottom + 12), &label, MUTED, Anchor::Middle)?;

@@ -5,6 +5,7 @@ use plotters::prelude::{Circle, DrawingArea, IntoDrawingArea, PathElement, Recta
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, FontTransform, IntoFont, RGBColor, TextStyle};
 
+use super::axis::Axis;
 use super::{GRID, INK, MUTED, PAPER};
 use crate::report::ReportError;
 use crate::report::text::{ellipsis, one_line};
@@ -13,6 +14,8 @@ use crate::report::text::{ellipsis, one_line};
 pub const LABEL: f64 = 12.0;
 /// Text height in pixels of titles.
 pub const TITLE: f64 = 14.0;
+/// Height of a line of a legend.
+const LEGEND_LINE: i32 = 18;
 /// plotters divides font sizes by this when it writes SVG.
 const PLOTTERS_SCALE: f64 = 1.24;
 
@@ -93,13 +96,13 @@ impl Canvas<'_> {
         self.area.draw_text(text, &style, at).map_err(|e| self.error(&e))
     }
 
-    /// Colour keys beside each other from `at` on.
+    /// Colour keys from `at` on, in as many lines as they need.
     pub fn legend(&self, at: (i32, i32), keys: &[(RGBColor, &str)]) -> Result<(), ReportError> {
-        let (mut x, y) = at;
-        for (colour, text) in keys {
+        let right = self.area.dim_in_pixel().0 as i32;
+        for ((colour, text), (x, line)) in keys.iter().zip(legend_places(keys, at.0, right)) {
+            let y = at.1 + line * LEGEND_LINE;
             self.rect((x, y - 5), (x + 11, y + 6), *colour)?;
             self.label((x + 17, y), text, MUTED, Anchor::Left)?;
-            x += 17 + width(text) as i32 + 18;
         }
         Ok(())
     }
@@ -141,6 +144,40 @@ pub fn fit(text: &str, pixels: u32) -> String {
     short.into_owned()
 }
 
+/// Where each key of a legend begins, and its line.
+fn legend_places(keys: &[(RGBColor, &str)], left: i32, right: i32) -> Vec<(i32, i32)> {
+    let (mut x, mut line) = (left, 0);
+    let place = |(_, text): &(RGBColor, &str)| {
+        let needed = 17 + width(text) as i32;
+        if x > left && x + needed > right {
+            (x, line) = (left, line + 1);
+        }
+        let place = (x, line);
+        x += needed + 18;
+        place
+    };
+    keys.iter().map(place).collect()
+}
+
+/// Pixels that the lines of a legend take beyond its first one.
+pub fn legend_growth(keys: &[(RGBColor, &str)], left: i32, right: i32) -> i32 {
+    legend_places(keys, left, right).last().map_or(0, |(_, line)| line * LEGEND_LINE)
+}
+
+/// The ticks of a horizontal axis of that many pixels, without those whose labels would touch the one before.
+pub fn ticks_apart(axis: &Axis, pixels: i32) -> Vec<(f64, String)> {
+    let mut end = f64::NEG_INFINITY;
+    let apart = |(value, label): &(f64, String)| {
+        let (middle, half) = (axis.place(*value) * f64::from(pixels), width(label) / 2.0);
+        let fits = middle - half >= end + 5.0;
+        if fits {
+            end = middle + half;
+        }
+        fits
+    };
+    axis.labels().filter(apart).collect()
+}
+
 /// Estimated width of [`LABEL`] text in pixels: the real font is known to the viewer alone.
 fn width(text: &str) -> f64 {
     let ems: f64 = text
@@ -159,6 +196,16 @@ fn width(text: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn legends_take_several_lines_and_ticks_keep_apart() {
+        let keys = [(INK, "before the first step"), (INK, "at the sink"), (INK, "elsewhere")];
+        assert_eq!(legend_growth(&keys, 58, 1070), 0);
+        assert_eq!(legend_growth(&keys, 58, 340), LEGEND_LINE);
+        let axis = Axis::log(1.0, 1000.0);
+        assert_eq!(ticks_apart(&axis, 1000).len(), axis.ticks.len());
+        assert!(ticks_apart(&axis, 100).len() < axis.ticks.len());
+    }
 
     #[test]
     fn labels_fit() {

@@ -3,8 +3,8 @@
 use plotters::style::RGBColor;
 
 use super::axis::Axis;
-use super::canvas::{Anchor, plot};
-use super::{BEFORE, INK, KEPT, MUTED, REMOVED};
+use super::canvas::{Anchor, legend_growth, plot, ticks_apart};
+use super::{BEFORE, INK, KEPT, MUTED, REMOVED, Screen, on_both};
 use crate::report::ReportError;
 
 /// Colours of the lines, from the palette of Okabe and Ito (2008), told apart by all common colour visions.
@@ -56,52 +56,52 @@ pub fn curves(
     let room = (high - low).max(1e-9) * 0.06;
     let (least, most) = points().fold((f64::INFINITY, 0.0_f64), |(least, most), p| (least.min(p.x), most.max(p.x)));
     let (x, y) = (Axis::log(least * 0.9, most * 1.1), Axis::linear(low - room, high + room, 0.0));
-    const WIDTH: i32 = 1070;
-    const HEIGHT: i32 = 420;
+    let colour = |number: usize| COLOURS[number % COLOURS.len()];
+    let keys: Vec<_> = curves.iter().enumerate().map(|(n, curve)| (colour(n), curve.name.as_str())).collect();
     const LEFT: i32 = 58;
-    const RIGHT: i32 = WIDTH - 14;
-    const TOP: i32 = 60;
-    const BOTTOM: i32 = HEIGHT - 42;
-    let at_x = |value: f64| LEFT + (x.place(value) * f64::from(RIGHT - LEFT)).round() as i32;
-    let at_y = |value: f64| BOTTOM - (y.place(value) * f64::from(BOTTOM - TOP)).round() as i32;
-    let svg = plot(title, (WIDTH as u32, HEIGHT as u32), |canvas| {
-        let colour = |number: usize| COLOURS[number % COLOURS.len()];
-        let keys: Vec<_> = curves.iter().enumerate().map(|(n, curve)| (colour(n), curve.name.as_str())).collect();
-        canvas.legend((LEFT, 38), &keys)?;
-        for (value, label) in y.labels() {
-            canvas.grid((LEFT, at_y(value)), (RIGHT, at_y(value)))?;
-            canvas.label((LEFT - 6, at_y(value)), &label, MUTED, Anchor::Right)?;
-        }
-        canvas.line(vec![(LEFT, BOTTOM), (RIGHT, BOTTOM)], MUTED)?;
-        for (value, label) in x.labels() {
-            canvas.line(vec![(at_x(value), BOTTOM), (at_x(value), BOTTOM + 4)], MUTED)?;
-            canvas.label((at_x(value), BOTTOM + 13), &label, MUTED, Anchor::Middle)?;
-        }
-        if let Some(whole) = whole {
-            canvas.line(vec![(LEFT, at_y(whole)), (RIGHT, at_y(whole))], INK)?;
-            canvas.label((RIGHT, at_y(whole) - 8), "everything", INK, Anchor::Right)?;
-        }
-        for (number, curve) in curves.iter().enumerate() {
-            // Lines beside each other, so that error bars of the same place can be told apart.
-            let shift = number as i32 * 3 - curves.len() as i32 * 3 / 2;
-            let places: Vec<_> = curve.points.iter().map(|p| (at_x(p.x) + shift, at_y(p.y))).collect();
-            for (point, (x, _)) in curve.points.iter().zip(&places) {
-                let (low, high) = (at_y(point.y - point.error), at_y(point.y + point.error));
-                canvas.line(vec![(*x, low), (*x, high)], colour(number))?;
-                canvas.line(vec![(x - 3, low), (x + 3, low)], colour(number))?;
-                canvas.line(vec![(x - 3, high), (x + 3, high)], colour(number))?;
+    let draw = |screen: Screen| {
+        let (width, plotted) = (screen.width(), if screen == Screen::Wide { 318 } else { 240 });
+        let (right, top) = (width - 14, 60 + legend_growth(&keys, LEFT, width));
+        let bottom = top + plotted;
+        let at_x = |value: f64| LEFT + (x.place(value) * f64::from(right - LEFT)).round() as i32;
+        let at_y = |value: f64| bottom - (y.place(value) * f64::from(bottom - top)).round() as i32;
+        plot(title, (width as u32, (bottom + 42) as u32), |canvas| {
+            canvas.legend((LEFT, 38), &keys)?;
+            for (value, label) in y.labels() {
+                canvas.grid((LEFT, at_y(value)), (right, at_y(value)))?;
+                canvas.label((LEFT - 6, at_y(value)), &label, MUTED, Anchor::Right)?;
             }
-            for (x, y) in &places {
-                canvas.rect((x - 2, y - 2), (x + 3, y + 3), colour(number))?;
+            canvas.line(vec![(LEFT, bottom), (right, bottom)], MUTED)?;
+            for (value, label) in ticks_apart(&x, right - LEFT) {
+                canvas.line(vec![(at_x(value), bottom), (at_x(value), bottom + 4)], MUTED)?;
+                canvas.label((at_x(value), bottom + 13), &label, MUTED, Anchor::Middle)?;
             }
-            if places.len() > 1 {
-                canvas.stroke(places, colour(number), 2)?;
+            if let Some(whole) = whole {
+                canvas.line(vec![(LEFT, at_y(whole)), (right, at_y(whole))], INK)?;
+                canvas.label((right, at_y(whole) - 8), "everything", INK, Anchor::Right)?;
             }
-        }
-        canvas.label(((LEFT + RIGHT) / 2, BOTTOM + 31), &x.title(x_name), MUTED, Anchor::Middle)?;
-        canvas.label_upwards((10, (TOP + BOTTOM) / 2), y_name)
-    })?;
-    Ok(Some(svg))
+            for (number, curve) in curves.iter().enumerate() {
+                // Lines beside each other, so that error bars of the same place can be told apart.
+                let shift = number as i32 * 3 - curves.len() as i32 * 3 / 2;
+                let places: Vec<_> = curve.points.iter().map(|p| (at_x(p.x) + shift, at_y(p.y))).collect();
+                for (point, (x, _)) in curve.points.iter().zip(&places) {
+                    let (low, high) = (at_y(point.y - point.error), at_y(point.y + point.error));
+                    canvas.line(vec![(*x, low), (*x, high)], colour(number))?;
+                    canvas.line(vec![(x - 3, low), (x + 3, low)], colour(number))?;
+                    canvas.line(vec![(x - 3, high), (x + 3, high)], colour(number))?;
+                }
+                for (x, y) in &places {
+                    canvas.rect((x - 2, y - 2), (x + 3, y + 3), colour(number))?;
+                }
+                if places.len() > 1 {
+                    canvas.stroke(places, colour(number), 2)?;
+                }
+            }
+            canvas.label(((LEFT + right) / 2, bottom + 31), &x.title(x_name), MUTED, Anchor::Middle)?;
+            canvas.label_upwards((10, (top + bottom) / 2), y_name)
+        })
+    };
+    on_both(draw).map(Some)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use plotters::style::RGBColor;
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, plot};
-use super::{BEFORE, KEPT, MUTED, Plot, REMOVED};
+use super::canvas::{Anchor, Canvas, legend_growth, plot, ticks_apart};
+use super::{BEFORE, KEPT, MUTED, Plot, REMOVED, Screen, on_both};
 use crate::report::ReportError;
 use crate::report::data::{Histogram, JobReport, StepReport};
 
@@ -74,11 +74,14 @@ pub fn lengths(report: &JobReport) -> Result<Option<String>, ReportError> {
     let least = used().map(|bin| if bin.low > 0.0 { bin.low } else { bin.high / 2.0 }).fold(f64::INFINITY, f64::min);
     let x = if low >= 0.0 && high / least > 30.0 { Axis::log(least, high) } else { Axis::linear(low, high, 1.0) };
     let keys = [(BEFORE, "before the first step"), (KEPT, "at the sink")];
-    let frame =
-        Frame { title: "Document lengths before and after", size: (1070, 300), x, x_name: "length in characters" };
     // Linear, so that the area taken away is what the eye compares.
     let most = used().map(|bin| bin.count).max().unwrap_or(0) as f64;
-    frame.draw("documents", &Axis::linear(0.0, most * 1.05, 1.0), &[(BEFORE, &before), (KEPT, &after)], &keys).map(Some)
+    on_both(|screen| {
+        let (size, x) = (page_size(screen), x.clone());
+        let frame = Frame { title: "Document lengths before and after", size, x, x_name: "length in characters" };
+        frame.draw("documents", &Axis::linear(0.0, most * 1.05, 1.0), &[(BEFORE, &before), (KEPT, &after)], &keys)
+    })
+    .map(Some)
 }
 
 /// Scores of all rows and of the kept ones over each other; `None` where there are none.
@@ -91,8 +94,11 @@ pub fn scores(all: &Histogram, kept: &Histogram) -> Result<Option<String>, Repor
     };
     let x = Axis::linear(first.low, last.high, 0.0);
     let keys = [(BEFORE, "all rows"), (KEPT, "kept")];
-    let frame = Frame { title: "Scores", size: (1070, 300), x, x_name: "score" };
-    frame.draw("rows", &heights(&all), &[(BEFORE, &all), (KEPT, &kept)], &keys).map(Some)
+    on_both(|screen| {
+        let frame = Frame { title: "Scores", size: page_size(screen), x: x.clone(), x_name: "score" };
+        frame.draw("rows", &heights(&all), &[(BEFORE, &all), (KEPT, &kept)], &keys)
+    })
+    .map(Some)
 }
 
 /// Distances of rows to the centroid of their cluster; `None` where there are none.
@@ -138,6 +144,11 @@ fn log_edges(low: f64, high: f64) -> Vec<f64> {
     edges
 }
 
+/// Of a plot as wide as the page.
+fn page_size(screen: Screen) -> (u32, u32) {
+    (screen.width() as u32, if screen == Screen::Wide { 300 } else { 260 })
+}
+
 /// A plot's outside: title, size in pixels, horizontal axis.
 struct Frame {
     title: &'static str,
@@ -156,7 +167,8 @@ impl Frame {
         keys: &[(RGBColor, &str)],
     ) -> Result<String, ReportError> {
         let (left, right) = (58, self.size.0 as i32 - 14);
-        let (top, bottom) = (if keys.is_empty() { 32 } else { 56 }, self.size.1 as i32 - 42);
+        let legend = 56 + legend_growth(keys, left, self.size.0 as i32);
+        let (top, bottom) = (if keys.is_empty() { 32 } else { legend }, self.size.1 as i32 - 42);
         let at_x = |value: f64| left + (self.x.place(value) * f64::from(right - left)).round() as i32;
         let at_y = |value: f64| bottom - (y.place(value) * f64::from(bottom - top)).round() as i32;
         plot(self.title, self.size, |canvas| {
@@ -186,7 +198,7 @@ impl Frame {
         at_x: impl Fn(f64) -> i32,
     ) -> Result<(), ReportError> {
         canvas.line(vec![(left, bottom), (right, bottom)], MUTED)?;
-        for (value, label) in self.x.labels() {
+        for (value, label) in ticks_apart(&self.x, right - left) {
             let x = at_x(value);
             canvas.line(vec![(x, bottom), (x, bottom + 4)], MUTED)?;
             canvas.label((x, bottom + 13), &label, MUTED, Anchor::Middle)?;

@@ -18,6 +18,8 @@ pub use scatter::{COLOURS, map};
 use plotters::style::RGBColor;
 use serde::Serialize;
 
+use super::ReportError;
+
 /// A picture among the pictures of a step.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Plot {
@@ -31,6 +33,31 @@ impl Plot {
     fn narrow(svg: String) -> Self {
         Self { svg, wide: false }
     }
+}
+
+/// The screen that a picture is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Screen {
+    Wide,
+    Phone,
+}
+
+impl Screen {
+    /// Pixels of a picture as wide as the page.
+    fn width(self) -> i32 {
+        match self {
+            Self::Wide => 1070,
+            Self::Phone => 340,
+        }
+    }
+}
+
+/// Draws for both screens. The page shows one of the two pictures: one that is scaled to a phone has letters too small to read.
+fn on_both(draw: impl Fn(Screen) -> Result<String, ReportError>) -> Result<String, ReportError> {
+    let named = |screen, name| -> Result<String, ReportError> {
+        Ok(draw(screen)?.replacen("class=\"plot\"", &format!("class=\"plot {name}\""), 1))
+    };
+    Ok(named(Screen::Wide, "for-wide")? + &named(Screen::Phone, "for-phone")?)
 }
 
 /// Text.
@@ -96,6 +123,7 @@ mod tests {
         let funnel = funnel(&report).unwrap().unwrap();
         assert_well_formed(&funnel);
         assert!(funnel.contains("40,000") && funnel.contains("rows"));
+        assert!(funnel.contains("plot for-wide") && funnel.contains("plot for-phone"));
         let lengths = lengths(&report).unwrap().unwrap();
         assert_well_formed(&lengths);
         assert!(lengths.contains("characters") && lengths.contains("documents"));
