@@ -78,7 +78,8 @@ pub fn curves(
             }
             if let Some(whole) = whole {
                 canvas.line(vec![(LEFT, at_y(whole)), (right, at_y(whole))], INK)?;
-                canvas.label((right, at_y(whole) - 8), "everything", INK, Anchor::Right)?;
+                // On the left, where most curves are low.
+                canvas.label((LEFT + 6, at_y(whole) - 8), "everything", INK, Anchor::Left)?;
             }
             for (number, curve) in curves.iter().enumerate() {
                 // Lines beside each other, so that error bars of the same place can be told apart.

@@ -6,7 +6,7 @@ use crate::report::ReportError;
 use crate::report::lake::{Group, LakeReport};
 use crate::report::numbers::{bytes, thousands};
 
-const TITLE: &str = "Contained tables and what they can be rebuilt from";
+const TITLE: &str = "Contained tables and their sources";
 const PITCH: i32 = 24;
 const BOX: i32 = 18;
 /// Where things lie.
