@@ -18,13 +18,16 @@ pub mod memory;
 pub mod models;
 pub mod output;
 pub mod recipes;
+mod rewrite;
 mod rows;
 pub mod run;
 mod runner;
+mod script;
 pub mod select;
 mod shell;
 pub mod sql;
 mod statements;
+mod summarize;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;

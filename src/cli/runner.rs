@@ -20,7 +20,9 @@ use super::catalogue;
 use super::errors::{Failure, Message, note, plain};
 use super::memory;
 use super::output::Printer;
+use super::script::{self, Parsed};
 use super::statements::{Located, Source};
+use super::summarize::summary;
 use crate::session::errors::is_full;
 use crate::session::{metrics, spill_folder, statement};
 
@@ -115,15 +117,42 @@ enum Answer {
 impl Runner {
     /// Runs all statements of a source; the first that fails is the last.
     pub async fn run(&mut self, source: &Source) -> Result<(), Failure> {
-        for Located { statement, line } in source.parse(&self.ctx.state())? {
+        // All is read before the first statement runs.
+        let state = self.ctx.state();
+        let parts: Vec<_> =
+            script::parts(source).into_iter().map(|part| part.parse(&state)).collect::<Result<_, _>>()?;
+        for part in parts {
+            match part {
+                Parsed::Statements(located) => self.all(source, located).await?,
+                Parsed::Timing => self.timing = !self.timing,
+                Parsed::Sql(source) | Parsed::Include(source) => Box::pin(self.run(&source)).await?,
+                Parsed::Quit => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn all(&mut self, source: &Source, located: Vec<Located>) -> Result<(), Failure> {
+        for Located { statement, line, summarized } in located {
             let about = About::of(&statement, &self.ctx);
-            let result = Box::pin(self.statement(statement)).await;
+            let result = match summarized {
+                None => Box::pin(self.statement(statement)).await,
+                Some(query) => Box::pin(self.summarize(statement, &query)).await,
+            };
             result.map_err(|failure| match failure {
                 Failure::Error(message) => source.failure(&about.complete(*message), line),
                 other => other,
             })?;
         }
         Ok(())
+    }
+
+    async fn summarize(&mut self, statement: Statement, query: &str) -> Result<(), Failure> {
+        let plan = statement::plan(&self.ctx.state(), statement).await?;
+        let sql = summary(query, plan.schema().as_arrow());
+        let state = self.ctx.state();
+        let statement = state.sql_to_statement(&sql, &state.config_options().sql_parser.dialect)?;
+        self.statement(statement).await
     }
 
     async fn statement(&mut self, statement: Statement) -> Result<(), Failure> {

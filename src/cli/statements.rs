@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::errors::{Failure, Message, plain};
+use super::rewrite;
 use crate::session::depth;
 
 /// Longer lines are not shown under an error.
@@ -28,6 +29,8 @@ pub struct Located {
     pub statement: Statement,
     /// Its first line in the source.
     pub line: u64,
+    /// `SUMMARIZE`: the query about whose rows it asks, which is also the statement.
+    pub summarized: Option<String>,
 }
 
 impl Source {
@@ -50,7 +53,10 @@ impl Source {
         let mut located = Vec::new();
         for tokens in tokens.split(|t| t.token == Token::SemiColon) {
             let Some(line) = tokens.iter().find(|t| !is_space(t)).map(|t| t.span.start.line) else { continue };
-            let parsed = DFParserBuilder::new(tokens.to_vec())
+            let mut tokens = tokens.to_vec();
+            let summarized = rewrite::summarized(&mut tokens);
+            rewrite::copy_options(&mut tokens).map_err(|e| self.failure(&plain(&e), line))?;
+            let parsed = DFParserBuilder::new(tokens)
                 .with_dialect(dialect.as_ref())
                 .with_recursion_limit(options.recursion_limit.get())
                 .build()
@@ -58,7 +64,7 @@ impl Source {
             let statements = parsed.map_err(|e| self.failure(&plain(&e), line))?;
             for statement in statements {
                 let statement = depth::check(statement).map_err(|e| self.failure(&plain(&e), line))?;
-                located.push(Located { statement, line });
+                located.push(Located { statement, line, summarized: summarized.clone() });
             }
         }
         Ok(located)

@@ -9,6 +9,11 @@ use crate::functions::embedding::embed_text::EmbedText;
 use crate::functions::embedding::token_nll::TokenNll;
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
+use crate::functions::json::json_array_length::JsonArrayLength;
+use crate::functions::json::json_extract::JsonExtract;
+use crate::functions::json::json_extract_string::JsonExtractString;
+use crate::functions::json::json_keys::JsonKeys;
+use crate::functions::json::json_valid::JsonValid;
 use crate::functions::lake::row_hash::RowHash;
 use crate::functions::quality::c4_clean::C4Clean;
 use crate::functions::quality::c4_quality::C4QualityFunction;
@@ -50,6 +55,8 @@ use crate::functions::text::char_shingles::CharShingles;
 use crate::functions::text::containment::Containment;
 use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
+use crate::functions::text::regexp_extract::RegexpExtract;
+use crate::functions::text::regexp_extract_all::RegexpExtractAll;
 use crate::functions::text::word_shingles::WordShingles;
 use crate::functions::vector::cosine_similarity::CosineSimilarity;
 use crate::functions::vector::frechet_distance::FrechetDistance;
@@ -69,6 +76,13 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<Xxh3128>(),
         udf::<RowHash>(),
         udf::<NormalizeText>(),
+        udf::<RegexpExtract>(),
+        udf::<RegexpExtractAll>(),
+        udf::<JsonExtract>(),
+        udf::<JsonExtractString>(),
+        udf::<JsonArrayLength>(),
+        udf::<JsonKeys>(),
+        udf::<JsonValid>(),
         udf::<WordShingles>(),
         udf::<CharShingles>(),
         udf::<Jaccard>(),

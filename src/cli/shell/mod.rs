@@ -1,8 +1,8 @@
 //! The interactive shell.
 
-mod commands;
+pub mod commands;
 mod helper;
-mod lexer;
+pub mod lexer;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 
 pub mod embedding;
 pub mod hash;
+pub mod json;
 pub mod lake;
 pub mod literals;
 pub mod quality;

@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod chars;
+pub mod json;
 pub mod learn;
 pub mod lsh;
 pub mod minhash;

@@ -42,6 +42,7 @@ use super::{
     minhash_dedup::plan as minhash_dedup, nearest_neighbors::plan as nearest_neighbors,
     semantic_dedup::plan as semantic_dedup,
 };
+use crate::functions::json::arrows::JsonArrows;
 
 /// Plans `FROM op(relation, name => value, ...)`.
 #[derive(Debug)]
@@ -203,6 +204,11 @@ fn index(schema: &DFSchema, column: &Column) -> Result<usize> {
 /// Adds the functions and operators to a session.
 pub fn register(state: &mut SessionState) -> Result<()> {
     use datafusion::execution::FunctionRegistry;
+    state.register_expr_planner(Arc::new(JsonArrows))?;
+    if let Ok(to_char) = state.udf("to_char") {
+        // The name that DuckDB and Python have for it.
+        state.register_udf(Arc::new(to_char.as_ref().clone().with_aliases(["strftime"])))?;
+    }
     for udf in crate::register::scalar_functions().into_iter().chain(crate::checked::scalar_functions()) {
         state.register_udf(udf)?;
     }
