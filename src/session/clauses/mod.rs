@@ -6,6 +6,7 @@
 //! not compile until somebody has decided about it.
 
 mod function;
+mod headings;
 mod query;
 mod relation;
 mod select;
@@ -68,6 +69,7 @@ impl VisitorMut for Clauses<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<DataFusionError> {
+        headings::name(select);
         flow(select::rewrite(select))
     }
 

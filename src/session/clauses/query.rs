@@ -2,8 +2,8 @@
 
 use datafusion::common::{Result, plan_err};
 use datafusion::sql::sqlparser::ast::{
-    Cte, CteAsMaterialized, Expr, ExprWithAliasAndOrderBy, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind,
-    PipeOperator, Query, Select, SetExpr, TableAlias, Top, TopQuantity, Value, With,
+    Cte, CteAsMaterialized, Distinct, Expr, ExprWithAliasAndOrderBy, Fetch, LimitClause, OrderBy, OrderByExpr,
+    OrderByKind, PipeOperator, Query, Select, SelectItem, SetExpr, TableAlias, Top, TopQuantity, Value, With,
 };
 
 use super::{refuse, refuse_if};
@@ -17,6 +17,8 @@ pub fn rewrite(query: &mut Query) -> Result<()> {
     }
     set_expression(body, true)?;
     if let Some(order_by) = order_by {
+        order_by_all(order_by, body);
+        order_by_distinct(order_by, body);
         check_order(order_by, body)?;
     }
     limit(limit_clause.as_ref())?;
@@ -65,6 +67,44 @@ fn set_expression(body: &SetExpr, outermost: bool) -> Result<()> {
         SetExpr::Table(table) => refuse(&format!("{table}"), "write SELECT * FROM the table"),
         SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
             refuse("A statement that changes a table within a query", "write it as a statement of its own")
+        }
+    }
+}
+
+/// Writes `ORDER BY ALL`, which the parser takes for a column of that name, as the positions of all columns.
+fn order_by_all(order_by: &mut OrderBy, body: &SetExpr) {
+    let OrderByKind::Expressions(list) = &order_by.kind else { return };
+    let [OrderByExpr { expr: Expr::Identifier(word), options, with_fill: None }] = list.as_slice() else { return };
+    let SetExpr::Select(select) = body else { return };
+    let is_single = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
+    if word.quote_style.is_none()
+        && word.value.eq_ignore_ascii_case("all")
+        && !select.projection.is_empty()
+        && select.projection.iter().all(is_single)
+    {
+        let options = *options;
+        let position = |at: usize| OrderByExpr { expr: number(at as u64), options, with_fill: None };
+        order_by.kind = OrderByKind::Expressions((1..=select.projection.len()).map(position).collect());
+    }
+}
+
+/// Writes a column of a SELECT DISTINCT that ORDER BY repeats as its position: the planner looks for it by its heading.
+fn order_by_distinct(order_by: &mut OrderBy, body: &SetExpr) {
+    let OrderByKind::Expressions(list) = &mut order_by.kind else { return };
+    let SetExpr::Select(select) = body else { return };
+    if !matches!(select.distinct, Some(Distinct::Distinct)) {
+        return;
+    }
+    let simple = |expr: &Expr| matches!(expr, Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    // A star before the column moves its position.
+    let columns = select
+        .projection
+        .iter()
+        .take_while(|item| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }));
+    for (at, item) in columns.enumerate() {
+        let SelectItem::UnnamedExpr(column) = item else { continue };
+        for key in list.iter_mut().filter(|key| key.expr == *column && !simple(column)) {
+            key.expr = number(at as u64 + 1);
         }
     }
 }
