@@ -11,6 +11,9 @@ use limpid_udfs::register::scalar_functions;
 
 /// A call of each function that takes a text, on the columns `text` and `other`.
 const CALLS: &[&str] = &[
+    "regexp_extract(text, '\\w+')",
+    "regexp_extract_all(text, '(.)(.)', 2)",
+    "json_valid(text)",
     "xxh3_64(text)",
     "xxh3_128(text)",
     "normalize_text(text)",

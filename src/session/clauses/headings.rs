@@ -14,7 +14,7 @@ pub fn name(select: &mut Select) {
         let full = if is_shared { heading(&select.projection[at], true) } else { None };
         let item = &mut select.projection[at];
         if let SelectItem::UnnamedExpr(expr) = item
-            && (is_shared || column(inner(expr)).is_none())
+            && (is_shared || !is_column(expr))
             && column(expr).is_none()
             && !is_unnest(expr)
         {
@@ -37,6 +37,14 @@ fn heading(item: &SelectItem, exact: bool) -> Option<String> {
             }
         },
         _ => None,
+    }
+}
+
+/// Whether it is a column, perhaps in parentheses, which the planner names rightly.
+fn is_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(expr) => is_column(expr),
+        other => column(other).is_some(),
     }
 }
 

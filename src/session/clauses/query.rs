@@ -77,12 +77,13 @@ fn order_by_all(order_by: &mut OrderBy, body: &SetExpr) {
     let [OrderByExpr { expr: Expr::Identifier(word), options, with_fill: None }] = list.as_slice() else { return };
     let SetExpr::Select(select) = body else { return };
     let is_single = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
-    if word.quote_style.is_none()
-        && word.value.eq_ignore_ascii_case("all")
-        && !select.projection.is_empty()
-        && select.projection.iter().all(is_single)
-    {
-        let options = *options;
+    if word.quote_style.is_some() || !word.value.eq_ignore_ascii_case("all") {
+        return;
+    }
+    let options = *options;
+    // What a star stands for the planner knows.
+    order_by.kind = OrderByKind::All(options);
+    if !select.projection.is_empty() && select.projection.iter().all(is_single) {
         let position = |at: usize| OrderByExpr { expr: number(at as u64), options, with_fill: None };
         order_by.kind = OrderByKind::Expressions((1..=select.projection.len()).map(position).collect());
     }

@@ -34,7 +34,7 @@ work: work
     let page = run(&["run", "job.yaml"]);
     for expected in [
         "Map of the concepts",
-        "40 rows on their",
+        "40 rows on two",
         "10 (25.0%)",
         "Most typical",
         "Most atypical",
