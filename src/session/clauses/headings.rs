@@ -14,7 +14,6 @@ pub fn name(select: &mut Select) {
         let full = if is_shared { heading(&select.projection[at], true) } else { None };
         let item = &mut select.projection[at];
         if let SelectItem::UnnamedExpr(expr) = item
-            && (is_shared || !is_column(expr))
             && column(expr).is_none()
             && !is_unnest(expr)
         {
@@ -28,9 +27,9 @@ pub fn name(select: &mut Select) {
 fn heading(item: &SelectItem, exact: bool) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(meant(alias)),
-        SelectItem::UnnamedExpr(expr) => match column(inner(expr)) {
-            Some(name) if !exact => Some(meant(name)),
-            _ => {
+        SelectItem::UnnamedExpr(expr) => match column(expr) {
+            Some(name) => Some(meant(name)),
+            None => {
                 let mut expr = expr.clone();
                 let _ = expr.visit(&mut Shorten { tables: exact });
                 Some(expr.to_string())
@@ -40,26 +39,12 @@ fn heading(item: &SelectItem, exact: bool) -> Option<String> {
     }
 }
 
-/// Whether it is a column, perhaps in parentheses, which the planner names rightly.
-fn is_column(expr: &Expr) -> bool {
-    match expr {
-        Expr::Nested(expr) => is_column(expr),
-        other => column(other).is_some(),
-    }
-}
-
-/// A column in parentheses or casts keeps its name.
-fn inner(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Nested(expr) | Expr::Cast { expr, .. } => inner(expr),
-        other => other,
-    }
-}
-
+/// A column itself, be it in parentheses.
 fn column(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Identifier(name) => Some(name),
         Expr::CompoundIdentifier(names) => names.last(),
+        Expr::Nested(expr) => column(expr),
         _ => None,
     }
 }
