@@ -85,7 +85,7 @@ class Job(NamedTuple):
 JOBS = [
     Job("job: rules, exact", "texts", """text: text
 steps:
-  - { name: some, sql: SELECT id, kind, text FROM input WHERE kind <> 3 }
+  - { name: some, sql: "SELECT id, kind, text FROM input WHERE kind <> 3" }
   - { name: rules, rules: { short: length(text) > 300 } }
   - { name: exact, recipe: exact_dedup }
 """),
