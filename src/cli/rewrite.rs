@@ -21,7 +21,7 @@ pub fn summarized(tokens: &mut Vec<TokenWithSpan>) -> Option<String> {
     }
     tokens.remove(first);
     let begins = |word: &&str| next(tokens, 0).is_some_and(|at| is_word(&tokens[at], word));
-    if !["select", "with", "from", "values"].iter().any(|word| begins(&word)) {
+    if !["select", "with", "from", "values"].iter().any(begins) {
         let words = [("SELECT", Keyword::SELECT), ("FROM", Keyword::FROM)];
         let [select, from] = words.map(|(word, _)| Token::make_keyword(word));
         let space = || Token::Whitespace(datafusion::sql::sqlparser::tokenizer::Whitespace::Space);
