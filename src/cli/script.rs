@@ -35,24 +35,22 @@ pub enum Parsed {
 /// Cuts a script at its commands.
 pub fn parts(source: &Source) -> Vec<Part> {
     let mut parts = Vec::new();
-    let (mut text, mut before) = (String::new(), String::new());
+    let (mut text, mut lines) = (String::new(), 0);
     let statements =
         |text: &mut String| Part::Statements(Source { file: source.file.clone(), text: std::mem::take(text) });
     for line in source.text.split_inclusive('\n') {
-        let between = text.trim().is_empty() || lexer::is_complete(&text);
-        match commands::parse(line).filter(|_| between && line.trim_start().starts_with('\\')) {
+        lines += 1;
+        // Whether a statement has ended is asked at such lines alone: the answer reads all of its text.
+        let is_command = line.trim_start().starts_with('\\') && lexer::is_complete(&text);
+        match commands::parse(line).filter(|_| is_command) {
             Some(command) => {
                 if !text.trim().is_empty() {
                     parts.push(statements(&mut text));
                 }
                 parts.push(Part::Command(command));
-                before.push('\n');
-                text.clone_from(&before);
+                text = "\n".repeat(lines);
             }
-            None => {
-                text.push_str(line);
-                before.push('\n');
-            }
+            None => text.push_str(line),
         }
     }
     if !text.trim().is_empty() {
