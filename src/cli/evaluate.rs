@@ -13,7 +13,7 @@ use super::errors::{Failure, note};
 use super::rows::{self, check, columns, count, numbers};
 use super::run::assignment;
 use super::select::{share, shares};
-use crate::recipes::{self, quote};
+use crate::recipes::{self, literal, quote};
 use crate::report::evaluation::{self, Evaluation, Measured, Method};
 use crate::session::spill_folder;
 
@@ -256,7 +256,7 @@ impl Probe {
                 budgets.push(format!("SELECT {at} AS budget, {id} AS kept_id FROM ({sql}) WHERE keep"));
             }
             let file = folder.join(format!("{}-{draw}.parquet", method.name.replace(['/', '\\'], "-")));
-            let file = rows::path(&file.to_string_lossy());
+            let file = literal(&file.to_string_lossy());
             rows::run(ctx, &format!("COPY ({}) TO {file} STORED AS PARQUET", budgets.join(" UNION ALL "))).await?;
             rows::run(ctx, &format!("CREATE OR REPLACE VIEW kept AS SELECT * FROM {file}")).await?;
             for (at, fraction) in fractions.iter().enumerate() {

@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use limpid_connectors::url_table::PROVENANCE;
 
 use super::errors::Failure;
-use crate::recipes::quote;
+use crate::recipes::{literal, quote};
 use crate::session::statement;
 
 /// Runs a statement and gives its rows.
@@ -24,17 +24,12 @@ pub async fn register(ctx: &SessionContext, name: &str, source: &str, used: &[&s
         source.trim().trim_end_matches(';').to_owned()
     } else if used.iter().any(|column| PROVENANCE.contains(column)) {
         // Naming one of the columns adds them.
-        format!("SELECT * FROM {} WHERE _row_id IS NOT NULL", path(source))
+        format!("SELECT * FROM {} WHERE _row_id IS NOT NULL", literal(source))
     } else {
-        format!("SELECT * FROM {}", path(source))
+        format!("SELECT * FROM {}", literal(source))
     };
     run(ctx, &format!("CREATE VIEW {} AS {query}", quote(name))).await?;
     Ok(())
-}
-
-/// A path as SQL writes it.
-pub fn path(path: &str) -> String {
-    format!("'{}'", path.replace('\'', "''"))
 }
 
 /// The one number of an answer of one row.

@@ -11,7 +11,7 @@ use super::engine::Engine;
 use super::errors::Failure;
 use super::rows::{self, check, columns, count, numbers, texts};
 use super::run::assignment;
-use crate::recipes::{self, quote};
+use crate::recipes::{self, literal, quote};
 use crate::report::data::Histogram;
 use crate::report::numbers::thousands;
 use crate::report::selection::{self, Budget, Example, Selection};
@@ -211,8 +211,8 @@ impl Decided<'_> {
     async fn save(&self, name: &str, sql: &str) -> Result<Vec<String>, Failure> {
         let file = self.folder.join(format!("{name}.parquet"));
         let file = file.to_string_lossy();
-        rows::run(self.ctx, &format!("COPY ({sql}) TO {} STORED AS PARQUET", rows::path(&file))).await?;
-        rows::run(self.ctx, &format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}", quote(name), rows::path(&file)))
+        rows::run(self.ctx, &format!("COPY ({sql}) TO {} STORED AS PARQUET", literal(&file))).await?;
+        rows::run(self.ctx, &format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}", quote(name), literal(&file)))
             .await?;
         columns(self.ctx, name).await
     }
@@ -220,7 +220,7 @@ impl Decided<'_> {
     /// Writes the rows of a query in the order of their keys.
     async fn write(&self, file: Option<&Path>, query: &str) -> Result<(), Failure> {
         let Some(file) = file else { return Ok(()) };
-        let file = rows::path(&file.to_string_lossy());
+        let file = literal(&file.to_string_lossy());
         rows::run(self.ctx, &format!("COPY ({query} ORDER BY {}) TO {file}", self.id)).await?;
         Ok(())
     }

@@ -2,45 +2,50 @@
 
 use arrow::datatypes::{DataType, Schema};
 
+use crate::recipes::{literal, quote};
+
+/// Characters of the least and the greatest value that are shown.
+const LONGEST: usize = 60;
+
+/// Names and types of the columns of a summary that are aggregates, in order.
+const AGGREGATES: [(&str, &str); 8] = [
+    ("min", "VARCHAR"),
+    ("max", "VARCHAR"),
+    ("approx_unique", "BIGINT"),
+    ("avg", "DOUBLE"),
+    ("std", "DOUBLE"),
+    ("q25", "DOUBLE"),
+    ("q50", "DOUBLE"),
+    ("q75", "DOUBLE"),
+];
+
 /// The query that summarises the rows of `query`, whose columns `schema` tells. All columns are looked at in one pass.
 pub fn summary(query: &str, schema: &Schema) -> String {
     let mut aggregates = vec!["count(*) AS n".to_owned()];
     let mut rows = vec![];
     for (number, field) in schema.fields().iter().enumerate() {
-        let column = format!("\"{}\"", field.name().replace('"', "\"\""));
-        let data_type = field.data_type();
+        let column = quote(field.name());
+        let mut row = format!(
+            "'column_name', {}, 'column_type', {}",
+            literal(field.name()),
+            literal(&field.data_type().to_string())
+        );
+        for (name, data_type) in AGGREGATES {
+            let value = match aggregate(name, &column, field.data_type()) {
+                Some(aggregate) => {
+                    aggregates.push(format!("CAST({aggregate} AS {data_type}) AS {name}{number}"));
+                    format!("{name}{number}")
+                }
+                None => format!("CAST(NULL AS {data_type})"),
+            };
+            row.push_str(&format!(", '{name}', {value}"));
+        }
         aggregates.push(format!("count({column}) AS c{number}"));
-        let mut told = |name: &str, wanted: bool, aggregate: String| -> String {
-            if !wanted {
-                return format!("'{name}', CAST(NULL AS {})", if is_text(name) { "VARCHAR" } else { "DOUBLE" });
-            }
-            aggregates.push(format!("{aggregate} AS {name}{number}"));
-            format!("'{name}', {name}{number}")
-        };
-        let (ordered, numeric) = (is_ordered(data_type), data_type.is_numeric());
-        let ends = |end: &str| format!("left(CAST({end}({column}) AS VARCHAR), {LONGEST})");
-        let number_of = |call: &str| call.replace('?', &format!("CAST({column} AS DOUBLE)"));
-        let told = [
-            told("min", ordered, ends("min")),
-            told("max", ordered, ends("max")),
-            told("approx_unique", ordered, format!("CAST(approx_distinct(CAST({column} AS VARCHAR)) AS DOUBLE)")),
-            told("avg", numeric, number_of("avg(?)")),
-            told("std", numeric, number_of("stddev(?)")),
-            told("q25", numeric, number_of("approx_percentile_cont(?, 0.25)")),
-            told("q50", numeric, number_of("approx_percentile_cont(?, 0.5)")),
-            told("q75", numeric, number_of("approx_percentile_cont(?, 0.75)")),
-        ];
-        rows.push(format!(
-            "named_struct('column_name', '{}', 'column_type', '{}', {}, 'rows', n, 'nulls', n - c{number})",
-            field.name().replace('\'', "''"),
-            data_type.to_string().replace('\'', "''"),
-            told.join(", ")
-        ));
+        rows.push(format!("named_struct({row}, 'rows', n, 'nulls', n - c{number})"));
     }
-    let columns = COLUMNS.map(|name| match name {
-        "approx_unique" => "CAST(s['approx_unique'] AS BIGINT) AS approx_unique".to_owned(),
-        name => format!("s['{name}'] AS {name}"),
-    });
+    let names = AGGREGATES.map(|(name, _)| name);
+    let columns = ["column_name", "column_type"].into_iter().chain(names).chain(["rows", "nulls"]);
+    let columns: Vec<String> = columns.map(|name| format!("s['{name}'] AS {name}")).collect();
     format!(
         "SELECT {} FROM (SELECT unnest(make_array({})) AS s FROM (SELECT {} FROM ({query}) AS summarized) AS counted) AS told",
         columns.join(", "),
@@ -49,14 +54,23 @@ pub fn summary(query: &str, schema: &Schema) -> String {
     )
 }
 
-/// Characters of the least and the greatest value that are shown.
-const LONGEST: usize = 60;
-
-const COLUMNS: [&str; 12] =
-    ["column_name", "column_type", "min", "max", "approx_unique", "avg", "std", "q25", "q50", "q75", "rows", "nulls"];
-
-fn is_text(name: &str) -> bool {
-    matches!(name, "min" | "max")
+/// The call that computes `name` of a column; `None` for types that it does not exist for.
+fn aggregate(name: &str, column: &str, data_type: &DataType) -> Option<String> {
+    let end = |call: &str| format!("left(CAST({call}({column}) AS VARCHAR), {LONGEST})");
+    let quantile = |share: &str| format!("approx_percentile_cont(CAST({column} AS DOUBLE), {share})");
+    let is_known = match name {
+        "min" | "max" | "approx_unique" => is_ordered(data_type),
+        _ => data_type.is_numeric(),
+    };
+    is_known.then(|| match name {
+        "min" | "max" => end(name),
+        "approx_unique" => format!("approx_distinct(CAST({column} AS VARCHAR))"),
+        "avg" => format!("avg(CAST({column} AS DOUBLE))"),
+        "std" => format!("stddev(CAST({column} AS DOUBLE))"),
+        "q25" => quantile("0.25"),
+        "q50" => quantile("0.5"),
+        _ => quantile("0.75"),
+    })
 }
 
 fn is_ordered(data_type: &DataType) -> bool {

@@ -11,9 +11,9 @@ use similar::{DiffOp, TextDiff};
 use super::error::{JobError, Result};
 use super::job::Job;
 use super::manifest::Manifest;
-use super::recipes::quote;
+use super::recipes::{literal, quote};
 use super::samples::texts;
-use super::tables::{literal, lookup_context, number, register_folder, rows};
+use super::tables::{lookup_context, number, register_folder, rows};
 use crate::report::text::printable;
 use crate::session::{self, EngineOptions};
 

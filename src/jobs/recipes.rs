@@ -3,7 +3,7 @@
 use super::job::Argument;
 use super::yaml::{Entries, Text};
 
-pub use crate::recipes::quote;
+pub use crate::recipes::{literal, quote};
 
 /// The query of recipe `name` with `args`; the parameters `id` and `text` default to the job's columns.
 /// An error says what the recipe accepts.

@@ -7,8 +7,8 @@ use std::path::Path;
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
 
-use super::recipes::quote;
-use super::tables::{literal, lookup_context, number, register_folder, rows};
+use super::recipes::{literal, quote};
+use super::tables::{lookup_context, number, register_folder, rows};
 use crate::report::data::Sample;
 
 /// Samples of a step.

@@ -76,11 +76,6 @@ pub async fn pairs(ctx: &SessionContext, sql: &str) -> Result<Vec<(u64, u64)>> {
     Ok(pairs)
 }
 
-/// `text` as a SQL literal.
-pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 /// The number in `text`.
 pub fn number(text: Option<&str>) -> Option<f64> {
     text.and_then(|text| text.parse().ok())

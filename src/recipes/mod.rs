@@ -198,7 +198,7 @@ impl Parameter {
     fn render(&self, value: &str) -> Result<String, String> {
         match self.kind {
             Kind::Column => Ok(quote(value)),
-            Kind::Text => Ok(format!("'{}'", value.replace('\'', "''"))),
+            Kind::Text => Ok(literal(value)),
             Kind::Number if value.trim().parse::<f64>().is_ok_and(f64::is_finite) => Ok(value.trim().to_owned()),
             Kind::Number => Err(format!("argument `{}` must be a number, not `{value}`", self.name)),
         }
@@ -208,6 +208,11 @@ impl Parameter {
 /// `name` as a quoted SQL identifier.
 pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `text` as a SQL literal.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The query without its comments, each `$name` replaced.

@@ -11,6 +11,7 @@ use limpid_lakes::pipeline::Outcome;
 use limpid_lakes::retention::{Advice, RetentionPlan};
 use limpid_lakes::retire::predicate::know;
 
+use crate::recipes::quote;
 use crate::report::lake::{Candidate, Group, LakeReport, Member, Side};
 
 /// Tables shown side by side.
@@ -91,18 +92,17 @@ async fn samples(ctx: &SessionContext, ours: &Table, theirs: &Table) -> Option<(
     if !know(ctx, ours).await.ok()? || !know(ctx, theirs).await.ok()? {
         return None;
     }
-    let ident = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     // Fields of structs are columns to a comparison and none to a query: they are left out here.
     let plain = |column: &&Column| !column.shown.contains('.');
     let pairs = ours.columns.iter().filter(plain).filter_map(|column| {
         let other = theirs.columns.iter().find(|other| other.name == column.name)?;
-        plain(&other).then(|| (ident(&column.shown), ident(&other.shown)))
+        plain(&other).then(|| (quote(&column.shown), quote(&other.shown)))
     });
     let pairs: Vec<(String, String)> = pairs.collect();
     if pairs.is_empty() {
         return None;
     }
-    let (child, parent) = (ident(&ours.name), ident(&theirs.name));
+    let (child, parent) = (quote(&ours.name), quote(&theirs.name));
     let first = pairs.iter().map(|(ours, _)| ours.as_str()).collect::<Vec<_>>().join(", ");
     let on: Vec<String> =
         pairs.iter().map(|(ours, theirs)| format!("(c.{ours} IS NOT DISTINCT FROM p.{theirs})")).collect();
@@ -113,7 +113,7 @@ async fn samples(ctx: &SessionContext, ours: &Table, theirs: &Table) -> Option<(
         .columns
         .iter()
         .filter(plain)
-        .map(|column| ident(&column.shown))
+        .map(|column| quote(&column.shown))
         .filter(|name| pairs.iter().all(|(_, p)| p != name));
     let all: Vec<String> = shared.iter().cloned().chain(more.map(|name| format!("p.{name}"))).collect();
     let source = format!(
