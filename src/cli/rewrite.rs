@@ -1,8 +1,10 @@
 //! Statements that other databases have, written as the parser knows them.
 
 use datafusion::common::{DataFusionError, Result, plan_err};
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer, Whitespace};
+
+use crate::recipes::literal;
 
 /// The place of the next token from `at` on that is no white space.
 fn next(tokens: &[TokenWithSpan], at: usize) -> Option<usize> {
@@ -22,9 +24,8 @@ pub fn summarized(tokens: &mut Vec<TokenWithSpan>) -> Option<String> {
     tokens.remove(first);
     let begins = |word: &&str| next(tokens, 0).is_some_and(|at| is_word(&tokens[at], word));
     if !["select", "with", "from", "values"].iter().any(begins) {
-        let words = [("SELECT", Keyword::SELECT), ("FROM", Keyword::FROM)];
-        let [select, from] = words.map(|(word, _)| Token::make_keyword(word));
-        let space = || Token::Whitespace(datafusion::sql::sqlparser::tokenizer::Whitespace::Space);
+        let space = || Token::Whitespace(Whitespace::Space);
+        let (select, from) = (Token::make_keyword("SELECT"), Token::make_keyword("FROM"));
         let start = [select, space(), Token::Mul, space(), from, space()];
         let span = tokens.first().map_or_else(Span::empty, |token| token.span);
         tokens.splice(0..0, start.map(|token| TokenWithSpan::new(token, span)));
@@ -71,7 +72,7 @@ pub fn copy_options(tokens: &mut Vec<TokenWithSpan>) -> Result<()> {
             return plan_err!("'{text}' is no option of COPY: write NAME value, as in (FORMAT csv, HEADER false)");
         };
         let name = name.value.to_lowercase();
-        let text: String = value.iter().map(bare).collect::<Vec<_>>().join("");
+        let text: String = value.iter().map(bare).collect();
         match name.as_str() {
             "format" => sql.push_str(&format!(" STORED AS {}", text.to_uppercase())),
             "partition_by" => {
@@ -88,25 +89,17 @@ pub fn copy_options(tokens: &mut Vec<TokenWithSpan>) -> Result<()> {
                     "delim" | "sep" => "delimiter",
                     other => other,
                 };
-                let text = match text.as_str() {
-                    "" if value.is_empty() => "true".to_owned(),
-                    // The level that others take.
-                    "zstd" if sql.contains("STORED AS PARQUET") => "zstd(3)".to_owned(),
-                    _ => text,
-                };
-                options.push(format!("'{known}' '{}'", text.replace('\'', "''")));
+                let text = if value.is_empty() { "true" } else { &text };
+                options.push(format!("'{known}' {}", literal(text)));
             }
         }
     }
-    // STORED AS comes before the rest.
     if !options.is_empty() {
         sql.push_str(&format!(" OPTIONS ({})", options.join(", ")));
     }
     let span = tokens[open].span;
-    let dialect = datafusion::sql::sqlparser::dialect::GenericDialect {};
-    let written = datafusion::sql::sqlparser::tokenizer::Tokenizer::new(&dialect, &sql)
-        .tokenize()
-        .map_err(|e| DataFusionError::Plan(e.to_string()))?;
+    let written =
+        Tokenizer::new(&GenericDialect {}, &sql).tokenize().map_err(|e| DataFusionError::Plan(e.to_string()))?;
     tokens.truncate(target + 1);
     tokens.extend(written.into_iter().map(|token| TokenWithSpan::new(token, span)));
     Ok(())

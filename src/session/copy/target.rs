@@ -15,6 +15,7 @@ use limpid_connectors::url_table::Compression;
 pub fn settle(copy: &mut CopyToStatement) -> Result<()> {
     let target = copy.target.clone();
     let stored_as = copy.stored_as.as_deref().map(format_of).transpose()?;
+    name_level(copy);
     let asked = asked_compression(copy)?;
     if is_folder(&target, !copy.partitioned_by.is_empty()) {
         if stored_as.is_none() {
@@ -56,16 +57,32 @@ fn format_of(stored_as: &str) -> Result<WriteFormat> {
     })
 }
 
+/// Parquet has codecs, not compression of the file.
+fn is_parquet(copy: &CopyToStatement) -> bool {
+    copy.stored_as.as_deref().is_some_and(|format| format.eq_ignore_ascii_case("parquet"))
+        || Path::new(&copy.target).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
+}
+
+fn is_compression(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.strip_prefix("format.").unwrap_or(&key) == "compression"
+}
+
+/// `zstd` of Parquet has a level, which DataFusion wants to hear: the usual one.
+fn name_level(copy: &mut CopyToStatement) {
+    if is_parquet(copy) {
+        for (_, value) in copy.options.iter_mut().filter(|(key, _)| is_compression(key)) {
+            if value.clone().into_string().is_some_and(|text| text.eq_ignore_ascii_case("zstd")) {
+                *value = Value::SingleQuotedString("zstd(3)".to_owned());
+            }
+        }
+    }
+}
+
 /// The compression of `OPTIONS (compression ...)`.
 fn asked_compression(copy: &CopyToStatement) -> Result<Option<Compression>> {
-    let option = copy.options.iter().find(|(key, _)| {
-        let key = key.to_ascii_lowercase();
-        key.strip_prefix("format.").unwrap_or(&key) == "compression"
-    });
-    // Parquet has codecs, not compression of the file.
-    let parquet = copy.stored_as.as_deref().is_some_and(|format| format.eq_ignore_ascii_case("parquet"))
-        || Path::new(&copy.target).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
-    let Some((_, value)) = option.filter(|_| !parquet) else { return Ok(None) };
+    let option = copy.options.iter().find(|(key, _)| is_compression(key));
+    let Some((_, value)) = option.filter(|_| !is_parquet(copy)) else { return Ok(None) };
     let text = value.clone().into_string().unwrap_or_default();
     Ok(Some(match text.to_ascii_lowercase().as_str() {
         "" | "none" | "uncompressed" => Compression::None,
@@ -100,6 +117,8 @@ mod tests {
             ("TO 'folder/' STORED AS CSV OPTIONS (compression 'gzip')", "CSV compression='gzip'"),
             ("TO 'x.txt' STORED AS CSV", "CSV"),
             ("TO 'x.parquet' OPTIONS (compression 'snappy')", "PARQUET compression='snappy'"),
+            ("TO 'x.parquet' OPTIONS (compression 'zstd')", "PARQUET compression='zstd(3)'"),
+            ("TO 'd' STORED AS PARQUET OPTIONS ('format.compression' 'ZSTD')", "PARQUET format.compression='zstd(3)'"),
         ] {
             assert_eq!(settled(&format!("COPY t {clauses}")).as_deref(), Ok(found), "{clauses}");
         }
