@@ -7,11 +7,12 @@ use datafusion::common::{DataFusionError, Result, internal_err, plan_datafusion_
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Statement as SqlStatement,
-    TableAlias, TableFactor, Value, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, ObjectName, ObjectNamePart, Query, Statement as SqlStatement, TableAlias,
+    TableFactor, Value, VisitMut, VisitorMut,
 };
 use limpid_udfs::operators::args::table_argument;
 
+use super::clauses::meant;
 use super::provenance::Provenance;
 use super::statement::relations;
 use crate::recipes;
@@ -102,11 +103,6 @@ fn rename(query: &mut Query, prefix: &str) {
     }
     let _ = query.visit(&mut names);
     query.with = with;
-}
-
-/// The name that an identifier stands for.
-fn meant(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 struct Names {

@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectNamePart, Select, SelectItem, VisitMut, VisitorMut};
 
+use super::meant;
+
 /// Names every computed column of a SELECT that has no alias: `count(*)`, `a + 1`. Names of tables are left out where the
 /// headings differ without them.
 pub fn name(select: &mut Select) {
@@ -54,11 +56,6 @@ fn is_unnest(expr: &Expr) -> bool {
     matches!(expr, Expr::Function(call) if call.name.to_string().to_lowercase().starts_with("unnest"))
 }
 
-/// The name that an identifier stands for.
-fn meant(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
-}
-
 /// Takes the names of tables out of an expression, unless `tables` keeps them, and writes names in lower case.
 struct Shorten {
     tables: bool,
@@ -68,11 +65,7 @@ impl VisitorMut for Shorten {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let lower = |name: &mut Ident| {
-            if name.quote_style.is_none() {
-                name.value = name.value.to_lowercase();
-            }
-        };
+        let lower = |name: &mut Ident| name.value = meant(name);
         match expr {
             Expr::Identifier(name) => lower(name),
             Expr::CompoundIdentifier(names) => {

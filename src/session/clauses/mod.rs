@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 
 use datafusion::common::{DataFusionError, Result, plan_err};
 use datafusion::execution::session_state::SessionState;
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Statement, TableFactor, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, Statement, TableFactor, VisitMut, VisitorMut};
 
 pub use statement::create_external_table;
 
@@ -40,6 +40,11 @@ fn refuse<T>(clause: &str, advice: &str) -> Result<T> {
 /// Refuses a clause that is there.
 fn refuse_if(there: bool, clause: &str, advice: &str) -> Result<()> {
     if there { refuse(clause, advice) } else { Ok(()) }
+}
+
+/// The name that an identifier stands for.
+pub fn meant(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 struct Clauses<'a> {

@@ -71,12 +71,16 @@ fn set_expression(body: &SetExpr, outermost: bool) -> Result<()> {
     }
 }
 
+/// One column, not a star.
+fn is_single(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
+}
+
 /// Writes `ORDER BY ALL`, which the parser takes for a column of that name, as the positions of all columns.
 fn order_by_all(order_by: &mut OrderBy, body: &SetExpr) {
     let OrderByKind::Expressions(list) = &order_by.kind else { return };
     let [OrderByExpr { expr: Expr::Identifier(word), options, with_fill: None }] = list.as_slice() else { return };
     let SetExpr::Select(select) = body else { return };
-    let is_single = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
     if word.quote_style.is_some() || !word.value.eq_ignore_ascii_case("all") {
         return;
     }
@@ -98,11 +102,7 @@ fn order_by_distinct(order_by: &mut OrderBy, body: &SetExpr) {
     }
     let simple = |expr: &Expr| matches!(expr, Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_));
     // A star before the column moves its position.
-    let columns = select
-        .projection
-        .iter()
-        .take_while(|item| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }));
-    for (at, item) in columns.enumerate() {
+    for (at, item) in select.projection.iter().take_while(|item| is_single(item)).enumerate() {
         let SelectItem::UnnamedExpr(column) = item else { continue };
         for key in list.iter_mut().filter(|key| key.expr == *column && !simple(column)) {
             key.expr = number(at as u64 + 1);

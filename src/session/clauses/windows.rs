@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     WindowType,
 };
 
-use super::refuse;
+use super::{meant, refuse};
 
 /// Writes the definition of every named window where its name stands. Queries within this one come before it.
 pub fn in_select(select: &mut Select) -> Result<()> {
@@ -55,7 +55,6 @@ fn defined(named: &[NamedWindowDefinition]) -> Result<Vec<(Ident, WindowSpec)>> 
 }
 
 fn same(a: &Ident, b: &Ident) -> bool {
-    let meant = |name: &Ident| if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
     meant(a) == meant(b)
 }
 
