@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringViewBuilder};
+use arrow::array::{Array, ArrayRef, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
 use datafusion_macros::user_doc;
 
-use super::{Paths, malformed};
+use super::find_each;
 use crate::functions::scores::parameters::{Kind, Parameter, coerce, required, signature};
-use crate::functions::strings::Strings;
 
 const NAME: &str = "json_extract";
 
@@ -20,7 +19,8 @@ const PARAMETERS: [Parameter; 2] = [required("json", Kind::Text), required("path
 /// The value at a path of a JSON text, as JSON and as it is written there: no digit changes.
 #[user_doc(
     doc_section(label = "JSON Functions"),
-    description = "The value at a path of a JSON text, as JSON and as it is written there: no digit changes. NULL where there is no such value. `json -> path` is the same. A text that is no JSON is an error; `CASE WHEN json_valid(text) THEN ... END` passes over it.",
+    description = "The value at a path of a JSON text, as JSON and as it is written there: no digit changes. NULL where there is no \
+such value. `json -> path` is the same. A text that is no JSON is an error; `CASE WHEN json_valid(text) THEN ... END` passes over it.",
     syntax_example = "json_extract(json, path)",
     sql_example = r#"```sql
 > SELECT json_extract('{"a": {"tags": ["x", "y"]}}', '$.a.tags[0]') AS tag, json_extract('{"price": 1.50}', 'price') AS price;
@@ -75,14 +75,10 @@ impl ScalarUDFImpl for JsonExtract {
 }
 
 fn extract(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let (documents, paths) = (Strings::try_new(&args[0], "json")?, Strings::try_new(&args[1], "path")?);
-    let (mut paths, mut out) = (Paths::new(NAME, paths), StringViewBuilder::with_capacity(documents.len()));
-    for (row, document) in documents.iter().enumerate() {
-        let found = match (document, paths.get(row)?) {
-            (Some(document), Some(path)) => path.find(document).map_err(|e| malformed(NAME, document, &e))?,
-            _ => None,
-        };
+    let mut out = StringViewBuilder::with_capacity(args[0].len());
+    find_each(NAME, args, |found| {
         out.append_option(found);
-    }
+        Ok(())
+    })?;
     Ok(Arc::new(out.finish()))
 }

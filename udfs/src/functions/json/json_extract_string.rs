@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringViewBuilder};
+use arrow::array::{Array, ArrayRef, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
 use datafusion_macros::user_doc;
 
-use super::{Paths, malformed};
+use super::{find_each, malformed};
 use crate::functions::scores::parameters::{Kind, Parameter, coerce, required, signature};
-use crate::functions::strings::Strings;
 use crate::kernels::json;
 
 const NAME: &str = "json_extract_string";
 
 const PARAMETERS: [Parameter; 2] = [required("json", Kind::Text), required("path", Kind::Text)];
 
-/// The value at a path of a JSON text, as text: a string without quotes and escapes, NULL for null and where there is no such value, anything else as it is written.
+/// The value at a path of a JSON text, as text.
 #[user_doc(
     doc_section(label = "JSON Functions"),
-    description = "The value at a path of a JSON text, as text: a string without quotes and escapes, NULL for null and where there is no such value, anything else as it is written. `json ->> path` is the same. A text that is no JSON is an error.",
+    description = "The value at a path of a JSON text, as text: a string without quotes and escapes, NULL for null and where there is \
+no such value, anything else as it is written. `json ->> path` is the same. A text that is no JSON is an error.",
     syntax_example = "json_extract_string(json, path)",
     sql_example = r#"```sql
 > SELECT json_extract_string('{"name": "Zo\u00eb", "age": 7}', 'name') AS name, '{"a": [1, 2]}' ->> '$.a[1]' AS second;
@@ -76,17 +76,17 @@ impl ScalarUDFImpl for JsonExtractString {
 }
 
 fn extract(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let (documents, paths) = (Strings::try_new(&args[0], "json")?, Strings::try_new(&args[1], "path")?);
-    let (mut paths, mut out) = (Paths::new(NAME, paths), StringViewBuilder::with_capacity(documents.len()));
-    for (row, document) in documents.iter().enumerate() {
-        let found = match (document, paths.get(row)?) {
-            (Some(document), Some(path)) => path.find(document).map_err(|e| malformed(NAME, document, &e))?,
-            _ => None,
+    let mut out = StringViewBuilder::with_capacity(args[0].len());
+    find_each(NAME, args, |found| {
+        let Some(value) = found else {
+            out.append_null();
+            return Ok(());
         };
-        match found.map(json::text).transpose().map_err(|e| malformed(NAME, found.unwrap_or_default(), &e))?.flatten() {
+        match json::text(value).map_err(|e| malformed(NAME, value, &e))? {
             Some(text) => out.try_append_value(text)?,
             None => out.append_null(),
         }
-    }
+        Ok(())
+    })?;
     Ok(Arc::new(out.finish()))
 }

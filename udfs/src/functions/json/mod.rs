@@ -7,8 +7,10 @@ pub mod json_extract_string;
 pub mod json_keys;
 pub mod json_valid;
 
+use arrow::array::ArrayRef;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 
+use crate::functions::compiled::Compiled;
 use crate::functions::strings::Strings;
 use crate::kernels::json::Path;
 
@@ -24,25 +26,16 @@ fn malformed(function: &str, document: &str, error: &serde_json::Error) -> DataF
     exec_datafusion_err!("{function}: '{shown}' is no JSON: {error}")
 }
 
-/// The paths of the rows, read once where rows share them.
-struct Paths<'a> {
-    function: &'static str,
-    texts: Strings<'a>,
-    last: Option<(&'a str, Path)>,
-}
-
-impl<'a> Paths<'a> {
-    fn new(function: &'static str, texts: Strings<'a>) -> Self {
-        Self { function, texts, last: None }
+/// Gives `put` the value at the path of each row; `None` where there is none, or one of both is NULL.
+fn find_each(function: &str, args: &[ArrayRef], mut put: impl FnMut(Option<&str>) -> Result<()>) -> Result<()> {
+    let documents = Strings::try_new(&args[0], "json")?;
+    let mut paths = Compiled::new(Strings::try_new(&args[1], "path")?);
+    let compile = |text: &str| Path::parse(text).map_err(|what| exec_datafusion_err!("{function}: {what}"));
+    for (row, document) in documents.iter().enumerate() {
+        put(match (document, paths.get(row, compile)?) {
+            (Some(document), Some((_, path))) => path.find(document).map_err(|e| malformed(function, document, &e))?,
+            _ => None,
+        })?;
     }
-
-    /// Of a row; `None` where it is NULL.
-    fn get(&mut self, row: usize) -> Result<Option<&Path>> {
-        let Some(text) = self.texts.get(row) else { return Ok(None) };
-        if self.last.as_ref().is_none_or(|(last, _)| *last != text) {
-            let path = Path::parse(text).map_err(|what| exec_datafusion_err!("{}: {what}", self.function))?;
-            self.last = Some((text, path));
-        }
-        Ok(self.last.as_ref().map(|(_, path)| path))
-    }
+    Ok(())
 }

@@ -1,47 +1,51 @@
-//! Patterns of functions, compiled once where rows share them.
+//! Texts, patterns and groups of the functions that look for a regular expression.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use regex::Regex;
 
+use crate::functions::compiled::Compiled;
+use crate::functions::scores::parameters::{Kind, Parameter, optional, required};
 use crate::functions::strings::Strings;
 
-/// The pattern and the group of each row.
-pub(super) struct Patterns<'a> {
-    function: &'static str,
-    patterns: Strings<'a>,
-    groups: Option<&'a ArrayRef>,
-    last: Option<(&'a str, Regex)>,
+/// `(text, pattern [, group])`.
+pub(super) const PARAMETERS: [Parameter; 3] =
+    [required("text", Kind::Text), required("pattern", Kind::Text), optional("group", Kind::Integer)];
+
+/// Gives `put` the text, the pattern and the group of each row; `None` where one of them is NULL.
+pub(super) fn search_each(
+    function: &str,
+    args: &[ArrayRef],
+    mut put: impl FnMut(Option<(&str, &Regex, usize)>) -> Result<()>,
+) -> Result<()> {
+    let texts = Strings::try_new(&args[0], "text")?;
+    let mut patterns = Compiled::new(Strings::try_new(&args[1], "pattern")?);
+    let compile = |text: &str| {
+        Regex::new(text).map_err(|e| exec_datafusion_err!("{function}: '{text}' is no regular expression: {e}"))
+    };
+    for (row, text) in texts.iter().enumerate() {
+        let group = match args.get(2) {
+            None => Some(0),
+            Some(groups) => groups.is_valid(row).then(|| groups.as_primitive::<Int64Type>().value(row)),
+        };
+        let pattern = match group {
+            Some(group) => patterns.get(row, compile)?.map(|found| checked(function, found, group)).transpose()?,
+            None => None,
+        };
+        put(text.zip(pattern).map(|(text, (pattern, group))| (text, pattern, group)))?;
+    }
+    Ok(())
 }
 
-impl<'a> Patterns<'a> {
-    /// Of the second and third argument.
-    pub(super) fn try_new(function: &'static str, args: &'a [ArrayRef]) -> Result<Self> {
-        Ok(Self { function, patterns: Strings::try_new(&args[1], "pattern")?, groups: args.get(2), last: None })
-    }
-
-    /// Of a row; `None` where one of them is NULL.
-    pub(super) fn get(&mut self, row: usize) -> Result<Option<(&Regex, usize)>> {
-        let function = self.function;
-        let group = match self.groups {
-            None => 0,
-            Some(groups) if groups.is_null(row) => return Ok(None),
-            Some(groups) => groups.as_primitive::<Int64Type>().value(row),
-        };
-        let Some(text) = self.patterns.get(row) else { return Ok(None) };
-        if self.last.as_ref().is_none_or(|(last, _)| *last != text) {
-            let pattern = Regex::new(text)
-                .map_err(|e| exec_datafusion_err!("{function}: '{text}' is no regular expression: {e}"))?;
-            self.last = Some((text, pattern));
-        }
-        let Some((_, pattern)) = &self.last else { return Ok(None) };
-        match usize::try_from(group).ok().filter(|group| *group < pattern.captures_len()) {
-            Some(group) => Ok(Some((pattern, group))),
-            None => exec_err!(
-                "{function}: there is no group {group}: '{text}' has groups 0 (the whole match) to {}",
-                pattern.captures_len() - 1
-            ),
-        }
+/// The pattern and the number of its group, if it has that.
+fn checked<'a>(function: &str, (written, pattern): (&str, &'a Regex), group: i64) -> Result<(&'a Regex, usize)> {
+    let groups = pattern.captures_len();
+    match usize::try_from(group).ok().filter(|group| *group < groups) {
+        Some(group) => Ok((pattern, group)),
+        None => exec_err!(
+            "{function}: there is no group {group}: '{written}' has groups 0 (the whole match) to {}",
+            groups - 1
+        ),
     }
 }

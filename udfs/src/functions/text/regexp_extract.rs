@@ -2,26 +2,23 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringViewBuilder};
+use arrow::array::{Array, ArrayRef, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
 use datafusion_macros::user_doc;
 
-use super::patterns::Patterns;
-use crate::functions::scores::parameters::{Kind, Parameter, coerce, optional, required, signature};
-use crate::functions::strings::Strings;
+use super::patterns::{PARAMETERS, search_each};
+use crate::functions::scores::parameters::{coerce, signature};
 
 const NAME: &str = "regexp_extract";
-
-const PARAMETERS: [Parameter; 3] =
-    [required("text", Kind::Text), required("pattern", Kind::Text), optional("group", Kind::Integer)];
 
 /// What the first match of a regular expression holds, or one of its groups.
 #[user_doc(
     doc_section(label = "Text Functions"),
-    description = "What the first match of a regular expression holds, or one of its groups. The empty text where nothing matches or the group took no part, as in DuckDB and Spark. NULL gives NULL.",
+    description = "What the first match of a regular expression holds, or one of its groups. The empty text where nothing matches or \
+the group took no part, as in DuckDB and Spark. NULL gives NULL.",
     syntax_example = "regexp_extract(text, pattern [, group])",
     sql_example = r#"```sql
 > SELECT regexp_extract('arXiv:2104.08821v4', '[0-9]{4}[.][0-9]+') AS id, regexp_extract('v1.12', 'v([0-9]+)[.]([0-9]+)', 2) AS minor;
@@ -80,16 +77,14 @@ impl ScalarUDFImpl for RegexpExtract {
 }
 
 fn extract(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let texts = Strings::try_new(&args[0], "text")?;
-    let (mut patterns, mut out) = (Patterns::try_new(NAME, args)?, StringViewBuilder::with_capacity(texts.len()));
-    for (row, text) in texts.iter().enumerate() {
-        match (text, patterns.get(row)?) {
-            (Some(text), Some((pattern, group))) => {
-                let found = pattern.captures(text).and_then(|found| found.get(group));
-                out.try_append_value(found.map_or("", |found| found.as_str()))?;
-            }
-            _ => out.append_null(),
-        }
-    }
+    let mut out = StringViewBuilder::with_capacity(args[0].len());
+    search_each(NAME, args, |row| {
+        let Some((text, pattern, group)) = row else {
+            out.append_null();
+            return Ok(());
+        };
+        let found = pattern.captures(text).and_then(|found| found.get(group));
+        Ok(out.try_append_value(found.map_or("", |found| found.as_str()))?)
+    })?;
     Ok(Arc::new(out.finish()))
 }

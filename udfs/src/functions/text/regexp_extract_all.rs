@@ -9,19 +9,16 @@ use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
 use datafusion_macros::user_doc;
 
-use super::patterns::Patterns;
-use crate::functions::scores::parameters::{Kind, Parameter, coerce, list_of, optional, required, signature};
-use crate::functions::strings::Strings;
+use super::patterns::{PARAMETERS, search_each};
+use crate::functions::scores::parameters::{coerce, list_of, signature};
 
 const NAME: &str = "regexp_extract_all";
-
-const PARAMETERS: [Parameter; 3] =
-    [required("text", Kind::Text), required("pattern", Kind::Text), optional("group", Kind::Integer)];
 
 /// What all matches of a regular expression hold, or one group of each, in their order.
 #[user_doc(
     doc_section(label = "Text Functions"),
-    description = "What all matches of a regular expression hold, or one group of each, in their order. The empty text for a group that took no part. NULL gives NULL.",
+    description = "What all matches of a regular expression hold, or one group of each, in their order. The \
+empty text for a group that took no part. NULL gives NULL.",
     syntax_example = "regexp_extract_all(text, pattern [, group])",
     sql_example = r#"```sql
 > SELECT regexp_extract_all('see #12 and #7', '#([0-9]+)', 1) AS numbers;
@@ -80,18 +77,15 @@ impl ScalarUDFImpl for RegexpExtractAll {
 }
 
 fn extract_all(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let texts = Strings::try_new(&args[0], "text")?;
-    let (mut patterns, mut out) = (Patterns::try_new(NAME, args)?, ListBuilder::new(StringBuilder::new()));
-    for (row, text) in texts.iter().enumerate() {
-        match (text, patterns.get(row)?) {
-            (Some(text), Some((pattern, group))) => {
-                for found in pattern.captures_iter(text) {
-                    out.values().append_value(found.get(group).map_or("", |found| found.as_str()));
-                }
-                out.append(true);
+    let mut out = ListBuilder::new(StringBuilder::new());
+    search_each(NAME, args, |row| {
+        if let Some((text, pattern, group)) = row {
+            for found in pattern.captures_iter(text) {
+                out.values().append_value(found.get(group).map_or("", |found| found.as_str()));
             }
-            _ => out.append(false),
         }
-    }
+        out.append(row.is_some());
+        Ok(())
+    })?;
     Ok(Arc::new(out.finish()))
 }
