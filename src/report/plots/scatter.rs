@@ -27,6 +27,8 @@ pub const COLOURS: [RGBColor; 12] = [
 
 const TOP: i32 = 34;
 const PITCH: i32 = 36;
+/// Share of the points that the map may leave beyond its edge, on each side.
+const BEYOND: f64 = 0.005;
 
 /// Where things lie: the list of clusters beside the map, or below it.
 struct Layout {
@@ -46,8 +48,6 @@ impl Layout {
         }
     }
 }
-/// Share of the points that the map may leave beyond its edge, on each side.
-const BEYOND: f64 = 0.005;
 
 /// The map; `None` without points.
 pub fn map(concepts: &Concepts) -> Result<Option<String>, ReportError> {
