@@ -91,7 +91,7 @@ def main():
         steps = [("apply", folder / "plan.json")]
         kind = rng.randrange(4)
         if kind == 1:
-            steps.append(("purge", lake))
+            steps.append(("purge", lake, "--yes"))
         if kind >= 2:
             steps.append(("restore", lake))
         for at, step in enumerate(steps):

@@ -22,6 +22,7 @@ use super::reader::FileReader;
 use super::shared::Shared;
 use super::{File, Lake, Problem, Table};
 use crate::options::{Layout, Names};
+use crate::retire::dependents;
 use crate::state::{Known, KnownTable, identity};
 
 /// Tables whose footers are read at the same time.
@@ -190,6 +191,7 @@ pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: 
     drop(found);
     if is_local(&url) {
         links::note(&mut tables, &links, &prefix_path);
+        dependents::note(&mut tables, &prefix_path);
         problems.extend(links::problems(&links, &prefix_path));
         problems.sort_by(|a, b| a.table.cmp(&b.table));
     }
@@ -282,7 +284,10 @@ impl Work {
         if columns.is_empty() {
             return exec_err!("it has no columns");
         }
-        let stays = parts.iter().find_map(|part| part.columns.stays.clone());
+        let stays = match group.kind {
+            Kind::Delta => Some("it is a Delta table: its log names its files, so that none may go on its own".to_owned()),
+            _ => parts.iter().find_map(|part| part.columns.stays.clone()),
+        };
         let rows = parts.iter().map(|part| part.columns.rows).sum();
         let bytes = parts.iter().map(|part| part.meta.size).sum();
         let files = parts.into_iter().zip(sources).map(|(Read { meta, footer, deleted, .. }, sources)| {
@@ -291,7 +296,7 @@ impl Work {
             File { meta, footer: keep.then_some(footer), sources: sources.into(), deleted }
         });
         let (kind, files, columns) = (group.kind, files.collect(), Arc::new(columns));
-        Ok(Table { name, kind, files, columns, rows, bytes, version, stays })
+        Ok(Table { name, kind, files, columns, rows, bytes, version, stays, held: None })
     }
 
     /// A file that a log names, as it was listed.

@@ -5,16 +5,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use limpid_connectors::parquet_files::names::distinct;
 use limpid_udfs::functions::lake::cells::{Leaf, is_supported, leaves};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::basic::Type;
 use parquet::file::metadata::ParquetMetaData;
-use parquet::schema::types::SchemaDescriptor;
 
 use super::bounds::{self, Range};
-use super::{Class, Column, ColumnStats, Source, logical_type};
+use super::{Class, Column, ColumnStats, Source, logical_type, stored};
 use crate::options::Names;
 
 /// Writers that put whole texts into statistics or none at all, without saying so.
@@ -69,7 +67,7 @@ pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
     let places: HashMap<String, usize> =
         (0..schema.num_columns()).map(|at| (schema.column(at).path().parts().join("."), at)).collect();
     let index = saved_index(footer);
-    let mut columns: Vec<FileColumn> = vec![];
+    let (mut columns, mut names): (Vec<FileColumn>, HashSet<String>) = (vec![], HashSet::new());
     for (number, leaf) in leaves(arrow.schema().fields().iter().map(AsRef::as_ref)).into_iter().enumerate() {
         if !is_supported(&leaf.data_type) {
             return exec_err!("column `{}` is of type {}, which cannot be compared", leaf.name, leaf.data_type);
@@ -79,19 +77,15 @@ pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
             Some(&at) => stats(footer, at, &leaf.data_type, whole_texts, rows),
             None => ColumnStats::default(),
         };
-        if let Some(other) = columns.iter().find(|other| other.leaf.name == leaf.name) {
+        if !names.insert(leaf.name.clone()) {
             return exec_err!(
                 "a column and a field of a struct are both called `{}`: give one of them another name and write the file again",
-                other.leaf.name
+                leaf.name
             );
         }
         columns.push(FileColumn { place: number as u32, leaf, stats });
     }
-    let mut stays = int96_column(schema).map(|name| {
-        format!(
-            "its column `{name}` holds INT96 timestamps, which are read but not written: they would come back as others"
-        )
-    });
+    let mut stays = stored::lost_by_writing(footer, arrow.schema());
     if columns.iter().any(|column| !index.contains(&column.leaf.name)) && !index.is_empty() {
         columns.retain(|column| !index.contains(&column.leaf.name));
         stays = stays.or_else(|| {
@@ -99,11 +93,6 @@ pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
         });
     }
     Ok(FileColumns { file: String::new(), rows, columns, stays })
-}
-
-fn int96_column(schema: &SchemaDescriptor) -> Option<String> {
-    let column = schema.columns().iter().find(|column| column.physical_type() == Type::INT96)?;
-    Some(column.path().string())
 }
 
 /// Columns in which pandas saved an index without a name: which rows a frame was cut from, not what they hold.

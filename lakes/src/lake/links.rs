@@ -25,7 +25,7 @@ pub fn note(tables: &mut [Table], links: &[Alias], root: &str) {
             }
             has_other_names(location).then(|| format!("{shown} has other names: hard links to it"))
         });
-        table.stays = table.stays.take().or(found);
+        table.held = table.held.take().or(found);
     }
 }
 

@@ -9,6 +9,7 @@ pub mod key;
 pub mod links;
 pub mod reader;
 pub mod shared;
+pub mod stored;
 
 use std::sync::Arc;
 
@@ -68,8 +69,10 @@ pub struct Table {
     pub bytes: u64,
     /// The version that a log gives it, where it has one.
     pub version: Option<u64>,
-    /// Why it is never set aside, where something stands against that.
+    /// Why it is never set aside, where what its files hold stands against that.
     pub stays: Option<String>,
+    /// Why it is not set aside as long as other things lead to it: links, tables that are rebuilt from it.
+    pub held: Option<String>,
 }
 
 /// A file of a table.
@@ -86,6 +89,11 @@ pub struct File {
 }
 
 impl Table {
+    /// Why it is not set aside, where something stands against that.
+    pub fn why_it_stays(&self) -> Option<&str> {
+        self.stays.as_deref().or(self.held.as_deref())
+    }
+
     /// Whether a reader of its files would see rows that do not count.
     pub fn has_deleted(&self) -> bool {
         self.files.iter().any(|file| !file.deleted.is_empty())

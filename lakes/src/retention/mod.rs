@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use limpid_udfs::kernels::tables::facility::{Costs, solve};
 
-use crate::lake::{Kind, Lake, Table};
+use crate::lake::{Lake, Table};
 use crate::pipeline::Outcome;
 use crate::verify::State;
 
@@ -66,6 +66,8 @@ pub struct Advice {
     pub seconds: Option<f64>,
     /// How sure the containment is that the rebuild rests on.
     pub state: Option<State>,
+    /// Why it goes or is kept.
+    pub why: String,
 }
 
 /// A plan for all tables of a lake.
@@ -124,13 +126,14 @@ pub fn plan(outcome: &Outcome, prices: &Prices) -> RetentionPlan {
         keep: lake.tables.iter().map(|table| if table.rows == 0 { 0.0 } else { prices.keeping(table) }).collect(),
         rebuild: vec![vec![]; lake.tables.len()],
     };
-    let mut states = BTreeMap::new();
+    let (mut states, mut parents) = (BTreeMap::new(), BTreeMap::<u32, Vec<u32>>::new());
     for found in &outcome.found {
         let proved = matches!(found.state, State::HashExact | State::ByteExact);
-        // The files of a Delta table cannot be set aside: its log names them. Others say themselves why they stay.
-        let movable = table(found.child).kind != Kind::Delta && table(found.child).stays.is_none();
-        let whole = movable && found.rows.is_some_and(|(rows, matched)| rows == matched);
-        if proved && whole && prices.seconds(table(found.parent)) <= prices.latency {
+        if !proved || found.rows.is_none_or(|(rows, matched)| rows != matched) {
+            continue;
+        }
+        parents.entry(found.child).or_default().push(found.parent);
+        if table(found.child).why_it_stays().is_none() && prices.seconds(table(found.parent)) <= prices.latency {
             let price = prices.rebuilding(table(found.child), table(found.parent));
             costs.rebuild[found.child as usize].push((found.parent, price));
             states.insert((found.child, found.parent), found.state);
@@ -140,6 +143,7 @@ pub fn plan(outcome: &Outcome, prices: &Prices) -> RetentionPlan {
     let (mut advice, mut bytes) = (vec![], 0);
     for (at, &from) in solution.from.iter().enumerate() {
         let (here, keeping) = (at as u32, costs.keep[at]);
+        let why = || why(lake, here, from, &solution.from, parents.get(&here), !costs.rebuild[at].is_empty());
         if lake.tables[at].rows == 0 {
             continue;
         }
@@ -154,8 +158,31 @@ pub fn plan(outcome: &Outcome, prices: &Prices) -> RetentionPlan {
             planned: if kept { keeping } else { prices.rebuilding(table(here), table(from)) },
             seconds: (!kept).then(|| prices.seconds(table(from))),
             state: states.get(&(here, from)).copied(),
+            why: why(),
         });
     }
     let keeping = costs.keep.iter().sum();
     RetentionPlan { advice, cost: solution.cost, bound: solution.bound, keeping, bytes }
+}
+
+/// Why a table goes or is kept. `from` is what each table is rebuilt from, itself where it is kept; `parents` have its rows;
+/// `possible` is whether it could go.
+fn why(lake: &Lake, table: u32, from: u32, all: &[u32], parents: Option<&Vec<u32>>, possible: bool) -> String {
+    let name = |at: u32| lake.tables[at as usize].name.as_str();
+    if from != table {
+        return format!("{} has all its rows", name(from));
+    }
+    let sources = all.iter().zip(0..).filter(|&(&from, at)| from == table && at != table).count();
+    if sources > 0 {
+        return format!("{sources} of the tables that go are rebuilt from it");
+    }
+    let Some(parent) = parents.and_then(|parents| parents.first()) else {
+        return "no other table has all its rows".to_owned();
+    };
+    let but = match (lake.tables[table as usize].why_it_stays(), possible) {
+        (Some(why), _) => why,
+        (None, true) => "rebuilding it costs more than keeping it",
+        (None, false) => "rebuilding it takes longer than the prices allow",
+    };
+    format!("{} has all its rows, but {but}", name(*parent))
 }

@@ -14,7 +14,7 @@ use super::recipe::{FileRecipe, How, Recipe, write_order, write_rows};
 use super::store::{KILLED, Store};
 use super::{Done, Hook, predicate, rebuild};
 use crate::lake::discover::{Listed, discover, plain};
-use crate::lake::{File, Kind, Lake, Source, Table};
+use crate::lake::{File, Lake, Source, Table};
 use crate::options::{Layout, Names};
 
 /// Sets the tables of `plan` aside, each after its rebuilding was rehearsed. `listed` is the lake as it is now.
@@ -30,7 +30,10 @@ pub async fn apply(plan: &PlanFile, listed: Listed, env: &Arc<RuntimeEnv>, hook:
     for retire in &plan.retire {
         let one = one(plan, &retire.table, &retire.from, &lake, &store, &ctx, hook).await;
         done.push(match one {
-            Ok(recipe) => Done { table: retire.table.clone(), done: true, bytes: recipe.bytes(), says: recipe.says() },
+            Ok((recipe, before)) => {
+                let says = if before { format!("before: {}", recipe.says()) } else { recipe.says() };
+                Done { table: retire.table.clone(), done: true, bytes: recipe.bytes(), says }
+            }
             Err(e) if e.to_string().contains(KILLED) => return Err(e),
             Err(e) => Done { table: retire.table.clone(), done: false, bytes: 0, says: plain(&e.to_string()) },
         });
@@ -60,7 +63,7 @@ async fn one(
     store: &Store,
     ctx: &SessionContext,
     hook: Hook<'_>,
-) -> Result<Recipe> {
+) -> Result<(Recipe, bool)> {
     let root = store.root();
     if table == from {
         return exec_err!("{table} cannot be rebuilt from itself");
@@ -70,11 +73,11 @@ async fn one(
             return exec_err!("{table} is what {} is rebuilt from", recipe.table);
         }
     }
-    let (child, parent) = (pinned(lake, table, plan, root)?, pinned(lake, from, plan, root)?);
-    if child.kind == Kind::Delta {
-        return exec_err!("{table} is a Delta table: its log names its files, so that none of them may go on its own");
+    if let Some(recipe) = went_before(plan, table, store) {
+        return Ok((recipe, true));
     }
-    if let Some(why) = &child.stays {
+    let (child, parent) = (pinned(lake, table, plan, root)?, pinned(lake, from, plan, root)?);
+    if let Some(why) = child.why_it_stays() {
         return exec_err!("{why}");
     }
     let pins = |name: &str| plan.tables.get(name).cloned().unwrap_or_default();
@@ -99,7 +102,15 @@ async fn one(
         }
     }
     store.set_aside(&prepared, &recipe, hook)?;
-    Ok(recipe)
+    Ok((recipe, false))
+}
+
+/// The recipe of a table whose files of the plan are set aside already, as after a run that was cut short.
+fn went_before(plan: &PlanFile, table: &str, store: &Store) -> Option<Recipe> {
+    let (pins, recipe) = (plan.tables.get(table)?, Recipe::read(&store.entry(table)).ok()?);
+    let same = pins.len() == recipe.files.len() && recipe.files.iter().all(|file| pins.contains(&file.pin));
+    let is_back = pins.iter().any(|pin| store.root().join(&pin.path).exists());
+    (same && !is_back).then_some(recipe)
 }
 
 /// For each leaf of a file, the parent's column of the name that it is compared by.

@@ -98,20 +98,6 @@ impl Rows {
     }
 }
 
-/// Adds the rows of a batch.
-///
-/// # Errors
-/// A type without a canonical form.
-pub fn add(fingerprint: &mut Fingerprint, columns: &[ArrayRef], rows: usize) -> Result<()> {
-    let exact = Rows::try_new(columns)?;
-    let mut bytes = vec![];
-    for row in 0..rows {
-        exact.encode(row, &mut bytes);
-        fingerprint.add(finish(cell(&bytes)));
-    }
-    Ok(())
-}
-
 /// Reads a Parquet file batch by batch.
 ///
 /// # Errors
@@ -145,14 +131,15 @@ pub struct Print {
 }
 
 impl Print {
-    /// Adds the next row.
-    pub fn add(&mut self, row: &[u8]) {
+    /// Adds the next row, and gives its hash.
+    pub fn add(&mut self, row: &[u8]) -> u128 {
         let hash = cell(row);
         self.rows.add(finish(hash));
         let mut both = [0; 32];
         both[..16].copy_from_slice(&self.sequence.to_le_bytes());
         both[16..].copy_from_slice(&hash.to_le_bytes());
         self.sequence = cell(&both);
+        hash
     }
 }
 
@@ -171,14 +158,6 @@ pub fn print(path: &Path) -> Result<(SchemaRef, Print)> {
         Ok(())
     })?;
     Ok((schema, all))
-}
-
-/// Schema and fingerprint of a file.
-///
-/// # Errors
-/// It cannot be read.
-pub fn fingerprint(path: &Path) -> Result<(SchemaRef, Fingerprint)> {
-    print(path).map(|(schema, print)| (schema, print.rows))
 }
 
 /// The rows of a file one after another.
@@ -245,10 +224,13 @@ mod tests {
     use super::*;
 
     fn prints(array: impl Array + 'static) -> Fingerprint {
-        let mut all = Fingerprint::default();
-        let rows = array.len();
-        add(&mut all, &[Arc::new(array) as ArrayRef], rows).unwrap();
-        all
+        let (mut all, mut bytes, count) = (Print::default(), vec![], array.len());
+        let rows = Rows::try_new(&[Arc::new(array) as ArrayRef]).unwrap();
+        for row in 0..count {
+            rows.encode(row, &mut bytes);
+            all.add(&bytes);
+        }
+        all.rows
     }
 
     #[test]

@@ -7,20 +7,23 @@
 //! the rows are in the lake or in the quarantine, and the next run puts an unfinished table back.
 
 pub mod apply;
+pub mod dependents;
 pub mod exact;
 pub mod matching;
+mod parent;
 pub mod pin;
 pub mod predicate;
 pub mod rebuild;
 pub mod recipe;
 pub mod restore;
+mod search;
 pub mod store;
-mod stored;
 
 use datafusion::common::Result;
 
 pub use apply::apply;
 pub use pin::{Pin, PlanFile, Retire};
+pub use dependents::Aside;
 pub use restore::{purge, restore};
 
 /// What became of a table.

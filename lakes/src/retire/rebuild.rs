@@ -16,17 +16,15 @@ use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
+use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::WriterProperties;
 
 use super::exact;
 use super::matching::Parent;
 use super::recipe::{FileRecipe, How, read_order, read_rows};
-use super::stored;
+use crate::lake::Table;
+use crate::lake::stored::{self, ARROW_SCHEMA};
 use crate::rows::scan::{Column, scan_columns};
-
-/// Where Arrow keeps its schema in a Parquet file; the writer writes it itself.
-pub(super) const ARROW_SCHEMA: &str = "ARROW:schema";
 
 /// Columns of `schema` from its leaves, cast to their types. A struct whose leaves are all NULL is NULL if `null_structs`.
 ///
@@ -65,7 +63,7 @@ fn build<'a>(
 }
 
 /// The same values under exactly the fields of `schema`.
-fn strict(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+pub(super) fn strict(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     let columns = schema.fields().iter().zip(columns).map(|(field, column)| named(field.data_type(), column));
     Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_>>()?)?)
 }
@@ -96,7 +94,7 @@ pub fn write_schema(from: &Path, to: &Path) -> Result<()> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(from)?).map_err(|e| failed(&e))?;
     let metadata = builder.metadata().file_metadata().key_value_metadata().cloned();
     finish(writer(builder.schema(), metadata, to)?)?;
-    match lost(from, to)? {
+    match stored::lost(builder.metadata(), &footer(to)?) {
         Some(what) => exec_err!("{what}"),
         None => Ok(()),
     }
@@ -107,12 +105,13 @@ pub fn write_schema(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// One of them cannot be read.
 pub fn lost(original: &Path, rebuilt: &Path) -> Result<Option<String>> {
-    let footer = |path: &Path| {
-        let failed = |e: &dyn std::fmt::Display| exec_datafusion_err!("cannot read {}: {e}", path.display());
-        let file = File::open(path).map_err(|e| failed(&e))?;
-        ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| failed(&e))
-    };
     Ok(stored::lost(&footer(original)?, &footer(rebuilt)?))
+}
+
+fn footer(path: &Path) -> Result<ParquetMetaData> {
+    let failed = |e: &dyn std::fmt::Display| exec_datafusion_err!("cannot read {}: {e}", path.display());
+    let file = File::open(path).map_err(|e| failed(&e))?;
+    ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| failed(&e))
 }
 
 fn writer(schema: &SchemaRef, metadata: Option<Vec<KeyValue>>, to: &Path) -> Result<ArrowWriter<File>> {
@@ -124,9 +123,18 @@ fn writer(schema: &SchemaRef, metadata: Option<Vec<KeyValue>>, to: &Path) -> Res
     Ok(ArrowWriter::try_new(File::create(to)?, Arc::clone(schema), Some(properties))?)
 }
 
-fn finish(writer: ArrowWriter<File>) -> Result<()> {
+pub(super) fn finish(writer: ArrowWriter<File>) -> Result<()> {
     writer.into_inner()?.sync_all()?;
     Ok(())
+}
+
+/// The schema of file number `at` of the recipe in `folder`, and a writer to `to` that gives it its metadata.
+pub(super) fn template((folder, at): (&Path, usize), to: &Path) -> Result<(SchemaRef, ArrowWriter<File>)> {
+    let template = ParquetRecordBatchReaderBuilder::try_new(File::open(folder.join(FileRecipe::schema_file(at)))?)?;
+    let schema = Arc::clone(template.schema());
+    let metadata = template.metadata().file_metadata().key_value_metadata().cloned();
+    let writer = writer(&schema, metadata, to)?;
+    Ok((schema, writer))
 }
 
 /// Writes file number `at` of the recipe in `folder` to `to`.
@@ -140,10 +148,7 @@ pub async fn write(
     ctx: &SessionContext,
     to: &Path,
 ) -> Result<()> {
-    let template = ParquetRecordBatchReaderBuilder::try_new(File::open(folder.join(FileRecipe::schema_file(at)))?)?;
-    let schema = Arc::clone(template.schema());
-    let metadata = template.metadata().file_metadata().key_value_metadata().cloned();
-    let mut writer = writer(&schema, metadata, to)?;
+    let (schema, mut writer) = template((folder, at), to)?;
     match &recipe.how {
         How::Query(sql) => {
             let mut rows = ctx.sql(sql).await?.execute_stream().await?;
@@ -155,7 +160,7 @@ pub async fn write(
         How::Rows(file) => {
             let positions = read_rows(&folder.join(file))?;
             let mut positions = positions.iter().peekable();
-            let places = places(recipe, parent)?;
+            let places = places(recipe, parent.table)?;
             let mut before = 0;
             let mut unordered = recipe.order.as_ref().map(|_| Unordered::new(ctx));
             let mut sink = |rows: usize, columns: &[Column]| -> Result<()> {
@@ -187,25 +192,25 @@ pub async fn write(
 }
 
 /// Rows that are put in order before they are written: held in memory, which the pool must grant.
-struct Unordered {
+pub(super) struct Unordered {
     batches: Vec<RecordBatch>,
     held: MemoryReservation,
 }
 
 impl Unordered {
-    fn new(ctx: &SessionContext) -> Self {
+    pub(super) fn new(ctx: &SessionContext) -> Self {
         let pool = &ctx.runtime_env().memory_pool;
         Self { batches: vec![], held: MemoryConsumer::new("rows put in order").register(pool) }
     }
 
-    fn push(&mut self, batch: RecordBatch) -> Result<()> {
+    pub(super) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         self.held.try_grow(batch.get_array_memory_size())?;
         self.batches.push(batch);
         Ok(())
     }
 
     /// Writes row number `order[i]` from the place i among the rows.
-    fn write(self, order: &[u64], writer: &mut ArrowWriter<File>) -> Result<()> {
+    pub(super) fn write(self, order: &[u64], writer: &mut ArrowWriter<File>) -> Result<()> {
         let mut places =
             self.batches.iter().enumerate().flat_map(|(at, batch)| (0..batch.num_rows()).map(move |r| (at, r)));
         let mut sorted = vec![(0, 0); order.len()];
@@ -224,10 +229,10 @@ impl Unordered {
 }
 
 /// The parent's columns by their places.
-fn places(recipe: &FileRecipe, parent: &Parent<'_>) -> Result<Vec<usize>> {
+pub(super) fn places(recipe: &FileRecipe, table: &Table) -> Result<Vec<usize>> {
     let place = |name: &String| {
-        let found = parent.table.columns.iter().position(|column| *column.name == **name);
-        found.ok_or_else(|| exec_datafusion_err!("{} has no column {name} any more", parent.table.name))
+        let found = table.columns.iter().position(|column| *column.name == **name);
+        found.ok_or_else(|| exec_datafusion_err!("{} has no column {name} any more", table.name))
     };
     recipe.columns.iter().map(place).collect()
 }

@@ -77,6 +77,19 @@ impl FileRecipe {
     pub fn schema_file(at: usize) -> String {
         format!("{at}.schema.parquet")
     }
+
+    /// Name of the hashes of the rows of file number `at`, written before its original is deleted.
+    pub fn hashes_file(at: usize) -> String {
+        format!("{at}.hashes")
+    }
+}
+
+/// Bytes kept of the hash of a row. A row that is not wanted has the hash of a wanted one with a chance of 2^-96.
+const HASH: usize = 12;
+
+/// What is kept of the hash of a row.
+pub fn short(hash: u128) -> u128 {
+    hash & ((1 << (8 * HASH)) - 1)
 }
 
 impl Recipe {
@@ -151,6 +164,32 @@ pub fn write_order(path: &Path, order: &[u64]) -> Result<()> {
 pub fn read_order(path: &Path) -> Result<Vec<u64>> {
     let bytes = std::fs::read(path).map_err(|e| exec_datafusion_err!("cannot read {}: {e}", path.display()))?;
     Ok(bytes.chunks_exact(8).map(|number| number.try_into().map_or(0, u64::from_le_bytes)).collect())
+}
+
+/// Writes the hashes of rows, in the order of the rows.
+///
+/// # Errors
+/// The file cannot be written; those of `each`, which gives every hash to its argument.
+pub fn write_hashes(path: &Path, each: impl FnOnce(&mut dyn FnMut(u128) -> Result<()>) -> Result<()>) -> Result<()> {
+    write_synced_by(path, |file| {
+        let mut file = std::io::BufWriter::new(file);
+        each(&mut |hash| Ok(file.write_all(&hash.to_le_bytes()[..HASH])?))?;
+        Ok(file.flush()?)
+    })
+}
+
+/// Reads what [`write_hashes`] wrote; each as [`short`] gives it.
+///
+/// # Errors
+/// The file is gone.
+pub fn read_hashes(path: &Path) -> Result<Vec<u128>> {
+    let bytes = std::fs::read(path).map_err(|e| exec_datafusion_err!("cannot read {}: {e}", path.display()))?;
+    let one = |some: &[u8]| {
+        let mut all = [0; 16];
+        all[..HASH].copy_from_slice(some);
+        u128::from_le_bytes(all)
+    };
+    Ok(bytes.chunks_exact(HASH).map(one).collect())
 }
 
 /// Reads positions of rows.

@@ -1,19 +1,21 @@
 //! Tables brought back, and originals let go.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
 
 use super::apply::{of, rehearse, session};
 use super::matching::Parent;
-use super::pin::{changed, is_at};
-use super::recipe::{FileRecipe, How, Recipe};
+use super::parent::as_pinned;
+use super::pin::is_at;
+use super::recipe::{FileRecipe, How, Recipe, write_hashes};
 use super::store::{KILLED, Store};
-use super::{Done, Hook, exact, predicate, rebuild};
+use super::{Done, Hook, exact, predicate, rebuild, search};
 use crate::lake::Lake;
 use crate::lake::discover::{Listed, discover, plain};
 use crate::options::{Layout, Names};
@@ -33,10 +35,7 @@ pub async fn restore(
 ) -> Result<Vec<Done>> {
     let store = Store::open(root, hook)?;
     let entries = store.entries()?;
-    let mut done = vec![];
-    for table in tables.iter().filter(|table| !entries.iter().any(|(_, recipe)| recipe.table == **table)) {
-        done.push(Done { table: table.clone(), done: false, bytes: 0, says: "it is not set aside".to_owned() });
-    }
+    let mut done = unknown(tables, &entries);
     let ctx = session(env);
     for (entry, recipe) in &entries {
         if !tables.is_empty() && !tables.contains(&recipe.table) {
@@ -47,6 +46,18 @@ pub async fn restore(
     }
     done.sort_by(|a, b| a.table.cmp(&b.table));
     Ok(done)
+}
+
+/// The tables that are named and not set aside.
+fn unknown(tables: &[String], entries: &[(PathBuf, Recipe)]) -> Vec<Done> {
+    let away = |table: &&String| !entries.iter().any(|(_, recipe)| recipe.table == **table);
+    let says = |table: &String| Done {
+        table: table.clone(),
+        done: false,
+        bytes: 0,
+        says: "it is not set aside".to_owned(),
+    };
+    tables.iter().filter(away).map(says).collect()
 }
 
 fn said(recipe: &Recipe, result: Result<String>) -> Result<Done> {
@@ -88,29 +99,46 @@ async fn bring_back(
         if rebuilt.exists() {
             fs::remove_dir_all(&rebuilt)?;
         }
-        let lake = lake(recipe, listed).await?;
-        let parent = parent(recipe, &lake)?;
-        if uses_query(recipe) {
-            predicate::know(ctx, parent.table).await?;
+        let parent = as_pinned(recipe, listed, store.root()).await;
+        if let Ok(lake) = &parent
+            && uses_query(recipe)
+        {
+            predicate::know(ctx, &lake.tables[0]).await?;
         }
+        let (mut now, mut searched) = (None, BTreeSet::new());
         for (at, file) in recipe.files.iter().enumerate() {
             let to = rebuilt.join(&file.pin.path);
             fs::create_dir_all(to.parent().unwrap_or(&rebuilt))?;
-            let written = rebuild::write(file, (entry, at), &parent, ctx, &to).await;
-            let wrong = match written {
-                Ok(()) => rebuild::differs(file, (entry, at), &to)?,
-                Err(e) => Some(plain(&e.to_string())),
-            };
+            let mut wrong = by_recipe(file, (entry, at), &parent, ctx, &to).await;
+            if wrong.is_some() && entry.join(FileRecipe::hashes_file(at)).exists() {
+                let lake = match &now {
+                    Some(lake) => lake,
+                    None => now.insert(lake(recipe, listed).await?),
+                };
+                let found = search::write(file, (entry, at), (lake, &recipe.from), ctx, &to).await;
+                let found = found.and_then(|tables| Ok((tables, rebuild::differs(file, (entry, at), &to)?)));
+                wrong = match found {
+                    Ok((tables, None)) => {
+                        searched.extend(tables);
+                        None
+                    }
+                    Ok((_, Some(also))) => wrong.map(|wrong| format!("{wrong}; {also}")),
+                    Err(e) => wrong.map(|wrong| format!("{wrong}; {}", plain(&e.to_string()))),
+                };
+            }
             if let Some(wrong) = wrong {
-                let why = changed(&recipe.parent, store.root())?.map_or_else(String::new, |what| {
-                    format!("; its source {} is not what it was: {what}", recipe.from)
-                });
-                return exec_err!("{} cannot be rebuilt: {wrong}{why}", file.pin.path);
+                return exec_err!("{} cannot be rebuilt: {wrong}", file.pin.path);
             }
             hook("a file is rebuilt")?;
         }
         store.adopt(entry, &rebuilt, hook)?;
-        says = format!("rebuilt: {}", recipe.says());
+        says = match searched.is_empty() {
+            true => format!("rebuilt: {}", recipe.says()),
+            false => {
+                let tables: Vec<String> = searched.into_iter().collect();
+                format!("rebuilt: {} changed, its rows were found in {}", recipe.from, tables.join(", "))
+            }
+        };
     }
     store.put_back(entry, recipe, hook)?;
     Ok(says)
@@ -125,35 +153,45 @@ async fn lake(recipe: &Recipe, listed: &Option<Listed>) -> Result<Lake> {
     discover(listed.clone(), of(Layout::WORDS, &recipe.layout)?, of(Names::WORDS, &recipe.names)?).await
 }
 
-fn parent<'a>(recipe: &Recipe, lake: &'a Lake) -> Result<Parent<'a>> {
-    let table = lake.tables.iter().find(|table| table.name == recipe.from);
-    let table = table.ok_or_else(|| {
-        let problem = lake.problems.iter().find(|problem| problem.table == recipe.from);
-        let why = problem.map_or("it is gone", |problem| problem.reason.as_str());
-        exec_datafusion_err!("{}, which it is rebuilt from, cannot be read: {why}", recipe.from)
-    })?;
-    Ok(Parent { table, store: &lake.store })
+/// Writes a file as its recipe says; what is wrong with it, if anything.
+async fn by_recipe(
+    file: &FileRecipe,
+    (entry, at): (&Path, usize),
+    parent: &Result<Lake>,
+    ctx: &SessionContext,
+    to: &Path,
+) -> Option<String> {
+    let lake = match parent {
+        Ok(lake) => lake,
+        Err(e) => return Some(plain(&e.to_string())),
+    };
+    let parent = Parent { table: &lake.tables[0], store: &lake.store };
+    let written = rebuild::write(file, (entry, at), &parent, ctx, to).await;
+    let wrong = written.and_then(|()| rebuild::differs(file, (entry, at), to));
+    wrong.unwrap_or_else(|e| Some(plain(&e.to_string())))
 }
 
-/// Deletes the originals of `tables`, or of all, that are set aside and can still be rebuilt: each is rehearsed once more.
+/// Deletes the originals of `tables`, or of all, that are set aside and can still be rebuilt: each is rehearsed once more,
+/// and the hashes of its rows are kept. A `dry` run rehearses and deletes nothing.
 ///
 /// # Errors
 /// As [`restore`].
 pub async fn purge(
     root: &Path,
     tables: &[String],
+    dry: bool,
     listed: Option<Listed>,
     env: &Arc<RuntimeEnv>,
     hook: Hook<'_>,
 ) -> Result<Vec<Done>> {
     let store = Store::open(root, hook)?;
-    let ctx = session(env);
-    let mut done = vec![];
-    for (entry, recipe) in &store.entries()? {
-        if (!tables.is_empty() && !tables.contains(&recipe.table)) || !entry.join("files").exists() {
+    let (ctx, entries) = (session(env), store.entries()?);
+    let mut done = unknown(tables, &entries);
+    for (entry, recipe) in &entries {
+        if (!tables.is_empty() && !tables.contains(&recipe.table)) || !Store::has_files(entry) {
             continue;
         }
-        let freed = let_go(&store, entry, recipe, &listed, &ctx, hook).await;
+        let freed = let_go(&store, entry, recipe, dry, &listed, &ctx, hook).await;
         done.push(said(recipe, freed)?);
     }
     Ok(done)
@@ -163,35 +201,51 @@ async fn let_go(
     store: &Store,
     entry: &Path,
     recipe: &Recipe,
+    dry: bool,
     listed: &Option<Listed>,
     ctx: &SessionContext,
     hook: Hook<'_>,
 ) -> Result<String> {
-    let lake = lake(recipe, listed).await?;
-    let parent = parent(recipe, &lake)?;
-    if let Some(what) = changed(&recipe.parent, store.root())? {
-        return exec_err!("its source {} is not what it was: {what}", recipe.from);
-    }
+    let lake = as_pinned(recipe, listed, store.root()).await?;
+    let parent = Parent { table: &lake.tables[0], store: &lake.store };
     if uses_query(recipe) {
         predicate::know(ctx, parent.table).await?;
     }
     for (at, file) in recipe.files.iter().enumerate() {
-        let expected = as_stored(file, (entry, at))?;
+        let expected = as_stored(file, (entry, at), dry)?;
         if let Some(wrong) = rehearse(&expected, (entry, at), &parent, ctx, hook).await? {
             return exec_err!("{} cannot be rebuilt: {wrong}", file.pin.path);
         }
     }
-    store.free(entry, hook)?;
+    if !dry {
+        hook("the hashes are kept")?;
+        store.free(entry, hook)?;
+    }
     Ok(recipe.says())
 }
 
 /// What must come back of a file: what its original holds now that it is read once more, not what was once read of it.
-fn as_stored(file: &FileRecipe, (entry, at): (&Path, usize)) -> Result<FileRecipe> {
+/// Unless `dry`, the hashes of its rows are written beside the recipe: with them rows are found wherever they are in the lake.
+fn as_stored(file: &FileRecipe, (entry, at): (&Path, usize), dry: bool) -> Result<FileRecipe> {
     let original = Store::aside(entry, &file.pin);
     if let Some(what) = rebuild::lost(&original, &entry.join(FileRecipe::schema_file(at)))? {
         return exec_err!("{}: {what}", file.pin.path);
     }
-    let (_, print) = exact::print(&original)?;
+    let (mut print, mut bytes) = (exact::Print::default(), vec![]);
+    let mut read = |keep: &mut dyn FnMut(u128) -> Result<()>| -> Result<()> {
+        exact::each_batch(&original, |batch| {
+            let rows = exact::Rows::try_new(batch.columns())?;
+            (0..batch.num_rows()).try_for_each(|row| {
+                rows.encode(row, &mut bytes);
+                keep(print.add(&bytes))
+            })
+        })
+        .map(|_| ())
+    };
+    match dry {
+        true => read(&mut |_| Ok(()))?,
+        false => write_hashes(&entry.join(FileRecipe::hashes_file(at)), read)?,
+    }
     Ok(FileRecipe {
         rows: print.rows.rows,
         sum: format!("{:032x}", print.rows.sum),

@@ -111,7 +111,7 @@ impl Store {
     /// # Errors
     /// Another process works on it, or the folder cannot be written.
     pub fn open(root: &Path, hook: Hook<'_>) -> Result<Self> {
-        let folder = root.join(FOLDER).join(RETIRED);
+        let folder = Self::retired(root);
         let failed = |e: std::io::Error| exec_datafusion_err!("cannot write {}: {e}", folder.display());
         fs::create_dir_all(&folder).map_err(failed)?;
         let lock = File::create(root.join(FOLDER).join("lock")).map_err(failed)?;
@@ -122,6 +122,16 @@ impl Store {
         let store = Self { root: root.to_owned(), folder, _lock: lock };
         store.recover(hook)?;
         Ok(store)
+    }
+
+    /// Where the tables of the lake in `root` are that are set aside.
+    pub fn retired(root: &Path) -> PathBuf {
+        root.join(FOLDER).join(RETIRED)
+    }
+
+    /// Whether an entry has its originals.
+    pub fn has_files(entry: &Path) -> bool {
+        entry.join(FILES).is_dir()
     }
 
     /// The lake's folder.

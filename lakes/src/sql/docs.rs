@@ -106,7 +106,7 @@ pub fn functions() -> Vec<OperatorDoc> {
                 SECTION,
                 "Which tables of a lake are cheaper to rebuild from another on demand than to keep: one row a table with \
                  `decision` (`keep` or `rebuild`), `rebuild_from` (always a kept table that holds all its rows), the monthly \
-                 `cost_of_keeping`, the `cost` by the plan, `rebuild_seconds` and the `evidence`. Keeping costs storage, \
+                 `cost_of_keeping`, the `cost` by the plan, `rebuild_seconds`, the `evidence`, and `why` it goes or is kept. Keeping costs storage, \
                  maintenance and reading; rebuilding costs reading the whole source and writing the table, each time it is used. \
                  The total is the least possible (facility location, by dual ascent and branch and bound), or as close as 2000 \
                  nodes of the search in each connected group come; `limpid lake plan` states the gap. A plan drops nothing; \

@@ -67,6 +67,7 @@ static PLAN: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("cost", DataType::Float64, false),
         Field::new("rebuild_seconds", DataType::Float64, true),
         Field::new("evidence", DataType::Utf8, true),
+        Field::new("why", DataType::Utf8, false),
     ]))
 });
 
@@ -100,6 +101,7 @@ pub fn plan(outcome: &Outcome, plan: &RetentionPlan) -> Result<RecordBatch> {
         numbers(&|advice| Some(advice.planned)),
         numbers(&|advice| advice.seconds),
         texts(&|advice| advice.state.map(|state| state.name().to_owned())),
+        texts(&|advice| Some(advice.why.clone())),
     ];
     Ok(RecordBatch::try_new(plan_schema(), arrays)?)
 }

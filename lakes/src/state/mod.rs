@@ -35,7 +35,7 @@ const EDGES: &str = "edges.parquet";
 /// Name of the options that the edges were found by.
 const OPTIONS: &str = "limpid:options";
 /// Version of the form of both files.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// Rows of a row group of both: what is held while they are written.
 const GROUP: usize = 1 << 14;
 

@@ -36,6 +36,7 @@ pub struct KnownTable {
     pub identity: String,
     kind: Kind,
     rows: u64,
+    stays: Option<String>,
     columns: Arc<Vec<Column>>,
     /// Of each file.
     sources: Vec<Arc<[Source]>>,
@@ -52,6 +53,8 @@ pub struct KnownTable {
 struct Said {
     kind: Kind,
     rows: u64,
+    /// Why it is never set aside.
+    stays: Option<String>,
     columns: Vec<SaidColumn>,
     /// Of each file.
     sources: Vec<Vec<Source>>,
@@ -104,8 +107,8 @@ impl KnownTable {
             sources: Arc::clone(sources),
             deleted: Arc::default(),
         });
-        let (files, columns) = (files.collect(), Arc::clone(&self.columns));
-        Some(Table { name, kind: self.kind, files, columns, rows: self.rows, bytes, version, stays: None })
+        let (files, columns, stays) = (files.collect(), Arc::clone(&self.columns), self.stays.clone());
+        Some(Table { name, kind: self.kind, files, columns, rows: self.rows, bytes, version, stays, held: None })
     }
 }
 
@@ -161,6 +164,7 @@ fn batch(
         let said = Said {
             kind: table.kind,
             rows: table.rows,
+            stays: table.stays.clone(),
             columns: table.columns.iter().map(column).collect(),
             sources: table.files.iter().map(|file| file.sources.to_vec()).collect(),
         };
@@ -238,6 +242,7 @@ pub fn read(batches: impl Iterator<Item = Option<RecordBatch>>) -> Option<HashMa
                 identity: identities.value(row).to_owned(),
                 kind: said.kind,
                 rows: said.rows,
+                stays: said.stays,
                 columns,
                 sources,
                 fingerprint,

@@ -5,6 +5,7 @@
 mod delta;
 mod demo;
 mod growth;
+mod parents;
 mod parquet_files;
 mod real;
 mod retire;

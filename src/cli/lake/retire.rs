@@ -1,12 +1,12 @@
 //! `limpid lake apply`, `restore` and `purge`: contained tables set aside and brought back.
 
-use std::io::Write;
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use datafusion::prelude::SessionContext;
 use limpid_lakes::lake::discover::{Listed, list_files};
-use limpid_lakes::retire::{self, Done, PlanFile, go_on};
+use limpid_lakes::retire::{self, Done, PlanFile, dependents, go_on};
 
 use crate::cli::engine::Engine;
 use crate::cli::errors::{Failure, note};
@@ -45,8 +45,13 @@ pub(super) struct RestoreArgs {
 
 /// Delete originals that were set aside and can still be rebuilt
 ///
-/// Every table is rehearsed once more first; one whose source changed keeps its original.
+/// Every table is rehearsed once more first; one whose source changed keeps its original. What is deleted cannot be undone, so
+/// the command asks first.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  limpid lake purge lake/ --dry-run
+  limpid lake purge lake/ --yes
+  limpid lake purge lake/ sales/2024.parquet")]
 pub(super) struct PurgeArgs {
     /// The lake's folder
     #[arg(value_name = "FOLDER")]
@@ -54,6 +59,12 @@ pub(super) struct PurgeArgs {
     /// Names of tables as `limpid lake scan` shows them
     #[arg(value_name = "TABLE")]
     tables: Vec<String>,
+    /// Rehearse and say what would be deleted; delete nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+    /// Do not ask: for scripts
+    #[arg(long)]
+    yes: bool,
 }
 
 /// The files of a lake; `None` where there is none.
@@ -96,11 +107,41 @@ pub(super) fn purge(args: &PurgeArgs, engine: &Engine) -> Result<(), Failure> {
     let (ctx, folder) = (engine.session()?, text(&args.folder)?);
     let (root, tables) = (PathBuf::from(&folder), args.tables.clone());
     existing(&root)?;
+    let dry = args.dry_run;
+    if !dry && !args.yes && !agreed(&root, &tables)? {
+        note("nothing was deleted");
+        return Err(Failure::Reported);
+    }
     let done = engine.run(async move {
         let listed = listing(&ctx, &folder).await;
-        Ok(retire::purge(&root, &tables, listed, &ctx.runtime_env(), &mut go_on).await?)
+        Ok(retire::purge(&root, &tables, dry, listed, &ctx.runtime_env(), &mut go_on).await?)
     })?;
-    tell(engine, &done, "freed")
+    tell(engine, &done, if dry { "would be freed" } else { "freed" })
+}
+
+/// Asks whether the originals may be deleted. Where there are none, there is nothing to ask.
+fn agreed(root: &Path, tables: &[String]) -> Result<bool, Failure> {
+    let mut originals = dependents::all(root);
+    originals.retain(|aside| aside.original && (tables.is_empty() || tables.contains(&aside.recipe.table)));
+    if originals.is_empty() {
+        return Ok(true);
+    }
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        let says = "purge deletes files and asks first, but there is no terminal to ask on: add --yes, or --dry-run to see \
+                    what it would delete";
+        return Err(Failure::Usage(says.to_owned()));
+    }
+    let bytes: u64 = originals.iter().map(|aside| aside.recipe.bytes()).sum();
+    write!(
+        std::io::stderr(),
+        "Delete the originals of {} tables ({bytes} bytes) in {}? Each is rehearsed first. Type yes to go on: ",
+        originals.len(),
+        root.display()
+    )?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "yes"))
 }
 
 fn existing(root: &Path) -> Result<(), Failure> {

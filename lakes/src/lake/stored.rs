@@ -1,19 +1,26 @@
 //! What a file says of its columns beside their values, and whether a rebuilt one says it too.
 
+use arrow::datatypes::Schema;
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
-use parquet::schema::types::ColumnDescriptor;
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
-use super::rebuild::ARROW_SCHEMA;
+/// Where Arrow keeps its schema in a Parquet file; the writer writes it itself.
+pub const ARROW_SCHEMA: &str = "ARROW:schema";
+
+/// What a file written again with the Arrow schema of `footer` would not say of its columns; `None` where it says everything.
+pub fn lost_by_writing(footer: &ParquetMetaData, schema: &Schema) -> Option<String> {
+    match ArrowSchemaConverter::new().convert(schema) {
+        Ok(written) => columns(footer.file_metadata().schema_descr(), &written),
+        Err(e) => Some(format!("its columns cannot be written again: {e}")),
+    }
+}
 
 /// What `original` says and `rebuilt` does not, in words; `None` where nothing would be lost.
 pub fn lost(original: &ParquetMetaData, rebuilt: &ParquetMetaData) -> Option<String> {
-    let (ours, theirs) = (original.file_metadata().schema_descr(), rebuilt.file_metadata().schema_descr());
-    if ours.num_columns() != theirs.num_columns() {
-        return Some("a rebuilt file would have other columns".to_owned());
-    }
-    let columns = ours.columns().iter().zip(theirs.columns());
-    if let Some(what) = columns.clone().find_map(|(before, after)| column(before, after)) {
+    let schema = |footer: &ParquetMetaData| footer.file_metadata().schema_descr_ptr();
+    if let Some(what) = columns(&schema(original), &schema(rebuilt)) {
         return Some(what);
     }
     let pairs = |footer: &ParquetMetaData| -> Vec<KeyValue> {
@@ -25,6 +32,13 @@ pub fn lost(original: &ParquetMetaData, rebuilt: &ParquetMetaData) -> Option<Str
     Some(format!("its metadata `{}` would be lost", gone.key))
 }
 
+fn columns(ours: &SchemaDescriptor, theirs: &SchemaDescriptor) -> Option<String> {
+    if ours.num_columns() != theirs.num_columns() {
+        return Some("a rebuilt file would have other columns".to_owned());
+    }
+    ours.columns().iter().zip(theirs.columns()).find_map(|(before, after)| column(before, after))
+}
+
 fn column(before: &ColumnDescriptor, after: &ColumnDescriptor) -> Option<String> {
     let name = before.path().string();
     if before.physical_type() == Type::INT96 {
@@ -34,6 +48,9 @@ fn column(before: &ColumnDescriptor, after: &ColumnDescriptor) -> Option<String>
     if ours != theirs {
         let shown = ours.as_deref().unwrap_or("plain");
         return Some(format!("its column `{name}` is {shown} in the file, which a rebuilt one would not say"));
+    }
+    if before.path() != after.path() {
+        return Some(format!("its column `{name}` would come back as `{}`", after.path().string()));
     }
     let levels = |column: &ColumnDescriptor| (column.max_def_level(), column.max_rep_level());
     (levels(before) != levels(after)).then(|| format!("its column `{name}` would come back nested in another way"))

@@ -1,0 +1,77 @@
+//! Tables that are set aside, and the tables that they are rebuilt from.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use datafusion::common::Result;
+
+use super::pin::{changed, local};
+use super::recipe::Recipe;
+use super::store::Store;
+use crate::lake::Table;
+
+/// A table that is set aside.
+#[derive(Debug, Clone)]
+pub struct Aside {
+    /// How it is rebuilt.
+    pub recipe: Recipe,
+    /// Whether its original files are still there.
+    pub original: bool,
+}
+
+impl Aside {
+    /// What changed in the files that the table is rebuilt from; `None` where they are as they were.
+    ///
+    /// # Errors
+    /// One of them is there and cannot be read.
+    pub fn changed(&self, root: &Path) -> Result<Option<String>> {
+        changed(&self.recipe.parent, root)
+    }
+}
+
+/// The tables that are set aside in the lake in `root`, by name. Looks without locking: a change that runs may show halfway.
+pub fn all(root: &Path) -> Vec<Aside> {
+    let Ok(entries) = fs::read_dir(Store::retired(root)) else { return vec![] };
+    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_none());
+    let mut found = vec![];
+    for folder in folders {
+        match Recipe::read(&folder) {
+            Ok(recipe) => found.push(Aside { recipe, original: Store::has_files(&folder) }),
+            Err(e) => log::warn!("{}: what is set aside there is unknown: {e}", folder.display()),
+        }
+    }
+    found.sort_by(|a, b| a.recipe.table.cmp(&b.recipe.table));
+    found
+}
+
+/// Notes of each table of a local lake which others are rebuilt from it. `root` is the path of the lake; tables may be set
+/// aside in folders above and below it too.
+pub fn note(tables: &mut [Table], root: &str) {
+    let root = Path::new("/").join(root);
+    let mut known: HashMap<PathBuf, Vec<Aside>> = HashMap::new();
+    for table in tables {
+        let files: Vec<PathBuf> = table.files.iter().filter_map(|file| local(&file.meta.location).ok()).collect();
+        let Some(first) = files.first() else { continue };
+        let path = root.join(&table.name);
+        let found = first.ancestors().skip(1).find_map(|folder| {
+            let asides = known.entry(folder.to_owned()).or_insert_with(|| all(folder));
+            let needs = |aside: &&Aside| {
+                // The lake itself may be the table.
+                let named = folder.join(&aside.recipe.from) == path || (folder == root && aside.recipe.from == table.name);
+                named || aside.recipe.parent.iter().any(|pin| files.contains(&folder.join(&pin.path)))
+            };
+            let names: Vec<&str> = asides.iter().filter(needs).map(|aside| aside.recipe.table.as_str()).collect();
+            (!names.is_empty()).then(|| few(&names))
+        });
+        table.held = table.held.take().or(found.map(|names| format!("it is what {names} is rebuilt from")));
+    }
+}
+
+/// The first names, and how many there are more.
+fn few(names: &[&str]) -> String {
+    match names {
+        [a, b, c, more @ ..] if !more.is_empty() => format!("{a}, {b}, {c} and {} more", more.len()),
+        _ => names.join(", "),
+    }
+}
