@@ -171,7 +171,7 @@ class Round:
         """Runs a command; in a third of the cases it is killed on its way, and mostly run again."""
         if self.rng.random() < 0.35:
             process = subprocess.Popen([LIMPID, "-q", "lake", *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(self.rng.uniform(0.005, 0.12))
+            time.sleep(self.rng.uniform(0.002, 0.04))
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 self.did(f"killed {args[0]}")

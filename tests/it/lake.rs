@@ -74,14 +74,20 @@ fn tables_go_and_come_back() {
     let (code, _, err) = limpid(at, &["lake", "apply", "plan.json"]);
     assert_eq!(code, Some(0), "{err}");
     let (code, out, err) = limpid(at, &["lake", "scan", "made", "--format", "csv"]);
-    assert!(code == Some(0) && out.lines().next().is_some_and(|head| head.ends_with(",problem,needed_by")), "{out}{err}");
+    assert!(
+        code == Some(0) && out.lines().next().is_some_and(|head| head.ends_with(",problem,needed_by")),
+        "{out}{err}"
+    );
     assert!(out.lines().any(|line| line.contains("r000/01_copy.parquet") && line.starts_with("r000/root")), "{out}");
     let (code, out, err) = limpid(at, &["lake", "restore", "made", "r000/01_copy.parquet"]);
     assert!(code == Some(0) && out == "r000/01_copy.parquet: brought back (the original)\n", "{out}{err}");
     let (code, out, err) = limpid(at, &["lake", "purge", "made"]);
     assert!(code == Some(2) && out.is_empty() && err.contains("add --yes, or --dry-run"), "{out}{err}");
     let (code, out, err) = limpid(at, &["lake", "purge", "made", "--dry-run"]);
-    assert!(code == Some(0) && out.lines().filter(|line| line.contains(": would be freed (")).count() == gone - 1, "{err}");
+    assert!(
+        code == Some(0) && out.lines().filter(|line| line.contains(": would be freed (")).count() == gone - 1,
+        "{err}"
+    );
     let (code, out, err) = limpid(at, &["lake", "purge", "made", "--yes"]);
     assert!(code == Some(0) && out.lines().count() == gone - 1, "{out}{err}");
     let (code, out, err) = limpid(at, &["lake", "restore", "made"]);

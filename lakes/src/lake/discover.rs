@@ -285,7 +285,9 @@ impl Work {
             return exec_err!("it has no columns");
         }
         let stays = match group.kind {
-            Kind::Delta => Some("it is a Delta table: its log names its files, so that none may go on its own".to_owned()),
+            Kind::Delta => {
+                Some("it is a Delta table: its log names its files, so that none may go on its own".to_owned())
+            }
             _ => parts.iter().find_map(|part| part.columns.stays.clone()),
         };
         let rows = parts.iter().map(|part| part.columns.rows).sum();

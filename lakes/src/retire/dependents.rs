@@ -58,7 +58,8 @@ pub fn note(tables: &mut [Table], root: &str) {
             let asides = known.entry(folder.to_owned()).or_insert_with(|| all(folder));
             let needs = |aside: &&Aside| {
                 // The lake itself may be the table.
-                let named = folder.join(&aside.recipe.from) == path || (folder == root && aside.recipe.from == table.name);
+                let named =
+                    folder.join(&aside.recipe.from) == path || (folder == root && aside.recipe.from == table.name);
                 named || aside.recipe.parent.iter().any(|pin| files.contains(&folder.join(&pin.path)))
             };
             let names: Vec<&str> = asides.iter().filter(needs).map(|aside| aside.recipe.table.as_str()).collect();

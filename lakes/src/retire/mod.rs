@@ -22,8 +22,8 @@ pub mod store;
 use datafusion::common::Result;
 
 pub use apply::apply;
-pub use pin::{Pin, PlanFile, Retire};
 pub use dependents::Aside;
+pub use pin::{Pin, PlanFile, Retire};
 pub use restore::{purge, restore};
 
 /// What became of a table.

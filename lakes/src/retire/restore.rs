@@ -51,12 +51,8 @@ pub async fn restore(
 /// The tables that are named and not set aside.
 fn unknown(tables: &[String], entries: &[(PathBuf, Recipe)]) -> Vec<Done> {
     let away = |table: &&String| !entries.iter().any(|(_, recipe)| recipe.table == **table);
-    let says = |table: &String| Done {
-        table: table.clone(),
-        done: false,
-        bytes: 0,
-        says: "it is not set aside".to_owned(),
-    };
+    let says =
+        |table: &String| Done { table: table.clone(), done: false, bytes: 0, says: "it is not set aside".to_owned() };
     tables.iter().filter(away).map(says).collect()
 }
 

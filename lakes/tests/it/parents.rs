@@ -51,7 +51,11 @@ async fn lives(before: impl Fn(&Path), after: impl Fn(&Path)) -> (Vec<Done>, Vec
 }
 
 fn children(files: &Files) -> Files {
-    files.iter().filter(|(name, _)| CHILDREN.contains(&name.as_str())).map(|(name, file)| (name.clone(), file.clone())).collect()
+    files
+        .iter()
+        .filter(|(name, _)| CHILDREN.contains(&name.as_str()))
+        .map(|(name, file)| (name.clone(), file.clone()))
+        .collect()
 }
 
 fn nothing(_: &Path) {}

@@ -132,7 +132,8 @@ async fn a_demo_lake_goes_and_comes_back() {
         assert!(again.iter().filter(|done| done.done).all(|done| done.says.starts_with("before: ")), "{again:?}");
         assert_eq!(files(&root), here);
         if rebuild {
-            let freed = retire::purge(&root, &[], false, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+            let freed =
+                retire::purge(&root, &[], false, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
             assert!(freed.len() == done.len() - kept.len() && freed.iter().all(|done| done.done), "{freed:?}");
         }
         let back = restore(&root, false, &mut go_on).await.unwrap();
