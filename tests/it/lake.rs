@@ -42,7 +42,7 @@ fn a_lake_is_made_listed_and_compared() {
     std::fs::write(at.join("prices.yaml"), "accesses: 0.01\nuses:\n  r000/root.parquet: 50\n").unwrap();
     let (code, out, err) = limpid(at, &["lake", "plan", "made", "--prices", "prices.yaml", "--format", "csv"]);
     assert!(code == Some(0) && err.contains("at most 0.00% above the optimum"), "{err}");
-    assert!(out.contains("r000/01_copy.parquet,rebuild,") && out.contains(",hash-exact\n"), "{out}");
+    assert!(out.contains("r000/01_copy.parquet,rebuild,") && out.contains(",hash-exact,"), "{out}");
     std::fs::write(at.join("wrong.yaml"), "storage: -1\n").unwrap();
     let (code, _, err) = limpid(at, &["lake", "plan", "made", "--prices", "wrong.yaml"]);
     assert!(code == Some(1) && err.contains("`storage` must be a number from 0 on, not -1"), "{err}");
@@ -78,7 +78,7 @@ fn tables_go_and_come_back() {
         code == Some(0) && out.lines().next().is_some_and(|head| head.ends_with(",problem,needed_by")),
         "{out}{err}"
     );
-    assert!(out.lines().any(|line| line.contains("r000/01_copy.parquet") && line.starts_with("r000/root")), "{out}");
+    assert!(out.lines().any(|line| line.contains("\"r000/01_copy.parquet, r000/02_reorder_rows.parquet, ")), "{out}");
     let (code, out, err) = limpid(at, &["lake", "restore", "made", "r000/01_copy.parquet"]);
     assert!(code == Some(0) && out == "r000/01_copy.parquet: brought back (the original)\n", "{out}{err}");
     let (code, out, err) = limpid(at, &["lake", "purge", "made"]);

@@ -174,7 +174,10 @@ fn why(lake: &Lake, table: u32, from: u32, all: &[u32], parents: Option<&Vec<u32
     }
     let sources = all.iter().zip(0..).filter(|&(&from, at)| from == table && at != table).count();
     if sources > 0 {
-        return format!("{sources} of the tables that go are rebuilt from it");
+        return match sources {
+            1 => "a table that goes is rebuilt from it".to_owned(),
+            _ => format!("{sources} tables that go are rebuilt from it"),
+        };
     }
     let Some(parent) = parents.and_then(|parents| parents.first()) else {
         return "no other table has all its rows".to_owned();

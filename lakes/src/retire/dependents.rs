@@ -65,7 +65,9 @@ pub fn note(tables: &mut [Table], root: &str) {
             let names: Vec<&str> = asides.iter().filter(needs).map(|aside| aside.recipe.table.as_str()).collect();
             (!names.is_empty()).then(|| few(&names))
         });
-        table.held = table.held.take().or(found.map(|names| format!("it is what {names} is rebuilt from")));
+        if let (None, Some(names)) = (&table.held, found) {
+            table.held = Some(format!("it is what {names} is rebuilt from"));
+        }
     }
 }
 
