@@ -48,7 +48,7 @@ pub(super) fn run(args: &ScanArgs, engine: &Engine) -> Result<(), Failure> {
         }
     }
     let printer = Printer::new(&args.output)?;
-    let mut batch = needed_by(output::tables(&lake)?, &lake, &asides)?;
+    let mut batch = needed_by(&output::tables(&lake)?, &lake, &asides)?;
     if printer.is_for_people() {
         // The list of columns is too long for a line.
         batch = batch.project(&[0, 1, 2, 3, 4, 6, 7, 8])?;
@@ -69,7 +69,7 @@ fn changed_source(aside: &Aside, what: &str) -> String {
 }
 
 /// Adds a column with the tables that are set aside and are rebuilt from each table.
-fn needed_by(batch: RecordBatch, lake: &Lake, asides: &[Aside]) -> Result<RecordBatch, Failure> {
+fn needed_by(batch: &RecordBatch, lake: &Lake, asides: &[Aside]) -> Result<RecordBatch, Failure> {
     let names = lake.tables.iter().map(|table| table.name.as_str());
     let names = names.chain(lake.problems.iter().map(|problem| problem.table.as_str()));
     let of = |name: &str| {
