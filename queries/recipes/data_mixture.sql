@@ -4,8 +4,8 @@
 -- param id column: the row key; the job's id column by default
 -- param source column source: where the row is from
 -- param weight column weight: proportion of its source, any positive number, the same in all its rows
--- param reward column reward: a number, or NULL
--- param least number -1e300: rows with a lower reward go
+-- param reward column '': a number, or NULL; none by default
+-- param least number -1e300: with reward, rows whose reward is lower go
 -- param budget number 1000: rows to keep
 -- param seed number 42: seed of the draw
 WITH fit AS (

@@ -2,7 +2,7 @@
 //! `input`.
 //!
 //! A recipe declares its parameters in comment lines, `-- param NAME KIND [DEFAULT]: what it is`, and writes them as `$NAME`. The
-//! default `''` is the empty text.
+//! default `''` is the empty text, of a column none. A description `with OTHER, ...` says that the parameter needs OTHER.
 //! Kinds: `column` (becomes a quoted identifier), `number` and `text` (become literals), so an argument can never change
 //! the shape of the query.
 
@@ -96,6 +96,14 @@ pub fn expand(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -
             return Err(format!("recipe `{name}` has no argument `{argument}`; it has {known}"));
         }
     }
+    // A parameter described as `with OTHER, ...` is nothing without OTHER.
+    for parameter in parameters.iter().filter(|parameter| args.iter().any(|(name, _)| *name == parameter.name)) {
+        let needed =
+            parameter.about.strip_prefix("with ").and_then(|about| about.split_once(',')).map(|(other, _)| other);
+        if let Some(other) = needed.filter(|other| !args.iter().any(|(name, _)| name == other)) {
+            return Err(format!("recipe `{name}`: the argument `{}` needs `{other}`", parameter.name));
+        }
+    }
     let value = |wanted: &str| {
         let parameter = parameters.iter().find(|parameter| parameter.name == wanted);
         let parameter = parameter.ok_or_else(|| format!("recipe `{name}` uses ${wanted} without a `-- param` line"))?;
@@ -123,7 +131,8 @@ pub fn values(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -
             _ => None,
         };
         let value = given.or(parameter.default).or(own)?;
-        Some((parameter.name, value, parameter.kind == Kind::Column))
+        let is_column = parameter.kind == Kind::Column && !value.is_empty();
+        Some((parameter.name, value, is_column))
     };
     declared.into_iter().filter_map(value).collect()
 }
@@ -197,6 +206,8 @@ impl Parameter {
 
     fn render(&self, value: &str) -> Result<String, String> {
         match self.kind {
+            // The default '' of a column is no column.
+            Kind::Column if value.is_empty() => Ok("NULL".to_owned()),
             Kind::Column => Ok(quote(value)),
             Kind::Text => Ok(literal(value)),
             Kind::Number if value.trim().parse::<f64>().is_ok_and(f64::is_finite) => Ok(value.trim().to_owned()),
@@ -254,6 +265,8 @@ mod tests {
             error("exact_dedup", &[("treshold", "1")]).contains("no argument `treshold`; it has text, id, order_by")
         );
         assert!(error("exact_dedup", &[]).contains("needs the argument `text`"));
+        assert!(error("data_mixture", &[("least", "0")]).contains("the argument `least` needs `reward`"));
+        assert!(expand("data_mixture", &[], "id", None).unwrap().contains("NULL >= -1e300"));
         assert!(error("minhash_dedup", &[("text", "t"), ("threshold", "0.7 OR 1")]).contains("must be a number"));
     }
 

@@ -276,7 +276,7 @@ async fn mixtures_follow_their_proportions() {
     };
     let rows = kept(&ctx, "data_mixture", &[("budget", "40")]).await;
     assert_eq!(counts(&rows), BTreeMap::from([("b", 10), ("c", 10), ("small", 20)]));
-    let rows = kept(&ctx, "data_mixture", &[("budget", "40"), ("least", "0.95")]).await;
+    let rows = kept(&ctx, "data_mixture", &[("budget", "40"), ("reward", "reward"), ("least", "0.95")]).await;
     // Rows without a reward stay in the race; the small source has ten of them only.
     assert!(rows.iter().all(|id| id % 2 == 1));
     assert_eq!(counts(&rows), BTreeMap::from([("b", 15), ("c", 15), ("small", 10)]));
