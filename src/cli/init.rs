@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::engine::Engine;
 use super::errors::Failure;
+use crate::jobs::reference;
 
 /// The file that is written.
 const TEMPLATE: &str = include_str!("init.yaml");
@@ -18,6 +19,9 @@ pub struct InitArgs {
     /// The file to write; it must not exist
     #[arg(value_name = "FILE", default_value = "job.yaml")]
     pub file: PathBuf,
+    /// Print the JSON schema of job files instead, with which editors complete and check them
+    #[arg(long, conflicts_with = "file")]
+    pub schema: bool,
 }
 
 /// Runs the command.
@@ -25,6 +29,10 @@ pub struct InitArgs {
 /// # Errors
 /// The file exists or cannot be written.
 pub fn run(args: &InitArgs, _engine: &Engine) -> Result<(), Failure> {
+    if args.schema {
+        write!(std::io::stdout(), "{}", reference::schema_text())?;
+        return Ok(());
+    }
     let file = args.file.display();
     let mut created =
         OpenOptions::new().write(true).create_new(true).open(&args.file).map_err(|error| match error.kind() {

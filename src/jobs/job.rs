@@ -32,6 +32,8 @@ pub struct Job {
     pub id: String,
     /// Column of the text.
     pub text: Option<String>,
+    /// Column of the sources that says where a row comes from; the source's name where there is none.
+    pub origin: Option<String>,
     /// Its steps in order, at least one.
     pub steps: Vec<JobStep>,
     /// Its checks in order.
@@ -149,6 +151,7 @@ impl Job {
         }
         let id = file.id.as_ref().map_or_else(|| "id".to_owned(), |id| id.value.clone());
         let text = file.text.as_ref().map(|text| text.value.clone());
+        let origin = file.origin.as_ref().map(|origin| origin.value.clone());
         if file.sources.0.is_empty() {
             problems.add(0, "sources: a job needs at least one source");
         }
@@ -235,7 +238,7 @@ impl Job {
         let report = file.report.as_ref().map(path_of);
         let work = file.work.as_ref().map_or_else(|| Path::new(".limpid").join(&name), path_of);
         let keep = file.keep.as_ref().map_or(Keep::All, |given| keep(given, sink.is_some(), problems));
-        Self { file: path.to_path_buf(), name, sources, id, text, steps, checks, sink, report, work, keep }
+        Self { file: path.to_path_buf(), name, sources, id, text, origin, steps, checks, sink, report, work, keep }
     }
 
     /// The folder of step `number` (from 0).

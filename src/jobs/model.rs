@@ -3,98 +3,102 @@
 use std::fs;
 use std::path::Path;
 
-use serde::Deserialize;
-
+use super::describe::described;
 use super::error::{JobError, Problem, Result};
+use super::reference;
 use super::yaml::{Entries, OneOrMany, Text};
 
-/// A job file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JobFile {
-    /// Names the job; part of the default work folder.
-    pub name: Text,
-    /// What is read, by name; the first one is the `input` of the first step.
-    pub sources: Entries<Source>,
-    /// Column that tells rows apart; `id` when absent.
-    pub id: Option<Text>,
-    /// Column of the text whose lengths, bytes and samples are reported.
-    pub text: Option<Text>,
-    /// What is done, in order.
-    pub steps: Vec<Step>,
-    /// Queries that must return no row before the sink is written.
-    #[serde(default)]
-    pub checks: Vec<Check>,
-    /// Where the rows go that the last step kept.
-    pub sink: Option<Sink>,
-    /// The HTML report.
-    pub report: Option<Text>,
-    /// Folder of the step results; `.limpid/<name>` when absent.
-    pub work: Option<Text>,
-    /// Whose rows stay in the work folder after a run that wrote the sink: those of `all` steps (when absent), of the `last`, or `none`.
-    pub keep: Option<Text>,
-    /// Values of `${name}`; the environment and `--set` go before them.
-    #[serde(default)]
-    pub vars: Entries<Text>,
-}
+described! {
+    /// A job: the tables that are read, what is done with them in order, and where the result goes. Paths are relative to the folder in which
+    /// limpid is started. In every value `${name}` stands for a variable and `${name:-default}` for one with a default; `$${` is a plain `${`.
+    pub struct JobFile {
+        /// Names the job: letters, digits, `-`, `_` and `.`. It is part of the default work folder.
+        pub name: Text,
+        /// What is read, by name: each is a table of this name. The first one is the `input` of the first step.
+        pub sources: Entries<Source>,
+        /// The column that tells rows apart: never NULL, never twice. `id` when absent.
+        pub id: Option<Text>,
+        /// The column of the text whose lengths, bytes and samples are reported, and which recipes use.
+        pub text: Option<Text>,
+        /// A column of the sources that says where a row comes from, such as `source` or `domain`. The report then counts rows by its values.
+        /// When absent, rows are counted by the names in `sources`, where several of them have the columns `id` and `text`.
+        pub origin: Option<Text>,
+        /// What is done, in order.
+        pub steps: Vec<Step>,
+        /// Queries that must return no row, else the job fails and the sink stays as it was.
+        #[serde(default)]
+        pub checks: Vec<Check>,
+        /// Where the rows go that the last step kept. Without a sink they are in the work folder only.
+        pub sink: Option<Sink>,
+        /// The file of the HTML report.
+        pub report: Option<Text>,
+        /// Folder of the finished steps, from which a later run goes on. `.limpid/NAME` when absent.
+        pub work: Option<Text>,
+        /// Whose rows stay in the work folder after a run that wrote the sink: those of `all` steps (when absent), of the `last`, or `none`.
+        #[words(reference::keep())]
+        pub keep: Option<Text>,
+        /// Values of `${name}`. The environment goes before, `--set` before both.
+        #[serde(default)]
+        pub vars: Entries<Text>,
+    }
 
-/// A set of files that becomes a table.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// Files, folders or patterns (`*`, `**`, `?`, `{a,b}`).
-    pub paths: OneOrMany,
-    /// Patterns of files to leave out.
-    #[serde(default)]
-    pub exclude: OneOrMany,
-    /// `parquet`, `json`, `csv`, `tsv` or `text`; by extension when absent.
-    pub format: Option<Text>,
-    /// Options of the format, as in `CREATE EXTERNAL TABLE ... OPTIONS (...)`.
-    #[serde(default)]
-    pub options: Entries<Text>,
-    /// Whether `_file`, `_row` and `_row_id` are columns; when absent, whether the job names one of them.
-    pub provenance: Option<Text>,
-    /// Folder of the records that cannot be read, where the option `on_error` leaves them out; in the work folder when absent.
-    pub rejects: Option<Text>,
-}
+    /// A set of files that is read as one table.
+    pub struct Source {
+        /// Files, folders or patterns (`*`, `**`, `?`, `{a,b}`).
+        pub paths: OneOrMany,
+        /// Patterns of files to leave out.
+        #[serde(default)]
+        pub exclude: OneOrMany,
+        /// The format of the files; by extension when absent. `text` makes one row a file.
+        #[words(reference::source_format())]
+        pub format: Option<Text>,
+        /// Options of the format, as in `CREATE EXTERNAL TABLE ... OPTIONS (...)`, such as `on_error: skip`.
+        #[serde(default)]
+        pub options: Entries<Text>,
+        /// Whether `_file`, `_row` and `_row_id` are columns. When absent, they are where the job names one of them.
+        #[words(reference::boolean())]
+        pub provenance: Option<Text>,
+        /// Folder of the records that cannot be read. It needs the option `on_error`, which leaves them out. `rejects/NAME` in the work
+        /// folder when absent.
+        pub rejects: Option<Text>,
+    }
 
-/// One step: exactly one of `sql`, `rules` and `recipe`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// Names the step and its result.
-    pub name: Text,
-    /// The table called `input`: a source or an earlier step; the previous step when absent.
-    pub input: Option<Text>,
-    /// One query over `input`, any source and any earlier step.
-    pub sql: Option<Text>,
-    /// Conditions by name; a row goes at the first that is not TRUE.
-    pub rules: Option<Entries<Text>>,
-    /// Name of a recipe, or the path of a file that ends in `.sql`.
-    pub recipe: Option<Text>,
-    /// Arguments of the recipe.
-    #[serde(default)]
-    pub args: Entries<Text>,
-}
+    /// One step: a name, and exactly one of `sql`, `rules` and `recipe`.
+    pub struct Step {
+        /// Names the step; later steps read its result as a table of this name.
+        pub name: Text,
+        /// The table that the step calls `input`: a source or an earlier step. The step before when absent.
+        pub input: Option<Text>,
+        /// One query over `input`, any source and any earlier step. A BOOLEAN column `keep` removes the rows where it is not true; `reason`,
+        /// `duplicate_of`, `similarity` and `cluster_id` say why. Without `keep`, the rows that the result lacks are the removed ones.
+        pub sql: Option<Text>,
+        /// Conditions by name. A row goes at the first that is not TRUE, and its name is the reason.
+        pub rules: Option<Entries<Text>>,
+        /// Name of a recipe (`limpid recipes list`), or the path of a file that ends in `.sql`.
+        #[words(reference::recipe())]
+        pub recipe: Option<Text>,
+        /// Arguments of the recipe (`limpid recipes show NAME`).
+        #[serde(default)]
+        pub args: Entries<Text>,
+    }
 
-/// A query that must return no row.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Check {
-    /// Names the check.
-    pub name: Text,
-    /// The query; `output` is the result of the last step.
-    pub sql: Text,
-}
+    /// A query that must return no row.
+    pub struct Check {
+        /// Names the check.
+        pub name: Text,
+        /// The query. `output` is the result of the last step; `removed` (step, id, reason, duplicate_of, similarity, cluster_id) has what all
+        /// steps removed.
+        pub sql: Text,
+    }
 
-/// Where the result goes.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sink {
-    /// A folder; it appears whole, by a rename.
-    pub path: Text,
-    /// `parquet` (when absent), `jsonl`, `csv` or `tsv`, the last three also with `.gz` or `.zst`.
-    pub format: Option<Text>,
+    /// Where the result goes.
+    pub struct Sink {
+        /// A folder. It appears whole, by a rename, its rows sorted by `id`; files of more than 256 MiB are cut into parts.
+        pub path: Text,
+        /// The format of its files; `parquet` when absent.
+        #[words(reference::sink_format())]
+        pub format: Option<Text>,
+    }
 }
 
 impl JobFile {
@@ -155,7 +159,9 @@ impl JobFile {
             texts.push(("sink.path".to_owned(), &mut sink.path));
             texts.extend(sink.format.iter_mut().map(|text| ("sink.format".to_owned(), text)));
         }
-        for (key, text) in [("id", &mut self.id), ("text", &mut self.text), ("report", &mut self.report)] {
+        for (key, text) in
+            [("id", &mut self.id), ("text", &mut self.text), ("origin", &mut self.origin), ("report", &mut self.report)]
+        {
             texts.extend(text.iter_mut().map(|text| (key.to_owned(), text)));
         }
         texts.extend(self.work.iter_mut().map(|text| ("work".to_owned(), text)));

@@ -76,6 +76,13 @@ pub async fn plan(job: &Job, engine: &EngineOptions) -> error::Result<Plan> {
     if sources.len() < job.sources.len() {
         problems.check()?;
     }
+    if let Some(origin) = &job.origin {
+        let schemas = sources.iter().map(|source| source.provider().schema()).collect::<Vec<_>>();
+        if !schemas.iter().any(|schema| schema.field_with_name(origin).is_ok()) {
+            let columns = schemas.first().map_or_else(String::new, |schema| names(schema));
+            problems.add(0, format!("origin: no source has a column `{origin}`; the first one has {columns}"));
+        }
+    }
     let steps = plan_steps(job, &stand_ins, &mut problems, &mut warnings).await?;
     let mut check_files = Vec::new();
     if steps.len() == job.steps.len() {

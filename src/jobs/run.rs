@@ -14,6 +14,7 @@ use super::hash::digest;
 use super::job::{Job, Keep};
 use super::lock::Lock;
 use super::manifest::{LAYOUT, Manifest};
+use super::origins::Origins;
 use super::plan::{self, Plan};
 use super::progress::StepBar;
 use super::recipes::{literal, quote};
@@ -77,20 +78,32 @@ pub async fn run(file: &Path, options: &RunOptions, engine: &EngineOptions) -> R
     let lock = Lock::take(&job.name, &job.work)?;
     run.remove_foreign_folders();
     let rejected = rejects::write(&plan.ctx, &job, &plan.sources).await?;
+    let origins;
     let checks = if idle && job.sink.is_some() {
         run.is_done();
+        origins = Origins::read(&job, &run.origins_fingerprint());
         run.passed_checks()
     } else {
         for number in 0..job.steps.len() {
             run.step(number).await?;
         }
         register_results(&plan.ctx, &job).await?;
+        let fingerprint = run.origins_fingerprint();
+        let counted = Origins::read(&job, &fingerprint);
+        origins = match counted {
+            Some(counted) => Some(counted),
+            None => Some(Origins::count(&plan.ctx, &job, &plan, &run.done, &fingerprint).await?),
+        };
         run.finish().await?
     };
     run.clean()?;
     let threads = plan.ctx.state().config().target_partitions();
     let mut report = summary::summarise(&job.name, &run.done);
     report.warnings.splice(0..0, plan.warnings.iter().cloned().chain(rejected));
+    if let Some(origins) = origins {
+        report.warnings.extend(origins.warnings.iter().cloned());
+        summary::add_sources(&mut report, origins.sources);
+    }
     report.checks = checks;
     report.versions = summary::versions(engine, threads);
     report.started = started.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -343,6 +356,14 @@ impl<'a> Run<'a> {
             }
             None => check::run(ctx, self.job).await,
         }
+    }
+
+    /// Hash of what the rows of each source are counted from.
+    fn origins_fingerprint(&self) -> String {
+        let sources = self.plan.sources.iter().map(|source| source.fingerprint.clone());
+        let origin = self.job.origin.clone().unwrap_or_default();
+        let parts: Vec<_> = sources.chain([origin, self.result_fingerprint()]).collect();
+        digest(parts.iter().map(String::as_str))
     }
 
     /// Hash of the result and of the checks it passed.

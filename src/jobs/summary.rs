@@ -4,7 +4,7 @@ use std::fs;
 
 use super::histogram;
 use super::manifest::Manifest;
-use crate::report::data::{Histogram, JobReport, StepReport};
+use crate::report::data::{Histogram, JobReport, SourceReport, StepReport};
 use crate::session::{EngineOptions, metrics};
 
 /// What the finished steps say; the job adds its checks and its time.
@@ -26,6 +26,15 @@ pub fn summarise(job: &str, steps: &[(Manifest, bool)]) -> JobReport {
         report.steps.push(step(manifest, *resumed));
     }
     report
+}
+
+/// Adds what came from each source; the job's own rows are then those of all sources, and not of the first step's input alone.
+pub fn add_sources(report: &mut JobReport, sources: Vec<SourceReport>) {
+    if !sources.is_empty() {
+        report.rows_in = sources.iter().map(|source| source.rows_in).sum();
+        report.bytes_in = sources.iter().map(|source| source.bytes_in).sum();
+    }
+    report.sources = sources;
 }
 
 fn step(manifest: &Manifest, resumed: bool) -> StepReport {

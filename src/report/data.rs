@@ -25,6 +25,9 @@ pub struct JobReport {
     pub steps: Vec<StepReport>,
     /// One entry a check.
     pub checks: Vec<CheckReport>,
+    /// One entry a source, where the job has several.
+    #[serde(default)]
+    pub sources: Vec<SourceReport>,
     /// Document lengths in characters before the first step.
     pub lengths_in: Histogram,
     /// Document lengths in characters at the sink.
@@ -66,6 +69,23 @@ pub struct StepReport {
     pub samples: Vec<Sample>,
     /// The clusters of a step that gives the columns of `concept_clusters`.
     pub concepts: Option<Concepts>,
+}
+
+/// What became of the rows of one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// The source's name, or a value of the job's `origin` column.
+    pub name: String,
+    /// Rows it had.
+    pub rows_in: u64,
+    /// Bytes of text it had.
+    pub bytes_in: u64,
+    /// Rows that each step removed, in the order of the steps; those that removed none are not named.
+    pub removed: Vec<(String, u64)>,
+    /// Its rows at the sink.
+    pub rows_out: u64,
+    /// Bytes of their text.
+    pub bytes_out: u64,
 }
 
 /// Clusters of rows on a map, and the rows at their middle and at their edge.

@@ -1,6 +1,6 @@
 //! Seeded example reports for the tests of the page and for looking at it.
 
-use super::data::{CheckReport, Concept, ConceptRow, Concepts, Histogram, JobReport, Sample, StepReport};
+use super::data::{CheckReport, Concept, ConceptRow, Concepts, Histogram, JobReport, Sample, SourceReport, StepReport};
 
 /// A job that did nothing.
 pub fn empty() -> JobReport {
@@ -184,6 +184,7 @@ pub fn example() -> JobReport {
         rows_out: 26_860,
         bytes_out: 277_248_920,
         steps: vec![quality, language, exact, fuzzy, budget],
+        sources: vec![source("crates <b>bold", 30_000, 21_860), source("docs", 10_000, 5_000)],
         checks: vec![
             CheckReport { name: "no row without text".to_owned(), rows: 0 },
             CheckReport { name: "every removed row names a kept one".to_owned(), rows: 0 },
@@ -317,5 +318,18 @@ impl Random {
 
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+fn source(name: &str, rows_in: u64, rows_out: u64) -> SourceReport {
+    let removed =
+        vec![("quality".to_owned(), 1_000), ("near \u{1b}[31m duplicates".to_owned(), rows_in - rows_out - 1_000)];
+    SourceReport {
+        name: name.to_owned(),
+        rows_in,
+        bytes_in: rows_in * 10_321,
+        removed,
+        rows_out,
+        bytes_out: rows_out * 10_322,
     }
 }

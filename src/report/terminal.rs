@@ -3,7 +3,7 @@
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table};
 
-use super::data::{JobReport, StepReport};
+use super::data::{JobReport, SourceReport, StepReport};
 use super::diff::{Kind, compare, fold};
 use super::numbers::{NONE, bytes, percent, rate, seconds, thousands};
 use super::text::{ellipsis, one_line, printable};
@@ -11,11 +11,17 @@ use super::text::{ellipsis, one_line, printable};
 /// Reasons named in a row of the funnel.
 const REASONS: usize = 3;
 
-/// The funnel as a table, one row a step and one for the whole job, as wide as the terminal at most.
+/// The funnel as a table, one row a step and one for the whole job, as wide as the terminal at most; below it, where the job has several
+/// sources, one row a source.
 pub fn funnel_table(report: &JobReport) -> String {
     let mut table = funnel(report);
     table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.to_string()
+    if report.sources.is_empty() {
+        return table.to_string();
+    }
+    let mut sources = by_source(report);
+    sources.set_content_arrangement(ContentArrangement::Dynamic);
+    format!("{table}\n{sources}")
 }
 
 /// What happened in one line: rows, bytes, time, speed, memory.
@@ -97,6 +103,37 @@ fn funnel(report: &JobReport) -> Table {
     table
 }
 
+fn by_source(report: &JobReport) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED);
+    table.set_header(["Source", "Rows in", "Removed", "%", "Rows out", "Text in", "Text out", "Removed by step"]);
+    for column in table.column_iter_mut().skip(1).take(6) {
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    for source in &report.sources {
+        let removed = removed(source);
+        let by_step = source.removed.iter().map(|(step, rows)| format!("{} {}", one_line(step), thousands(*rows)));
+        let cells = [
+            ellipsis(&one_line(&source.name), 60).into_owned(),
+            thousands(source.rows_in),
+            thousands(removed),
+            percent(removed, source.rows_in),
+            thousands(source.rows_out),
+            bytes(source.bytes_in),
+            bytes(source.bytes_out),
+            by_step.collect::<Vec<_>>().join(", "),
+        ];
+        table.add_row(cells);
+    }
+    table
+}
+
+/// Rows of a source that steps removed.
+pub(super) fn removed(source: &SourceReport) -> u64 {
+    source.removed.iter().map(|(_, rows)| rows).sum()
+}
+
 fn row(name: &str, (rows_in, rows_out): (u64, u64), bytes_out: u64, time: String, why: &str) -> Row {
     let removed = rows_in.saturating_sub(rows_out);
     let change = if rows_out > rows_in { format!("+{}", thousands(rows_out - rows_in)) } else { thousands(removed) };
@@ -148,6 +185,20 @@ mod tests {
 │ whole job  ┆  12,000 ┆   4,500 ┆ 37.5% ┆    7,500 ┆  30.0 MB ┆ 2.50 s ┆                                   │
 └────────────┴─────────┴─────────┴───────┴──────────┴──────────┴────────┴───────────────────────────────────┘";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn sources_have_a_table_of_their_own() {
+        let report = fixture::example();
+        let table = by_source(&report).set_content_arrangement(ContentArrangement::Dynamic).set_width(120).to_string();
+        for part in ["crates <b>bold", " 30,000 ", " 8,140 ", "27.1%", " 21,860 ", "quality 1,000", "near ␛[31m"] {
+            assert!(table.contains(part), "{part}: {table}");
+        }
+        assert!(
+            funnel_table(&report)
+                .ends_with(&by_source(&report).set_content_arrangement(ContentArrangement::Dynamic).to_string())
+        );
+        assert!(!funnel_table(&fixture::small()).contains("Removed by step"));
     }
 
     #[test]

@@ -36,6 +36,8 @@ fn the_page_needs_nothing_else() {
 fn everything_of_the_report_is_on_the_page() {
     let html = render_html(&fixture::example()).unwrap();
     for expected in [
+        "By source",
+        "8,140",
         "40,000",
         "26,860",
         "413 MB",

@@ -6,9 +6,10 @@ use chrono::DateTime;
 use plotters::style::RGBColor;
 use serde::Serialize;
 
-use super::data::{Concept, Concepts, JobReport, Sample, StepReport};
+use super::data::{Concept, Concepts, JobReport, Sample, SourceReport, StepReport};
 use super::diff::{Kind, Part, compare, fold};
 use super::plots::Plot;
+use super::terminal::removed;
 use super::text::{prefix, printable};
 use super::{ReportError, numbers, plots};
 
@@ -26,12 +27,21 @@ pub struct Page<'a> {
     /// Removed rows of the whole job; 0 where it ended with more than it began with.
     removed: u64,
     failed_checks: usize,
+    sources: Vec<Source<'a>>,
     funnel: Option<String>,
     lengths: Option<String>,
     steps: Vec<Step<'a>>,
     /// Reasons of the samples, each once, in order of appearance.
     reasons: Vec<&'a str>,
     samples: usize,
+}
+
+/// A source with the number of rows that steps removed.
+#[derive(Serialize)]
+struct Source<'a> {
+    #[serde(flatten)]
+    report: &'a SourceReport,
+    gone: u64,
 }
 
 #[derive(Serialize)]
@@ -118,6 +128,7 @@ impl<'a> Page<'a> {
             rate: numbers::rate(report.rows_in, report.elapsed_seconds),
             removed: report.rows_in.saturating_sub(report.rows_out),
             failed_checks: report.checks.iter().filter(|check| check.rows > 0).count(),
+            sources: report.sources.iter().map(|report| Source { report, gone: removed(report) }).collect(),
             funnel: plots::funnel(report)?,
             lengths: plots::lengths(report)?,
             samples: steps.iter().map(|step| step.pairs.len()).sum(),

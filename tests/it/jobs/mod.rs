@@ -3,7 +3,10 @@
 mod changes;
 mod concepts;
 mod crash;
+mod job_file;
 mod mistakes;
+mod origins;
+mod pretraining;
 mod runs;
 mod sources;
 
