@@ -2,6 +2,7 @@
 
 pub mod conjugate;
 pub mod dense;
+pub mod matrix;
 pub mod multilinear;
 pub mod network;
 pub mod regression;

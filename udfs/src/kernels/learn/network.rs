@@ -1,44 +1,116 @@
-//! A softmax classifier, linear or with one hidden ReLU layer, trained by stochastic gradient descent.
+//! A softmax classifier, linear or with one hidden ReLU layer, trained by stochastic gradient descent on batches of rows.
+//!
+//! Weights and sums are 32-bit floats. Gradients add up over blocks of [`BLOCK`] rows in their order, so nothing depends on threads.
 
-use super::dense::{add_scaled, cross_entropy, dot, inner, softmax};
+use super::dense::{cross_entropy, softmax};
+use super::matrix::{Left, add_product, padded};
 use crate::kernels::random::{SplitMix64, unit_interval};
 
-/// Weights of all layers and what training must remember of them.
+/// Rows that are multiplied at once.
+pub const BLOCK: usize = 256;
+
+/// Smaller steps and errors count as zero: the processor would be slow with them.
+const LEAST: f32 = 1e-30;
+
+/// Weights of a layer and what training must remember of them. Rows are inputs, columns outputs padded to `width`.
 #[derive(Debug, Clone)]
-pub struct Network {
+struct Layer {
     inputs: usize,
-    hidden: usize,
-    classes: usize,
-    /// Hidden weights (row a unit) and biases, then output weights (row a class) and biases.
-    weights: Vec<f64>,
-    velocity: Vec<f64>,
-    gradient: Vec<f64>,
+    width: usize,
+    weights: Vec<f32>,
+    biases: Vec<f32>,
+    velocity: Vec<f32>,
+    bias_velocity: Vec<f32>,
+    gradient: Vec<f32>,
+    bias_gradient: Vec<f32>,
 }
 
-/// What a forward pass yields; kept between rows.
+impl Layer {
+    fn new(inputs: usize, outputs: usize) -> Self {
+        let width = padded(outputs);
+        let (weights, biases) = (vec![0.0; inputs * width], vec![0.0; width]);
+        Self {
+            inputs,
+            width,
+            velocity: weights.clone(),
+            gradient: weights.clone(),
+            weights,
+            bias_velocity: biases.clone(),
+            bias_gradient: biases.clone(),
+            biases,
+        }
+    }
+
+    /// `out = input * weights`, without the biases.
+    fn forward(&self, input: &[f32], out: &mut Vec<f32>, panel: &mut Vec<[f32; 4]>) {
+        let rows = input.len() / self.inputs.max(1);
+        out.clear();
+        out.resize(rows * self.width, 0.0);
+        add_product(Left::rows(input, self.inputs), self.inputs, &self.weights, self.width, out, panel);
+    }
+
+    /// Adds the gradient of `errors`, which the layer made of `input`.
+    fn backward(&mut self, input: &[f32], errors: &[f32], panel: &mut Vec<[f32; 4]>) {
+        let rows = errors.len() / self.width;
+        add_product(Left::transposed(input, self.inputs), rows, errors, self.width, &mut self.gradient, panel);
+        for errors in errors.chunks_exact(self.width) {
+            self.bias_gradient.iter_mut().zip(errors).for_each(|(sum, error)| *sum += error);
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        let weights = self.weights.iter_mut().zip(&mut self.velocity).zip(&mut self.gradient);
+        weights.for_each(|((weight, velocity), gradient)| descend(weight, velocity, gradient, step));
+        let biases = self.biases.iter_mut().zip(&mut self.bias_velocity).zip(&mut self.bias_gradient);
+        biases.for_each(|((bias, velocity), gradient)| descend(bias, velocity, gradient, Step { l2: 0.0, ..step }));
+    }
+}
+
+#[inline(always)]
+fn descend(weight: &mut f32, velocity: &mut f32, gradient: &mut f32, step: Step) {
+    let next = step.momentum * *velocity - step.rate * (*gradient + step.l2 * *weight);
+    *velocity = if next.abs() < LEAST { 0.0 } else { next };
+    *weight += *velocity;
+    *gradient = 0.0;
+}
+
+/// A network.
+#[derive(Debug, Clone)]
+pub struct Network {
+    hidden: Option<Layer>,
+    last: Layer,
+    classes: usize,
+}
+
+/// What a forward pass of some rows yields; kept between passes.
 #[derive(Debug, Clone, Default)]
 pub struct Output {
-    /// Input of the last layer; empty where that is the network's own.
-    pub features: Vec<f64>,
-    /// `W h` of the last layer, without the bias.
-    pub logits: Vec<f64>,
-    /// Class probabilities.
-    pub probs: Vec<f64>,
-    /// Squared norm of the input of the last layer.
-    pub h_squared: f64,
-    /// Errors on their way back to the hidden layer.
-    back: Vec<f64>,
+    /// Input of the last layer where there is a hidden one.
+    features: Vec<f32>,
+    /// `W h` of the last layer, without the bias; padded.
+    logits: Vec<f32>,
+    /// Class probabilities, padded with zeros.
+    probs: Vec<f32>,
+    /// Squared norm of the input of the last layer, one a row.
+    pub h_squared: Vec<f32>,
+    /// Errors of the last layer, and on their way back to the hidden one.
+    errors: Vec<f32>,
+    back: Vec<f32>,
+    /// The last layer's weights, a row a class.
+    turned: Vec<f32>,
+    row: Vec<f64>,
+    panel: Vec<[f32; 4]>,
 }
 
 /// How a step is taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
     /// Learning rate.
-    pub rate: f64,
+    pub rate: f32,
     /// Share of the last step that is repeated.
-    pub momentum: f64,
+    pub momentum: f32,
     /// Weight of half the squared norm of the weights, biases left out.
-    pub l2: f64,
+    pub l2: f32,
 }
 
 impl Network {
@@ -46,157 +118,135 @@ impl Network {
     /// hidden layer, and the last layer, start at zero and 1 / hidden.
     pub fn new(inputs: usize, hidden: usize, classes: usize, seed: u64) -> Self {
         let mut random = SplitMix64::new(seed);
-        let mut uniform = |variance: f64| (2.0 * unit_interval(random.next_u64()) - 1.0) * (3.0 * variance).sqrt();
-        let mut weights = vec![];
-        if hidden > 0 {
-            weights.extend((0..hidden * inputs).map(|_| uniform(2.0 / inputs as f64)));
-            weights.extend(std::iter::repeat_n(0.0, hidden));
-            weights.extend((0..classes * hidden).map(|_| uniform(1.0 / hidden as f64)));
-            weights.extend(std::iter::repeat_n(0.0, classes));
-        } else {
-            weights.resize(classes * inputs + classes, 0.0);
+        let mut fill = |layer: &mut Layer, outputs: usize, from: usize, variance: f64| {
+            for output in 0..outputs {
+                for input in 0..from {
+                    let number = (2.0 * unit_interval(random.next_u64()) - 1.0) * (3.0 * variance).sqrt();
+                    layer.weights[input * layer.width + output] = number as f32;
+                }
+            }
+        };
+        if hidden == 0 {
+            return Self { hidden: None, last: Layer::new(inputs, classes), classes };
         }
-        let size = weights.len();
-        Self { inputs, hidden, classes, weights, velocity: vec![0.0; size], gradient: vec![0.0; size] }
+        let mut first = Layer::new(inputs, hidden);
+        fill(&mut first, hidden, inputs, 2.0 / inputs as f64);
+        let mut last = Layer::new(first.width, classes);
+        fill(&mut last, classes, hidden, 1.0 / hidden as f64);
+        Self { hidden: Some(first), last, classes }
     }
 
-    /// Bytes a network of that shape takes.
+    /// Bytes a network of that shape takes, with what a block of rows needs.
     pub fn bytes(inputs: usize, hidden: usize, classes: usize) -> usize {
-        let last = if hidden > 0 { hidden } else { inputs };
-        3 * size_of::<f64>() * (hidden * (inputs + 1) + classes * (last + 1))
-    }
-
-    /// Where the last layer begins, and the length of its rows.
-    fn last(&self) -> (usize, usize) {
-        if self.hidden > 0 { (self.hidden * (self.inputs + 1), self.hidden) } else { (0, self.inputs) }
+        let (wide, out) = (padded(hidden), padded(classes));
+        let last = if hidden > 0 { wide } else { inputs };
+        let weights = 3 * (wide * (inputs + 1) + out * (last + 1)) + out * last;
+        size_of::<f32>() * (weights + BLOCK * (inputs + 2 * wide + 3 * out) + 4 * inputs.max(BLOCK))
     }
 
     /// Norm of the weights of the last layer, its bias left out.
     pub fn last_norm(&self) -> f64 {
-        let (start, width) = self.last();
-        let weights = &self.weights[start..start + self.classes * width];
-        inner(weights, weights).sqrt()
+        self.last.weights.iter().map(|weight| f64::from(*weight) * f64::from(*weight)).sum::<f64>().sqrt()
     }
 
-    /// Predicts the classes of `input`.
+    /// Predicts the classes of some rows, at most [`BLOCK`], which stand one after the other in `input`.
     pub fn forward(&self, input: &[f32], out: &mut Output) {
-        let (start, width) = self.last();
-        let last = &self.weights[start..];
-        out.features.clear();
-        out.logits.clear();
-        if self.hidden > 0 {
-            let biases = &self.weights[self.hidden * self.inputs..start];
-            let rows = self.weights.chunks_exact(self.inputs).zip(biases);
-            out.features.extend(rows.map(|(row, bias)| (dot(row, input) + bias).max(0.0)));
-            out.h_squared = inner(&out.features, &out.features);
-            out.logits.extend(last.chunks_exact(width).take(self.classes).map(|row| inner(row, &out.features)));
-        } else {
-            out.h_squared = input.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
-            out.logits.extend(last.chunks_exact(width).take(self.classes).map(|row| dot(row, input)));
+        let Output { features, logits, probs, h_squared, panel, row, .. } = out;
+        let below = match &self.hidden {
+            Some(layer) => {
+                layer.forward(input, features, panel);
+                for features in features.chunks_exact_mut(layer.width) {
+                    features.iter_mut().zip(&layer.biases).for_each(|(value, bias)| *value = (*value + bias).max(0.0));
+                }
+                features.as_slice()
+            }
+            None => input,
+        };
+        let squares = |values: &[f32]| values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>();
+        h_squared.clear();
+        h_squared.extend(below.chunks_exact(self.last.inputs).map(|values| squares(values) as f32));
+        self.last.forward(below, logits, panel);
+        probs.clear();
+        for logits in logits.chunks_exact(self.last.width) {
+            row.clear();
+            let sums = logits.iter().zip(&self.last.biases).take(self.classes);
+            row.extend(sums.map(|(logit, bias)| f64::from(*logit) + f64::from(*bias)));
+            softmax(row);
+            probs.extend(row.iter().map(|value| *value as f32));
+            probs.resize(probs.len() + self.last.width - self.classes, 0.0);
         }
-        let biases = &last[self.classes * width..];
-        out.probs.clear();
-        out.probs.extend(out.logits.iter().zip(biases).map(|(logit, bias)| logit + bias));
-        softmax(&mut out.probs);
     }
 
-    /// Adds the gradient of a row's cross-entropy, divided by `batch`, after [`Self::forward`] of the same input.
-    pub fn backward(&mut self, input: &[f32], label: usize, batch: usize, out: &mut Output) {
-        let (start, width) = self.last();
-        let (lower, upper) = self.gradient.split_at_mut(start);
-        let (rows, biases) = upper.split_at_mut(self.classes * width);
-        let Output { features, probs, back, .. } = out;
+    /// Adds the gradient of the cross-entropy of the rows, divided by `batch`, after [`Self::forward`] of the same input.
+    pub fn backward(&mut self, input: &[f32], labels: &[usize], batch: usize, out: &mut Output) {
+        let Output { features, probs, errors, back, turned, panel, .. } = out;
+        let (width, share) = (self.last.width, 1.0 / batch as f32);
+        errors.clear();
+        for (probs, label) in probs.chunks_exact(width).zip(labels) {
+            let start = errors.len();
+            errors.extend_from_slice(probs);
+            errors[start + label] -= 1.0;
+            errors[start..].iter_mut().for_each(|error| {
+                *error *= share;
+                if error.abs() < LEAST {
+                    *error = 0.0;
+                }
+            });
+        }
+        let Some(layer) = &mut self.hidden else {
+            self.last.backward(input, errors, panel);
+            return;
+        };
+        // The errors of the hidden units: errors * transposed weights.
+        turned.clear();
+        turned.resize(self.last.weights.len(), 0.0);
+        for (unit, weights) in self.last.weights.chunks_exact(width).enumerate() {
+            weights.iter().enumerate().for_each(|(class, weight)| turned[class * layer.width + unit] = *weight);
+        }
         back.clear();
-        back.resize(self.hidden, 0.0);
-        for class in 0..self.classes {
-            let error = (probs[class] - if class == label { 1.0 } else { 0.0 }) / batch as f64;
-            let row = &mut rows[class * width..(class + 1) * width];
-            biases[class] += error;
-            if self.hidden > 0 {
-                super::dense::add(row, error, features);
-                let weights = &self.weights[start + class * width..start + (class + 1) * width];
-                super::dense::add(back, error, weights);
-            } else {
-                add_scaled(row, error, input);
-            }
-        }
-        let (rows, biases) = lower.split_at_mut(self.hidden * self.inputs);
-        for unit in (0..self.hidden).filter(|unit| features[*unit] > 0.0) {
-            biases[unit] += back[unit];
-            add_scaled(&mut rows[unit * self.inputs..(unit + 1) * self.inputs], back[unit], input);
-        }
+        back.resize(labels.len() * layer.width, 0.0);
+        add_product(Left::rows(errors, width), self.classes, turned, layer.width, back, panel);
+        back.iter_mut().zip(&*features).for_each(|(error, feature)| *error = if *feature > 0.0 { *error } else { 0.0 });
+        self.last.backward(features, errors, panel);
+        layer.backward(input, back, panel);
     }
 
     /// Takes a step along the gradient that was added up, and clears it.
     pub fn step(&mut self, step: Step) {
-        let (start, width) = self.last();
-        let hidden_weights = 0..self.hidden * self.inputs;
-        let last_weights = start..start + self.classes * width;
-        for at in 0..self.weights.len() {
-            let decays = hidden_weights.contains(&at) || last_weights.contains(&at);
-            let pull = if decays { step.l2 * self.weights[at] } else { 0.0 };
-            self.velocity[at] = step.momentum * self.velocity[at] - step.rate * (self.gradient[at] + pull);
-            self.weights[at] += self.velocity[at];
+        if let Some(layer) = &mut self.hidden {
+            layer.step(step);
         }
-        self.gradient.fill(0.0);
+        self.last.step(step);
     }
 
     /// Whether every weight is a number.
     pub fn is_finite(&self) -> bool {
-        self.weights.iter().all(|weight| weight.is_finite())
+        let layers = self.hidden.iter().chain([&self.last]);
+        layers.flat_map(|layer| layer.weights.iter().chain(&layer.biases)).all(|weight| weight.is_finite())
+    }
+
+    /// The probabilities of each row of a forward pass.
+    pub fn probs<'a>(&self, out: &'a Output) -> impl Iterator<Item = &'a [f32]> {
+        let classes = self.classes;
+        out.probs.chunks_exact(self.last.width).map(move |row| &row[..classes])
+    }
+
+    /// The logits of each row of a forward pass, without the bias.
+    pub fn logits<'a>(&self, out: &'a Output) -> impl Iterator<Item = &'a [f32]> {
+        let classes = self.classes;
+        out.logits.chunks_exact(self.last.width).map(move |row| &row[..classes])
     }
 
     /// The loss of a row, for tests of the gradient.
     pub fn loss(&self, input: &[f32], label: usize) -> f64 {
         let mut out = Output::default();
         self.forward(input, &mut out);
-        let (start, width) = self.last();
-        let biases = &self.weights[start + self.classes * width..];
-        let logits: Vec<f64> = out.logits.iter().zip(biases).map(|(logit, bias)| logit + bias).collect();
+        let logits = out.logits.iter().zip(&self.last.biases).take(self.classes);
+        let logits: Vec<f64> = logits.map(|(logit, bias)| f64::from(*logit) + f64::from(*bias)).collect();
         cross_entropy(&logits, label)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_gradient_is_that_of_the_loss() {
-        for hidden in [0, 7] {
-            let mut network = Network::new(5, hidden, 3, 1);
-            let mut random = SplitMix64::new(2);
-            network.weights.iter_mut().for_each(|w| *w += unit_interval(random.next_u64()) - 0.5);
-            let input: Vec<f32> = (0..5).map(|_| unit_interval(random.next_u64()) as f32).collect();
-            let mut out = Output::default();
-            network.forward(&input, &mut out);
-            network.backward(&input, 1, 1, &mut out);
-            for at in 0..network.weights.len() {
-                let (mut up, mut down) = (network.clone(), network.clone());
-                up.weights[at] += 1e-6;
-                down.weights[at] -= 1e-6;
-                let twin = (up.loss(&input, 1) - down.loss(&input, 1)) / 2e-6;
-                assert!((network.gradient[at] - twin).abs() < 1e-7, "{hidden} {at}");
-            }
-        }
-    }
-
-    #[test]
-    fn learns_what_is_not_linear() {
-        let rows: [([f32; 2], usize); 4] = [([0.0, 0.0], 0), ([1.0, 1.0], 0), ([0.0, 1.0], 1), ([1.0, 0.0], 1)];
-        let mut network = Network::new(2, 16, 2, 3);
-        let mut out = Output::default();
-        for _ in 0..500 {
-            for (input, label) in &rows {
-                network.forward(input, &mut out);
-                network.backward(input, *label, 4, &mut out);
-            }
-            network.step(Step { rate: 0.2, momentum: 0.9, l2: 0.0 });
-        }
-        assert!(network.is_finite());
-        for (input, label) in &rows {
-            network.forward(input, &mut out);
-            assert!(out.probs[*label] > 0.9, "{out:?}");
-        }
-    }
-}
+#[path = "network_tests.rs"]
+mod tests;

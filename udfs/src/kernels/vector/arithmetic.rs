@@ -74,7 +74,7 @@ macro_rules! widest {
     };
 }
 
-pub(super) use widest;
+pub(crate) use widest;
 
 /// Sum of products. Slices of one length.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use arrow::array::{
-    ArrayRef, Float32Array, Float32Builder, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
-};
+use arrow::array::{ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::{Result, exec_err};
@@ -14,7 +12,7 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 
 use super::{NAME, Parameters};
-use crate::kernels::learn::network::{Network, Output, Step};
+use crate::kernels::learn::network::{BLOCK, Network, Output, Step};
 use crate::kernels::random::mix;
 use crate::operators::analysis::examples::{Buffer, Examples};
 use crate::operators::analysis::exec::Work;
@@ -27,6 +25,8 @@ struct Training {
     learned: Vec<(u32, u64)>,
     schema: SchemaRef,
     rows: usize,
+    /// Threads of a run beside its own.
+    helpers: usize,
     next: AtomicU32,
 }
 
@@ -37,6 +37,7 @@ pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecor
     let learned = rows.filter(|at| examples.flag(*at) && examples.label(*at).is_some());
     let learned: Vec<(u32, u64)> = learned.map(|at| (at as u32, examples.hash(at))).collect();
     let threads = work.threads().min(parameters.runs as usize);
+    let helpers = work.threads() / threads - 1;
     let batch_size = work.context.session_config().batch_size();
     let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&work.schema), threads);
     if examples.is_empty() {
@@ -47,9 +48,17 @@ pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecor
     }
     let shape = (examples.dimensions(), parameters.hidden as usize, examples.classes());
     let memory = MemoryConsumer::new(format!("networks of {NAME}")).register(work.context.memory_pool());
-    memory.try_grow(threads * (Network::bytes(shape.0, shape.1, shape.2) + learned.len() * 24))?;
+    memory.try_grow(threads * ((1 + helpers) * Network::bytes(shape.0, shape.1, shape.2) + learned.len() * 24))?;
     let training = Arc::new((
-        Training { parameters, examples, learned, schema: work.schema, rows: batch_size, next: AtomicU32::new(0) },
+        Training {
+            parameters,
+            examples,
+            learned,
+            schema: work.schema,
+            rows: batch_size,
+            helpers,
+            next: AtomicU32::new(0),
+        },
         memory,
     ));
     for _ in 0..threads {
@@ -75,12 +84,13 @@ impl Training {
         let examples = &self.examples;
         let seed = mix(mix(seed).wrapping_add(u64::from(run)));
         let mut network = Network::new(examples.dimensions(), hidden as usize, examples.classes(), seed);
+        let number = |bits: u64| f64::from_bits(bits) as f32;
         let step = Step {
-            rate: f64::from_bits(self.parameters.rate_bits),
-            momentum: f64::from_bits(self.parameters.momentum_bits),
-            l2: f64::from_bits(self.parameters.l2_bits),
+            rate: number(self.parameters.rate_bits),
+            momentum: number(self.parameters.momentum_bits),
+            l2: number(self.parameters.l2_bits),
         };
-        let (mut out, mut buffer) = (Output::default(), Buffer::default());
+        let (mut out, mut inputs, mut labels) = (Output::default(), Inputs::default(), vec![]);
         let mut order: Vec<(u64, u32)> = vec![];
         for epoch in 1..=epochs {
             let salt = mix(seed ^ u64::from(epoch));
@@ -88,11 +98,12 @@ impl Training {
             order.extend(self.learned.iter().map(|(row, hash)| (mix(hash ^ salt), *row)));
             order.sort_unstable();
             for rows in order.chunks(batch as usize) {
-                for (_, row) in rows {
-                    let input = examples.vector(*row as usize, &mut buffer)?;
-                    network.forward(input, &mut out);
-                    let label = examples.label(*row as usize).unwrap_or_default();
-                    network.backward(input, label, rows.len(), &mut out);
+                for block in rows.chunks(BLOCK) {
+                    inputs.gather(examples, block.iter().map(|(_, row)| *row as usize))?;
+                    labels.clear();
+                    labels.extend(block.iter().map(|(_, row)| examples.label(*row as usize).unwrap_or_default()));
+                    network.forward(&inputs.values, &mut out);
+                    network.backward(&inputs.values, &labels, rows.len(), &mut out);
                 }
                 network.step(step);
             }
@@ -106,44 +117,77 @@ impl Training {
         Ok(true)
     }
 
-    /// Sends what the network predicts for every row; `false` where nobody listens.
+    /// Sends what the network predicts for every row; `false` where nobody listens. Threads that no run needs share the rows.
     fn log(&self, run: u32, epoch: u32, network: &Network, send: &mut dyn FnMut(RecordBatch) -> bool) -> Result<bool> {
-        let (mut out, mut buffer) = (Output::default(), Buffer::default());
-        let norm = network.last_norm();
-        for start in (0..self.examples.len()).step_by(self.rows) {
-            let range = start..(start + self.rows).min(self.examples.len());
-            let count = range.len();
-            let (mut probs, mut logits) = (Float32Builder::new(), Float32Builder::new());
-            let mut h_squared = Vec::with_capacity(count);
-            for at in range.clone() {
-                network.forward(self.examples.vector(at, &mut buffer)?, &mut out);
-                out.probs.iter().for_each(|value| probs.append_value(*value as f32));
-                out.logits.iter().for_each(|value| logits.append_value(*value as f32));
-                h_squared.push(out.h_squared as f32);
-            }
-            let labels: Int64Array =
-                range.clone().map(|at| self.examples.label(at).map(|label| label as i64)).collect();
-            let classes = self.examples.classes();
-            let columns: Vec<ArrayRef> = vec![
-                self.examples.ids(range)?,
-                Arc::new(labels),
-                Arc::new(Int32Array::from_value(run as i32, count)),
-                Arc::new(Int32Array::from_value(epoch as i32, count)),
-                lists(probs, classes, count)?,
-                lists(logits, classes, count)?,
-                Arc::new(Float32Array::from(h_squared)),
-                Arc::new(Float64Array::from_value(norm, count)),
-            ];
-            if !send(RecordBatch::try_new(Arc::clone(&self.schema), columns)?) {
-                return Ok(false);
+        let starts: Vec<usize> = (0..self.examples.len()).step_by(self.rows).collect();
+        let one = |start: &usize| self.predict(run, epoch, network, *start);
+        for some in starts.chunks(self.helpers + 1) {
+            let batches: Vec<Result<RecordBatch>> = std::thread::scope(|scope| {
+                let others: Vec<_> = some[1..].iter().map(|start| scope.spawn(|| one(start))).collect();
+                let first = one(&some[0]);
+                let others = others.into_iter().map(|other| match other.join() {
+                    Ok(batch) => batch,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                });
+                std::iter::once(first).chain(others).collect()
+            });
+            for batch in batches {
+                if !send(batch?) {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
     }
+
+    /// What the network predicts for the rows of a batch.
+    fn predict(&self, run: u32, epoch: u32, network: &Network, start: usize) -> Result<RecordBatch> {
+        let range = start..(start + self.rows).min(self.examples.len());
+        let (count, classes) = (range.len(), self.examples.classes());
+        let (mut out, mut inputs) = (Output::default(), Inputs::default());
+        let (mut probs, mut logits) = (Vec::with_capacity(count * classes), Vec::with_capacity(count * classes));
+        let mut h_squared: Vec<f32> = Vec::with_capacity(count);
+        for from in range.clone().step_by(BLOCK) {
+            inputs.gather(&self.examples, from..(from + BLOCK).min(range.end))?;
+            network.forward(&inputs.values, &mut out);
+            network.probs(&out).for_each(|row| probs.extend_from_slice(row));
+            network.logits(&out).for_each(|row| logits.extend_from_slice(row));
+            h_squared.extend_from_slice(&out.h_squared);
+        }
+        let labels: Int64Array = range.clone().map(|at| self.examples.label(at).map(|label| label as i64)).collect();
+        let columns: Vec<ArrayRef> = vec![
+            self.examples.ids(range)?,
+            Arc::new(labels),
+            Arc::new(Int32Array::from_value(run as i32, count)),
+            Arc::new(Int32Array::from_value(epoch as i32, count)),
+            lists(probs, classes, count)?,
+            lists(logits, classes, count)?,
+            Arc::new(Float32Array::from(h_squared)),
+            Arc::new(Float64Array::from_value(network.last_norm(), count)),
+        ];
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
 }
 
-fn lists(mut values: Float32Builder, width: usize, count: usize) -> Result<ArrayRef> {
+/// Vectors of some rows one after the other.
+#[derive(Default)]
+struct Inputs {
+    values: Vec<f32>,
+    buffer: Buffer,
+}
+
+impl Inputs {
+    fn gather(&mut self, examples: &Examples, rows: impl Iterator<Item = usize>) -> Result<()> {
+        self.values.clear();
+        for row in rows {
+            self.values.extend_from_slice(examples.vector(row, &mut self.buffer)?);
+        }
+        Ok(())
+    }
+}
+
+fn lists(values: Vec<f32>, width: usize, count: usize) -> Result<ArrayRef> {
     let item = Arc::new(Field::new_list_field(DataType::Float32, true));
     let offsets = OffsetBuffer::from_repeated_length(width, count);
-    Ok(Arc::new(ListArray::try_new(item, offsets, Arc::new(values.finish()), None)?))
+    Ok(Arc::new(ListArray::try_new(item, offsets, Arc::new(Float32Array::from(values)), None)?))
 }
