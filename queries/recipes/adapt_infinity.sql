@@ -4,10 +4,10 @@
 -- param id column: the row key; the job's id column by default
 -- param vector column vector: the gradient of a row, projected, or its embedding
 -- param scores column scores: a list of the candidate scores, such as [perplexity, el2n, entropy]
--- param k number 20: clusters
--- param budget number 1000: rows to keep
--- param trim number 0.05: share of a cluster that goes at either end of its score
--- param bins number 50: bins of equal width in a cluster
+-- param k number 20 in 1..: clusters
+-- param budget number 1000 in 0..: rows to keep
+-- param trim number 0.05 in 0..1: share of a cluster that goes at either end of its score
+-- param bins number 50 in 1..: bins of equal width in a cluster
 -- param seed number 42: seed of the clusters and of the draw
 WITH clusters AS (
   SELECT $id AS row_id, centroid_id AS cluster_id, $scores AS scores FROM assign_nearest(

@@ -3,7 +3,7 @@
 -- param question column question: chains of one question compete
 -- param generated column generated: the generated chain
 -- param gold column gold: the known answer
--- param pool number 100: chains in the pool
+-- param pool number 100 in 0..: chains in the pool
 -- param seed number 42: seed of the draws
 WITH checked AS (
   SELECT *, answer_match($generated, $gold) AS right_answer FROM input

@@ -5,7 +5,7 @@
 -- param gold column gold: the known answer
 -- param difficulty column difficulty: rows of one difficulty are compared
 -- param tokens column tokens: length of the rewritten chain
--- param longest number 0.95: share of the right chains of a difficulty that is not too long
+-- param longest number 0.95 in 0..1: share of the right chains of a difficulty that is not too long
 WITH checked AS (
   SELECT *, answer_match($rewritten, $gold) AS right_answer FROM input
 ), ranked AS (

@@ -4,8 +4,8 @@
 -- param vec column embedding: the vectors
 -- param id column: the row key; the job's id column by default
 -- param threshold number 0.9: least cosine of a duplicate
--- param k number 100: clusters
--- param fraction number 0.75: part of the deduplicated rows kept
+-- param k number 100 in 1..: clusters
+-- param fraction number 0.75 in 0..1: part of the deduplicated rows kept
 -- param seed number 42: seed of the cells and clusters
 WITH deduplicated AS (
   SELECT * FROM semantic_dedup(input, vec => $vec, id => $id, threshold => $threshold, mode => 'prior', seed => $seed)
@@ -21,5 +21,5 @@ WITH deduplicated AS (
     row_number() OVER (ORDER BY distance DESC NULLS LAST, hash_uniform($seed, row_key), row_key) AS place
   FROM (SELECT count(*) AS total FROM distinct_rows) CROSS JOIN assigned
 )
-SELECT d.* EXCEPT (keep), r.distance, coalesce(r.place <= floor($fraction * r.total), false) AS keep
+SELECT d.* EXCEPT (keep), r.distance, coalesce(r.place <= round($fraction * r.total), false) AS keep
 FROM ranked AS r RIGHT JOIN deduplicated AS d ON d.$id = r.row_key

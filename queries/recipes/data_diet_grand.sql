@@ -3,10 +3,10 @@
 -- param id column: the row key; the job's id column by default
 -- param vector column vector: the embedding, a list of floats
 -- param label column label: the class, an integer from 0
--- param hidden number 64: units of the probe's hidden layer, 0 for none
--- param epochs number 3: epochs of training
--- param runs number 10: networks with a seed each
--- param fraction number 0.5: share of the rows to keep
+-- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
+-- param epochs number 3 in 1..: epochs of training
+-- param runs number 10 in 1..: networks with a seed each
+-- param fraction number 0.5 in 0..1: share of the rows to keep
 -- param seed number 42: seed of the probe and of ties
 WITH scores AS (
   -- The mean in decimals is exact: the same whatever the order of the rows.

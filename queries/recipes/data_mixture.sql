@@ -6,7 +6,7 @@
 -- param weight column weight: proportion of its source, any positive number, the same in all its rows
 -- param reward column '': a number, or NULL; none by default
 -- param least number -1e300: with reward, rows whose reward is lower go
--- param budget number 1000: rows to keep
+-- param budget number 1000 in 0..: rows to keep
 -- param seed number 42: seed of the draw
 WITH fit AS (
   SELECT * FROM input WHERE coalesce($reward >= $least AND NOT isnan(CAST($reward AS DOUBLE)), true)

@@ -4,12 +4,12 @@
 -- param vector column vector: the embedding, a list of floats
 -- param label column label: the class, an integer from 0
 -- param target column valid: Boolean, true for the validation rows
--- param fraction number 0.02: share of all rows to keep
+-- param fraction number 0.02 in 0..1: share of all rows to keep
 -- param lambda number 0.3: weight of the effort
--- param trim number 0.1: share of the rows with the highest score that goes first
--- param strata number 50: strata
+-- param trim number 0.1 in 0..1: share of the rows with the highest score that goes first
+-- param strata number 50 in 1..: strata
 -- param l2 number 0.01: weight penalty of the surrogate, a logistic regression
--- param epochs number 3: epochs of the probe that gives the effort
+-- param epochs number 3 in 1..: epochs of the probe that gives the effort
 -- param seed number 42: seed of the probe and of the draw
 WITH gains AS (
   SELECT id, influence FROM influence(input, id => $id, vector => $vector, label => $label, target => $target, l2 => $l2)

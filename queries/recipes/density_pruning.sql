@@ -4,8 +4,8 @@
 -- farthest from the centroid. Deduplicate before.
 -- param vec column embedding: the vectors
 -- param id column: the row key; the job's id column by default
--- param k number 100: clusters
--- param budget number 1000: rows kept
+-- param k number 100 in 1..: clusters
+-- param budget number 1000 in 0..: rows kept
 -- param neighbours number 20: other centroids that a distance between clusters is the mean of
 -- param temperature number 0.1: of the softmax
 -- param floor number 1: rows every cluster keeps at least, as far as it has them

@@ -4,11 +4,11 @@
 -- param id column: the row key; the job's id column by default
 -- param vector column vector: the embedding, a list of floats
 -- param label column label: the class, an integer from 0
--- param hidden number 64: units of the teacher's hidden layer, 0 for none
--- param epochs number 30: epochs of training
--- param runs number 5: networks with a seed each
--- param fraction number 0.3: share of the rows to keep
--- param alpha number 0.9: weight of the teacher
+-- param hidden number 64 in 0..: units of the teacher's hidden layer, 0 for none
+-- param epochs number 30 in 1..: epochs of training
+-- param runs number 5 in 1..: networks with a seed each
+-- param fraction number 0.3 in 0..1: share of the rows to keep
+-- param alpha number 0.9 in 0..1: weight of the teacher
 -- param seed number 42: seed of the teacher and of the draw
 WITH teacher AS (
   SELECT * FROM materialize((

@@ -4,8 +4,8 @@
 -- param vec column embedding: the vectors
 -- param id column: the row key; the job's id column by default
 -- param group column group: rows of different groups are not compared
--- param k number 10: rows ranked in each group
--- param metric text l2: l2 or cosine
+-- param k number 10 in 1..: rows ranked in each group
+-- param metric text l2 in l2|cosine: l2 or cosine
 -- param order text id: a list of columns; the first row of a group is taken first
 SELECT *, rank IS NOT NULL AS keep
 FROM farthest_first(

@@ -3,7 +3,7 @@
 -- param vec column embedding: the vectors
 -- param label column label: the class or cluster of a source row
 -- param target column target: true for the rows of the target
--- param k number 10: classes kept
+-- param k number 10 in 1..: classes kept
 WITH means AS (
   SELECT $label AS centroid_id, vec_avg($vec) AS centroid FROM input WHERE NOT $target GROUP BY $label
 ), votes AS (

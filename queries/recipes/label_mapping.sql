@@ -2,7 +2,7 @@
 -- predicts a class for every target row; the classes predicted most often are kept.
 -- param label column label: the class of a source row, the predicted class of a target row
 -- param target column target: true for the rows of the target
--- param k number 10: classes kept
+-- param k number 10 in 1..: classes kept
 WITH votes AS (
   SELECT $label AS class, count(*) FILTER (WHERE $target) AS votes FROM input GROUP BY $label
 ), ranked AS (

@@ -5,7 +5,7 @@
 -- param tokens column tokens: the tokens, a list of texts
 -- param student column student: norm of the loss gradient by each token for the student
 -- param teacher column teacher: the same for the teacher
--- param quantile number 0.1: share of the tokens at most marked; a difference above one half is never
+-- param quantile number 0.1 in 0..1: share of the tokens at most marked; a difference above one half is never
 WITH words AS (
   SELECT $id AS row_id, unnest($tokens) AS token, unnest($student) AS s, unnest($teacher) AS t,
     unnest(range(1, CAST(cardinality($tokens) AS BIGINT) + 1)) AS place

@@ -6,7 +6,7 @@
 -- param threshold number 0.7: least Jaccard similarity of a duplicate
 -- param recall number 0.99: least probability with which a pair at the threshold is found
 -- param ngram number 5: units in a shingle
--- param unit text word: what a shingle is made of: word (prose), token (code), python_word or char
+-- param unit text word in word|token|python_word|char: what a shingle is made of: word (prose), token (code), python_word or char
 SELECT * FROM minhash_dedup(
   input, text => $text, id => $id, order_by => $order_by, threshold => $threshold, recall => $recall, ngram => $ngram, unit => $unit
 )

@@ -7,9 +7,9 @@
 -- param after column after: class probabilities of the pruned model
 -- param tokens column tokens: tokens of instruction and answer
 -- param concepts column concepts: a list of texts
--- param k number 10: clusters
+-- param k number 10 in 1..: clusters
 -- param landmarks number 200: rows that affinities are computed to
--- param budget number 1000: rows to keep at most
+-- param budget number 1000 in 0..: rows to keep at most
 -- param seed number 42: seed of the landmarks
 WITH clusters AS (
   SELECT id AS row_id, cluster_id FROM spectral_clusters(input, id => $id, vector => $vector, k => $k, landmarks => $landmarks, seed => $seed)

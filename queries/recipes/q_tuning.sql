@@ -5,10 +5,10 @@
 -- param id column: the row key; the job's id column by default
 -- param nll column nll: losses of the tokens, a list of numbers
 -- param entropy column entropy: entropies of the tokens, a list of numbers
--- param fraction number 0.5: share of the rows to keep
+-- param fraction number 0.5 in 0..1: share of the rows to keep
 -- param tokens number 0.7: share of the tokens of a Q2 row to keep
 -- param lambda number 0.5: weight of a token's neighbours
--- param keep_tokens text low: which tokens stay, those of low or high neighbour score
+-- param keep_tokens text low in low|high: which tokens stay, those of low or high neighbour score
 -- param seed number 42: seed of ties
 WITH measured AS (
   SELECT $id AS row_id, perplexity($nll) AS ppl, array_avg($entropy) AS ent FROM input

@@ -4,10 +4,10 @@
 -- param rank column rank: place of the result, the first lowest
 -- param source column source_id: where the result is from
 -- param utility column utility: worth of the result, usually 1 where its answer is right and else 0
--- param k number 10: results of a query that count
+-- param k number 10 in 1..: results of a query that count
 -- param learning_rate number 500: of the ascent
 -- param steps number 50: of the ascent
--- param remove number 0.1: share of the results to remove
+-- param remove number 0.1 in 0..1: share of the results to remove
 WITH worth AS (
   SELECT $source AS ranked, importance FROM multilinear_importance(input, query => $query, rank => $rank, source => $source,
     utility => $utility, k => $k, learning_rate => $learning_rate, steps => $steps)

@@ -1,6 +1,6 @@
 -- A random share of the rows: the baseline of every selection.
 -- param id column: the row key; the job's id column by default
--- param fraction number 0.5: share of the rows to keep
+-- param fraction number 0.5 in 0..1: share of the rows to keep
 -- param seed number 42: seed of the draw
 WITH keys AS (
   SELECT hash_uniform($seed, $id) AS priority, $id AS row_id FROM input

@@ -2,18 +2,20 @@
 -- at one end goes, the rest is cut into strata of equal width, and the smallest stratum is served first. Rows without a value, or with NaN, go.
 -- param id column: the row key; the job's id column by default
 -- param score column score: a number
--- param order text lowest: which end is trimmed, lowest or highest
--- param fraction number 0.5: share of the rows to keep
--- param trim number 0: share of the rows with a value that goes first
--- param strata number 50: strata
--- param closed text left: the end that belongs to a stratum, left or right
+-- param order text lowest in lowest|highest: which end is trimmed, lowest or highest
+-- param fraction number 0.5 in 0..1: share of the rows to keep
+-- param trim number 0 in 0..1: share of the rows with a value that goes first, less where the budget needs them
+-- param strata number 50 in 1..: strata
+-- param closed text left in left|right: the end that belongs to a stratum, left or right
 -- param seed number 42: seed of the draw
 WITH valued AS (
   SELECT *, CASE WHEN NOT isnan(CAST($score AS DOUBLE)) THEN CAST($score AS DOUBLE) END AS _worth FROM input
 ), scored AS (
   SELECT *, CASE $order WHEN 'lowest' THEN 1.0 WHEN 'highest' THEN -1.0 END * _worth AS _rank_by, hash_uniform($seed, $id) AS _priority FROM valued
 ), totals AS (
-  SELECT CAST(round($fraction * count(*)) AS BIGINT) AS budget, floor($trim * count(_worth)) AS trimmed_rows FROM valued
+  -- No more is trimmed than the budget leaves.
+  SELECT CAST(round($fraction * count(*)) AS BIGINT) AS budget,
+    least(floor($trim * count(_worth)), greatest(count(_worth) - round($fraction * count(*)), 0)) AS trimmed_rows FROM valued
 ), cut AS (
   -- The key of the last row that is trimmed. Decisions are taken on keys, and rows stream past their one-row answers.
   SELECT * FROM materialize((

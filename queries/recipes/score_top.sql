@@ -1,8 +1,8 @@
 -- The rows with the highest values of a column, or the lowest; rows without a value, or with NaN, come last.
 -- param id column: the row key; the job's id column by default
 -- param score column score: a number
--- param order text highest: keep the highest or the lowest
--- param fraction number 0.5: share of the rows to keep
+-- param order text highest in highest|lowest: keep the highest or the lowest
+-- param fraction number 0.5 in 0..1: share of the rows to keep
 -- param seed number 42: seed of ties
 WITH scored AS (
   SELECT *, CASE $order WHEN 'highest' THEN 1.0 WHEN 'lowest' THEN -1.0 END * CASE WHEN NOT isnan(CAST($score AS DOUBLE)) THEN $score END AS _worth,

@@ -5,7 +5,7 @@
 -- param vec column embedding: the vectors; project them to at most a few hundred dimensions before
 -- param group column group: the group of a source row
 -- param target column target: true for the rows of the target
--- param k number 50: clusters
+-- param k number 50 in 1..: clusters
 -- param seed number 42: seed of the clusters
 WITH means AS (
   SELECT $group AS member, vec_avg($vec) AS mean FROM input WHERE NOT $target GROUP BY $group

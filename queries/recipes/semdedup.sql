@@ -3,7 +3,7 @@
 -- the operator semantic_dedup finds those too.
 -- param vec column embedding: the vectors
 -- param id column: the row key; the job's id column by default
--- param k number 100: clusters
+-- param k number 100 in 1..: clusters
 -- param epsilon number 0.1: a row goes where its cosine to an earlier one is over 1 - epsilon
 -- param order text distance DESC: who comes first in a cluster; by distance ASC the most typical row survives
 -- param seed number 42: seed of the clusters

@@ -3,10 +3,10 @@
 -- little the easiest. Every cluster keeps at least `balance` of an even share.
 -- param vec column embedding: the vectors
 -- param id column: the row key; the job's id column by default
--- param k number 100: clusters, about as many as there are concepts
--- param fraction number 0.5: part of the rows kept
--- param order text hard: hard keeps the rows farthest from their centroid, easy the nearest
--- param balance number 0.5: part of an even share that every cluster keeps, as far as it has the rows
+-- param k number 100 in 1..: clusters, about as many as there are concepts
+-- param fraction number 0.5 in 0..1: part of the rows kept
+-- param order text hard in hard|easy: hard keeps the rows farthest from their centroid, easy the nearest
+-- param balance number 0.5 in 0..1: part of an even share that every cluster keeps, as far as it has the rows
 -- param seed number 42: seed of the clusters
 WITH assigned AS (
   SELECT * FROM assign_nearest(
@@ -18,8 +18,8 @@ WITH assigned AS (
   SELECT *, row_number() OVER (PARTITION BY centroid_id ORDER BY score, hash_uniform($seed, $id), $id) AS place FROM scored
 ), tiered AS (
   SELECT *, CASE WHEN distance IS NULL THEN 2
-    WHEN place <= floor($balance * floor($fraction * total) / $k) THEN 0 ELSE 1 END AS tier FROM placed
+    WHEN place <= floor($balance * round($fraction * total) / $k) THEN 0 ELSE 1 END AS tier FROM placed
 ), ranked AS (
   SELECT *, row_number() OVER (ORDER BY tier, score, hash_uniform($seed, $id), $id) AS rank FROM tiered
 )
-SELECT * EXCEPT (score, total, place, tier, rank), rank <= floor($fraction * total) AS keep FROM ranked
+SELECT * EXCEPT (score, total, place, tier, rank), rank <= round($fraction * total) AS keep FROM ranked

@@ -3,7 +3,7 @@
 -- param id column: the row key; the job's id column by default
 -- param label column label: the class
 -- param gradient column gradient: gradient of the true class's logit by the input, a list of floats
--- param fraction number 0.5: share of the rows to keep
+-- param fraction number 0.5 in 0..1: share of the rows to keep
 -- param seed number 42: seed of ties
 SELECT * FROM recipe('score_top', (
   SELECT $id, $label, zscore(vog) OVER (PARTITION BY $label) AS score

@@ -147,9 +147,19 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
             everything: Measured::new(1.0, sizes[0], everything),
             methods: vec![],
         };
+        // Methods that decide once are one query, so that those that need the same training log share it.
+        let (drawing, deciding): (Vec<_>, Vec<_>) = methods.iter().cloned().partition(|method| method.draws);
+        let groups = drawing.into_iter().map(|method| vec![method]).chain((!deciding.is_empty()).then_some(deciding));
+        let mut found = std::collections::BTreeMap::new();
+        for group in groups {
+            let names: Vec<&str> = group.iter().map(|method| method.name.as_str()).collect();
+            say(&format!("{}: choosing and training", names.join(", ")));
+            let measured = probe.methods(&ctx, folder.path(), &group, &fractions, (seed, seeds)).await?;
+            found.extend(group.into_iter().map(|method| method.name).zip(measured));
+        }
         for method in methods {
             let mut budgets: Vec<Measured> = vec![];
-            let found = probe.method(&ctx, folder.path(), &method, &fractions, (seed, seeds)).await?;
+            let found = found.get(&method.name).cloned().unwrap_or_default();
             for (at, (fraction, (kept, accuracies))) in fractions.iter().zip(found).enumerate() {
                 say(&format!("{} at {fraction}: {:.2}", method.name, mean(&accuracies)));
                 let mut measured = Measured::new(*fraction, kept, accuracies);
@@ -229,46 +239,53 @@ impl Probe {
         )
     }
 
-    /// For each share the rows kept, and the accuracy of each seed.
-    async fn method(
+    /// For each method and share the rows kept, and the accuracy of each seed. Either one method draws, or none does.
+    async fn methods(
         &self,
         ctx: &SessionContext,
         folder: &Path,
-        method: &Recipe,
+        methods: &[Recipe],
         fractions: &[f64],
         (seed, seeds): (u64, u32),
-    ) -> Result<Vec<(u64, Vec<f64>)>, Failure> {
-        let mut found = vec![(0, vec![]); fractions.len()];
-        let draws = if method.draws { seeds } else { 1 };
+    ) -> Result<Vec<Vec<(u64, Vec<f64>)>>, Failure> {
+        let mut found = vec![vec![(0, vec![]); fractions.len()]; methods.len()];
+        let draws = if methods.iter().any(|method| method.draws) { seeds } else { 1 };
         let id = quote(&self.id);
         for draw in 0..draws {
             let seed = seed + u64::from(draw);
-            // One query for all shares: what they have in common, such as scores that are learnt, is computed once.
+            // One query for all: what they have in common, such as scores that are learnt, is computed once.
             let mut budgets = vec![];
-            for (at, fraction) in fractions.iter().enumerate() {
-                let (share, drawn) = (fraction.to_string(), seed.to_string());
-                let own = method.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                let mut args: Vec<_> = own.chain([("fraction", share.as_str())]).collect();
-                if method.draws {
-                    args.push(("seed", drawn.as_str()));
+            for (of, method) in methods.iter().enumerate() {
+                for (at, fraction) in fractions.iter().enumerate() {
+                    let (share, drawn) = (fraction.to_string(), seed.to_string());
+                    let own = method.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                    let mut args: Vec<_> = own.chain([("fraction", share.as_str())]).collect();
+                    if method.draws {
+                        args.push(("seed", drawn.as_str()));
+                    }
+                    let sql = recipes::expand(&method.name, &args, &self.id, Some("text")).map_err(Failure::error)?;
+                    budgets.push(format!(
+                        "SELECT {of} AS method, {at} AS budget, {id} AS kept_id FROM ({sql}) WHERE keep"
+                    ));
                 }
-                let sql = recipes::expand(&method.name, &args, &self.id, Some("text")).map_err(Failure::error)?;
-                budgets.push(format!("SELECT {at} AS budget, {id} AS kept_id FROM ({sql}) WHERE keep"));
             }
-            let file = folder.join(format!("{}-{draw}.parquet", method.name.replace(['/', '\\'], "-")));
+            let name = methods.first().map_or("none", |method| method.name.as_str()).replace(['/', '\\'], "-");
+            let file = folder.join(format!("{name}-{draw}.parquet"));
             let file = literal(&file.to_string_lossy());
             rows::run(ctx, &format!("COPY ({}) TO {file} STORED AS PARQUET", budgets.join(" UNION ALL "))).await?;
             rows::run(ctx, &format!("CREATE OR REPLACE VIEW kept AS SELECT * FROM {file}")).await?;
-            for (at, fraction) in fractions.iter().enumerate() {
-                let kept = count(ctx, &format!("SELECT count(*) FROM kept WHERE budget = {at}")).await?;
+            let cells = (0..methods.len()).flat_map(|of| (0..fractions.len()).map(move |at| (of, at)));
+            for (of, at) in cells {
+                let (method, fraction) = (&methods[of], &fractions[at]);
+                let part = format!("FROM kept WHERE method = {of} AND budget = {at}");
+                let kept = count(ctx, &format!("SELECT count(*) {part}")).await?;
                 if kept == 0 {
                     return Err(Failure::error(format!("{} keeps no row at {fraction}", method.name)));
                 }
-                let chosen =
-                    format!("SELECT * FROM input WHERE {id} IN (SELECT kept_id FROM kept WHERE budget = {at})");
+                let chosen = format!("SELECT * FROM input WHERE {id} IN (SELECT kept_id {part})");
                 let accuracies = self.measure(ctx, &chosen, *fraction, (seed, seeds / draws)).await?;
-                found[at].0 = kept;
-                found[at].1.extend(accuracies);
+                found[of][at].0 = kept;
+                found[of][at].1.extend(accuracies);
             }
         }
         Ok(found)

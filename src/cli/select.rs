@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use limpid_connectors::encode::WriteKind;
 
 use super::engine::Engine;
-use super::errors::Failure;
+use super::errors::{Failure, note};
 use super::rows::{self, check, columns, count, numbers, texts};
 use super::run::assignment;
 use crate::recipes::{self, literal, quote};
@@ -164,7 +164,15 @@ pub fn run(args: &SelectArgs, engine: &Engine) -> Result<(), Failure> {
         drop(folder);
         Ok(selection)
     })?;
-    let Selection { method, rows, kept, .. } = &selection;
+    let Selection { method, rows, kept, fraction, .. } = &selection;
+    let wanted = (fraction * *rows as f64).round() as u64;
+    if *kept != wanted && !engine.quiet {
+        note(&format!(
+            "warning: {method} keeps {} rows, not the {} asked for: as many rows as it needs have no score, or its shares are of parts of the rows",
+            thousands(*kept),
+            thousands(wanted)
+        ));
+    }
     writeln!(std::io::stdout(), "{method}: {} of {} rows kept", thousands(*kept), thousands(*rows))?;
     Ok(())
 }

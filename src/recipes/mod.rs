@@ -1,8 +1,9 @@
 //! Recipes: queries with typed parameters, by name (they come with limpid) or by the path of a `.sql` file. They read the relation
 //! `input`.
 //!
-//! A recipe declares its parameters in comment lines, `-- param NAME KIND [DEFAULT]: what it is`, and writes them as `$NAME`. The
-//! default `''` is the empty text, of a column none. A description `with OTHER, ...` says that the parameter needs OTHER.
+//! A recipe declares its parameters in comment lines, `-- param NAME KIND [DEFAULT] [in ALLOWED]: what it is`, and writes them as
+//! `$NAME`. The default `''` is the empty text, of a column none. What is allowed is a range, `0..1` or `1..`, or words,
+//! `highest|lowest`. A description `with OTHER, ...` says that the parameter needs OTHER.
 //! Kinds: `column` (becomes a quoted identifier), `number` and `text` (become literals), so an argument can never change
 //! the shape of the query.
 
@@ -73,12 +74,46 @@ enum Kind {
     Text,
 }
 
+/// What values a parameter may have.
+#[derive(Debug, Clone, PartialEq)]
+enum Allowed {
+    Any,
+    /// From the first number to the second, both included.
+    Range(f64, f64),
+    Words(Vec<String>),
+}
+
+impl Allowed {
+    fn parse(text: &str) -> Result<Self, String> {
+        let Some((low, high)) = text.split_once("..") else {
+            return Ok(Self::Words(text.split('|').map(str::to_owned).collect()));
+        };
+        let number = |text: &str| text.parse::<f64>().map_err(|_| format!("`{text}` is no number"));
+        Ok(Self::Range(number(low)?, if high.is_empty() { f64::INFINITY } else { number(high)? }))
+    }
+
+    /// What is wrong with a value, in words.
+    fn problem(&self, value: &str) -> Option<String> {
+        match self {
+            Self::Words(words) if !words.iter().any(|word| word == value) => {
+                Some(format!("must be one of {}, not `{value}`", words.join(", ")))
+            }
+            Self::Range(low, high) if !value.trim().parse::<f64>().is_ok_and(|v| (*low..=*high).contains(&v)) => {
+                let most = if high.is_finite() { format!(" and at most {high}") } else { String::new() };
+                Some(format!("must be a number of at least {low}{most}, not `{value}`"))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A parameter of a recipe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
     /// As the recipe writes it, without the `$`.
     pub name: String,
     kind: Kind,
+    allowed: Allowed,
     /// Its value where none is given.
     pub default: Option<String>,
     /// What it is.
@@ -179,10 +214,15 @@ pub fn parameters(recipe: &str) -> Result<Vec<Parameter>, String> {
                     ));
                 }
             };
-            let default = words.collect::<Vec<_>>().join(" ");
+            let words: Vec<&str> = words.collect();
+            let (default, allowed) = match words.as_slice() {
+                [default @ .., "in", allowed] => (default.join(" "), Allowed::parse(allowed)?),
+                default => (default.join(" "), Allowed::Any),
+            };
             Ok(Parameter {
                 name,
                 kind,
+                allowed,
                 default: match default.as_str() {
                     "" => None,
                     "''" => Some(String::new()),
@@ -205,6 +245,9 @@ impl Parameter {
     }
 
     fn render(&self, value: &str) -> Result<String, String> {
+        if let Some(problem) = self.allowed.problem(value) {
+            return Err(format!("argument `{}` {problem}", self.name));
+        }
         match self.kind {
             // The default '' of a column is no column.
             Kind::Column if value.is_empty() => Ok("NULL".to_owned()),
@@ -268,6 +311,38 @@ mod tests {
         assert!(error("data_mixture", &[("least", "0")]).contains("the argument `least` needs `reward`"));
         assert!(expand("data_mixture", &[], "id", None).unwrap().contains("NULL >= -1e300"));
         assert!(error("minhash_dedup", &[("text", "t"), ("threshold", "0.7 OR 1")]).contains("must be a number"));
+    }
+
+    #[test]
+    fn every_recipe_checks_its_words_and_ranges() {
+        let mut fractions = 0;
+        for (recipe, text) in BUILT_IN {
+            let wrong = |name: &str, value: &str| expand(recipe, &[(name, value)], "id", Some("text")).unwrap_err();
+            for parameter in parameters(text).unwrap() {
+                let name = parameter.name.as_str();
+                match &parameter.allowed {
+                    Allowed::Words(_) => {
+                        assert!(wrong(name, "desc").contains(&format!("argument `{name}` must be one of")), "{recipe}");
+                    }
+                    Allowed::Range(..) => {
+                        for value in ["-0.1", "NaN", "half"] {
+                            assert!(wrong(name, value).contains(&format!("argument `{name}` must be")), "{recipe}");
+                        }
+                    }
+                    Allowed::Any => {}
+                }
+                if name == "fraction" {
+                    fractions += 1;
+                    assert!(
+                        wrong(name, "1.5").contains("argument `fraction` must be a number of at least 0 and at most 1")
+                    );
+                    for value in ["0", "0.0001", "1"] {
+                        expand(recipe, &[(name, value)], "id", Some("text")).unwrap();
+                    }
+                }
+            }
+        }
+        assert!(fractions >= 15, "{fractions}");
     }
 
     #[test]

@@ -10,8 +10,37 @@ pub fn answer_match(generated: &str, gold: &str) -> bool {
     let (found, wanted) = (final_answer(generated), plain(final_answer(gold)));
     match number(&wanted) {
         Some(wanted) => last_number(&plain(found)).is_some_and(|found| same(found, wanted)),
-        None => !wanted.is_empty() && plain(found) == wanted,
+        None => !wanted.is_empty() && compact(&plain(found)) == compact(&wanted),
     }
+}
+
+/// Without the spaces beside signs, and without the brackets of a choice such as `(b)`.
+fn compact(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let sign = |at: Option<usize>| at.and_then(|at| letters.get(at)).is_none_or(|c| !c.is_alphanumeric());
+    let kept =
+        letters.iter().enumerate().filter(|(at, c)| **c != ' ' || !(sign(at.checked_sub(1)) || sign(Some(at + 1))));
+    let text: String = kept.map(|(_, c)| *c).collect();
+    match text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
+        Some(inside) if !inside.is_empty() && inside.chars().all(char::is_alphanumeric) => inside.to_owned(),
+        _ => text,
+    }
+}
+
+/// `\frac34` as `\frac{3}{4}`.
+fn braces(text: &str) -> String {
+    let mut parts = text.split("\\frac");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        whole.push_str("\\frac");
+        match part.as_bytes() {
+            [a, b, ..] if a.is_ascii_digit() && b.is_ascii_digit() => {
+                whole.push_str(&format!("{{{}}}{{{}}}{}", &part[..1], &part[1..2], &part[2..]));
+            }
+            _ => whole.push_str(part),
+        }
+    }
+    whole
 }
 
 fn same(a: f64, b: f64) -> bool {
@@ -62,7 +91,8 @@ fn plain(text: &str) -> String {
             text.replace_range(at..at + wrap.len() + inside.len() + 1, &inside);
         }
     }
-    let text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac");
+    let text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").replace("{,}", ",");
+    let text = braces(&text);
     let text = text.replace(['$', '*'], " ").replace("\\!", "").replace("\\,", "").replace("\\%", "%");
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").trim_matches(|c: char| matches!(c, '.' | ',' | ';' | ':' | '!' | '"' | '\'') || c == ' ').to_owned()
@@ -94,8 +124,14 @@ fn nonzero(value: f64) -> Option<f64> {
     (value != 0.0).then_some(value)
 }
 
-/// A decimal number; commas may part its whole digits by threes.
+/// A decimal number; commas may part its whole digits by threes, and an exponent of ten may follow.
 fn decimal(text: &str) -> Option<f64> {
+    if let Some((mantissa, exponent)) = text.split_once('e') {
+        let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+        let fine = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        let value: f64 = format!("{}e{exponent}", fine.then(|| decimal(mantissa)).flatten()?).parse().ok()?;
+        return value.is_finite().then_some(value);
+    }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
@@ -115,11 +151,21 @@ fn last_number(text: &str) -> Option<f64> {
     if let Some(value) = number(text) {
         return Some(value);
     }
-    let part = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '/' | '-' | '+');
-    let candidates = text.rsplit(|c: char| !part(c)).map(|word| word.trim_matches(['.', ',', '/']));
+    let part = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '/' | '-' | '+' | 'e');
+    let candidates = text.rsplit(|c: char| !part(c)).map(|word| {
+        let word = word.trim_end_matches(['.', ',', '/', 'e']);
+        // The point of `.5` is its own where no letter or other point stands before it.
+        let point = word.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        if point && !text[..start].ends_with(char::is_alphanumeric) {
+            word
+        } else {
+            word.trim_start_matches(['.', ',', '/', 'e'])
+        }
+    });
     candidates.filter(|word| word.bytes().any(|b| b.is_ascii_digit())).find_map(|word| {
         // `3-4` ends in 4; `-4` is itself.
-        number(word).or_else(|| number(word.rsplit(['-', '+', '/', ',']).next()?))
+        number(word).or_else(|| number(word.rsplit(['-', '+', '/', ',', 'e']).next()?))
     })
 }
 
@@ -143,6 +189,13 @@ mod tests {
             ("It is 50\\%", "50"),
             ("it costs €7", "7"),
             ("between 3-4", "4"),
+            ("\\boxed{x^2+1}", "x^2 + 1"),
+            ("The answer is (B).", "B"),
+            ("It is .5", "0.5"),
+            ("\\boxed{\\frac34}", "0.75"),
+            ("so we get 1e3", "1000"),
+            ("1{,}000", "1000"),
+            ("see No.5", "5"),
         ] {
             assert!(answer_match(generated, gold), "{generated} | {gold}");
         }
