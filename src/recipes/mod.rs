@@ -290,10 +290,10 @@ mod tests {
 
     #[test]
     fn arguments_become_literals_of_their_kind() {
-        let sql = expand("minhash_dedup", &[("threshold", "0.8"), ("unit", "o'r")], "path", Some("body")).unwrap();
+        let sql = expand("minhash_dedup", &[("threshold", "0.8"), ("order_by", "o'r")], "path", Some("body")).unwrap();
         assert!(
             sql.contains(
-                "text => \"body\", id => \"path\", order_by => '', threshold => 0.8, recall => 0.99, ngram => 5, unit => 'o''r'"
+                "text => \"body\", id => \"path\", order_by => 'o''r', threshold => 0.8, recall => 0.99, ngram => 5, unit => 'word'"
             ),
             "{sql}"
         );
