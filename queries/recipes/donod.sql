@@ -1,15 +1,15 @@
--- DONOD: rank rows by what a gradient step on them does to the output weights, whose norm should neither fall nor move much: wrong labels do both,
+-- DONOD: rank rows by what a gradient step on them does to the output weights, whose norm should fall much and move little,
 -- by TOPSIS (2025; the direction of the two criteria is read off the paper's aim, no code is published: they are arguments).
 -- param id column: the row key; the job's id column by default
 -- param vector column vector: the embedding, a list of floats
 -- param label column label: the class, an integer from 0
 -- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
--- param epochs number 3 in 1..: epochs of training
+-- param epochs number 30 in 1..: epochs of training; after few, rows that the probe has not learned yet look like good ones
 -- param runs number 5 in 1..: networks with a seed each
 -- param fraction number 0.3 in 0..1: share of the rows to keep
 -- param seed number 42: seed of the probe and of ties
 -- param learning_rate number 0.1: the step
--- param don text - in +|-: whether more (+) or less (-) of the fall of the norm is better
+-- param don text + in +|-: whether more (+) or less (-) of the fall of the norm is better
 -- param nod text - in +|-: the same for the size of the change
 WITH deltas AS (
   -- The mean in decimals is exact: the same whatever the order of the rows.

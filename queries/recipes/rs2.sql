@@ -12,9 +12,9 @@ WITH totals AS (
 ), windows AS (
   SELECT n_rows, floor($epoch / turns) AS cycle, ($epoch % turns) * width AS first, ($epoch % turns + 1) * width AS last FROM turns
 ), places AS (
-  SELECT $id AS row_id, first, last, n_rows,
+  SELECT $id AS _drawn, first, last, n_rows,
     row_number() OVER (ORDER BY hash_uniform($seed, cycle, $id), $id) AS place FROM windows CROSS JOIN input
 ), drawn AS (
-  SELECT row_id FROM places WHERE (place > first AND place <= last) OR place <= last - n_rows
+  SELECT _drawn FROM places WHERE (place > first AND place <= last) OR place <= last - n_rows
 )
-SELECT input.*, $id IN (SELECT row_id FROM drawn) AS keep FROM input
+SELECT input.*, _drawn IS NOT NULL AS keep FROM drawn RIGHT JOIN input ON $id = _drawn

@@ -84,7 +84,10 @@ async fn recipes_stand_in_sql_where_a_table_stands() {
         ("SELECT * FROM recipe(input)", "takes the name of a recipe, a relation"),
         ("SELECT * FROM recipe(ccs, input)", "text in quotes"),
         ("SELECT * FROM recipe('random', input, share => 0.1)", "has no argument `share`; it has id, fraction, seed"),
-        ("SELECT * FROM recipe('random', input, fraction => 'x')", "must be a number, not `x`"),
+        (
+            "SELECT * FROM recipe('random', input, fraction => 'x')",
+            "must be a number of at least 0 and at most 1, not `x`",
+        ),
         ("SELECT * FROM recipe('random', input, 0.1)", "arguments are given by name"),
         ("SELECT * FROM recipe('random', 7)", "a table or `(SELECT ...)`"),
     ] {

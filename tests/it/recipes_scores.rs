@@ -102,9 +102,9 @@ async fn ccs_spreads_what_it_keeps() {
         assert_eq!(kept[*at], budget, "{sizes:?} {kept:?}");
         remaining -= budget;
     }
-    // More than there is once the trimmed rows are gone: all of those stay.
+    // The budget counts: no more is trimmed than it leaves.
     let all = verdicts(&ctx, "ccs", &[("fraction", "1"), ("beta", "0.05"), ("epochs", "2"), ("runs", "1")]).await;
-    assert_eq!(all.values().filter(|v| v.keep).count(), 380);
+    assert_eq!(all.values().filter(|v| v.keep).count(), 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,6 +125,10 @@ async fn donod_drops_what_shakes_the_weights() {
     assert_eq!(found.values().filter(|v| v.keep).count(), 360);
     let dropped = found.iter().filter(|(id, v)| !v.keep && wrong(**id)).count();
     assert!(dropped >= 18, "{dropped}");
+    // Vectors so short that the probe learns slowly.
+    let short = POINTS.replace("[x, y]", "[x * 0.2, y * 0.2]");
+    let found = verdicts(&session(&short).await, "donod", &[("fraction", "0.3"), ("runs", "2")]).await;
+    assert_eq!(found.iter().filter(|(id, v)| v.keep && wrong(**id)).count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@ fn recipes_are_listed_shown_and_run() {
     let json: serde_json::Value = serde_json::from_str(&good(folder.path(), &["recipes", "list", "--json"])).unwrap();
     let ccs = json.as_array().unwrap().iter().find(|recipe| recipe["name"] == "ccs").unwrap();
     assert_eq!(ccs["parameters"][0]["kind"], "column");
-    assert!(good(folder.path(), &["recipes", "show", "ccs"]).contains("-- param beta number 0.1:"));
+    assert!(good(folder.path(), &["recipes", "show", "ccs"]).contains("-- param beta number 0.1 in 0..1:"));
     assert!(bad(folder.path(), &["recipes", "show", "cs"]).contains("there is no recipe `cs`"));
     good(folder.path(), &["sql", "--quiet", "-c", POINTS]);
     let args = [
