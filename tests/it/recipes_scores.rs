@@ -125,8 +125,8 @@ async fn donod_drops_what_shakes_the_weights() {
     assert_eq!(found.values().filter(|v| v.keep).count(), 360);
     let dropped = found.iter().filter(|(id, v)| !v.keep && wrong(**id)).count();
     assert!(dropped >= 18, "{dropped}");
-    // Vectors so short that the probe learns slowly.
-    let short = POINTS.replace("[x, y]", "[x * 0.2, y * 0.2]");
+    // Shorter vectors, which the probe learns more slowly: three epochs keep seven wrong labels here. (Far shorter ones need more epochs.)
+    let short = POINTS.replace("[x, y]", "[x * 0.5, y * 0.5]");
     let found = verdicts(&session(&short).await, "donod", &[("fraction", "0.3"), ("runs", "2")]).await;
     assert_eq!(found.iter().filter(|(id, v)| v.keep && wrong(**id)).count(), 0);
 }
