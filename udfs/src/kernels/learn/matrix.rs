@@ -82,10 +82,10 @@ fn add_product_of(
                 sums.copy_from_slice(&out[row * width + column..][..LANES]);
             }
             for (values, right) in panel.iter().zip(right.chunks_exact(width)) {
-                let right = &right[column..column + LANES];
-                for (value, sums) in values.iter().zip(&mut sums) {
-                    for (sum, right) in sums.iter_mut().zip(right) {
-                        *sum += value * right;
+                let Some(right) = right[column..].first_chunk::<LANES>() else { continue };
+                for row in 0..ROWS {
+                    for lane in 0..LANES {
+                        sums[row][lane] += values[row] * right[lane];
                     }
                 }
             }
