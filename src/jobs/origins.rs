@@ -17,8 +17,8 @@ use super::error::{self, JobError};
 use super::job::Job;
 use super::manifest::{Manifest, read_json, write_json};
 use super::plan::Plan;
-use super::recipes::quote;
-use super::tables::{literal, register_folder, rows};
+use super::recipes::{literal, quote};
+use super::tables::{register_folder, rows};
 use super::writer::ParquetFile;
 use crate::report::data::SourceReport;
 
