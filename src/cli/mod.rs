@@ -85,7 +85,6 @@ fn dispatch(command: &Command, engine: &Engine) -> Result<(), Failure> {
 /// Reads the command line, runs the command and says how it ended: 0 done, 1 the query or its input was wrong, 2 the
 /// command line was wrong, 130 interrupted.
 pub fn main() -> ExitCode {
-    allocator::set_up();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {
@@ -94,6 +93,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
         }
     };
+    allocator::set_up(cli.engine.memory_limit.is_some());
     logging::start(cli.engine.verbose, cli.engine.quiet);
     let result = Engine::start(&cli.engine).and_then(|engine| {
         let result = dispatch(&cli.command, &engine);

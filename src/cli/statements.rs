@@ -55,6 +55,7 @@ impl Source {
             let Some(line) = tokens.iter().find(|t| !is_space(t)).map(|t| t.span.start.line) else { continue };
             let mut tokens = tokens.to_vec();
             let summarized = rewrite::summarized(&mut tokens);
+            rewrite::from_first(&mut tokens);
             rewrite::copy_options(&mut tokens).map_err(|e| self.failure(&plain(&e), line))?;
             let parsed = DFParserBuilder::new(tokens)
                 .with_dialect(dialect.as_ref())

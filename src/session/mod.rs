@@ -5,6 +5,7 @@ mod clauses;
 mod copy;
 pub mod depth;
 pub mod errors;
+mod lateral;
 mod limit;
 pub mod metrics;
 pub mod provenance;
@@ -29,6 +30,7 @@ use limpid_udfs::operators::materialize::share::ShareRepeated;
 use limpid_udfs::operators::planner::OperatorQueryPlanner;
 
 use copy::SessionPlanner;
+use lateral::LateralUnnest;
 use limit::Sorts;
 use limit::joins::Joins;
 use limit::pool::Pool;
@@ -95,6 +97,7 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
         .with_default_features()
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .with_analyzer_rules(limpid_connectors::literals::analyzer_rules())
+        .with_analyzer_rule(Arc::new(LateralUnnest))
         .with_analyzer_rule(Arc::new(CheckedArithmetic::default()))
         .with_physical_optimizer_rule(Arc::new(FloatBounds))
         .build();
@@ -121,6 +124,9 @@ fn config(options: &EngineOptions) -> SessionConfig {
     if let Some(threads) = options.threads {
         config = config.with_target_partitions(threads);
     }
+    // Filters, also those that ORDER BY ... LIMIT learns, decide before texts are decoded. The columns they read are kept
+    // meanwhile, which a limit does not count.
+    config.options_mut().execution.parquet.pushdown_filters = options.memory_limit.is_none();
     if let Some(bytes) = options.memory_limit {
         let execution = &mut config.options_mut().execution;
         // DataFusion sets 10 MB aside for each merge of what aggregates spill; a small pool must not be eaten by that alone.

@@ -1,4 +1,5 @@
-//! `_file`, `_row` and `_row_id`: a statement that names one of them gets them from every path that it reads.
+//! `_file`, `_row` and `_row_id`: a statement that names one of them gets them from every path that it reads. `filename`, the
+//! name that DuckDB has for `_file`, is added by itself.
 //!
 //! Nothing else turns them on or off for a path in a FROM clause: without such a name, `SELECT *` has the columns of the files
 //! and no more.
@@ -14,14 +15,14 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-use limpid_connectors::table_functions;
+use limpid_connectors::table_functions::{self, FILENAME, Wanted};
 use limpid_connectors::url_table::PROVENANCE;
 
 /// What a statement says about provenance.
 #[derive(Debug, Default)]
 pub struct Provenance {
-    /// Whether it names one of the columns.
-    pub wanted: bool,
+    /// The columns that it names.
+    pub wanted: Wanted,
     /// Names in its WITH clauses, which are no files.
     names: HashSet<String>,
 }
@@ -29,27 +30,17 @@ pub struct Provenance {
 impl Provenance {
     /// Reads a statement.
     pub fn of(statement: &Statement) -> Self {
-        let wanted = mentions(&statement.to_string());
-        let mut found = Self { wanted, names: HashSet::new() };
-        if wanted {
-            found.collect(statement);
+        let sql = statement.to_string();
+        let filename = sql.contains(FILENAME) && Filename::of(statement);
+        let mut found = Self { wanted: Wanted { provenance: mentions(&sql), filename }, names: HashSet::new() };
+        if found.is_wanted() {
+            walk(statement, &mut found);
         }
         found
     }
 
-    fn collect(&mut self, statement: &Statement) {
-        let _ = match statement {
-            Statement::Statement(statement) => statement.visit(self),
-            Statement::CopyTo(copy) => match &copy.source {
-                CopyToSource::Query(query) => query.visit(self),
-                CopyToSource::Relation(_) => ControlFlow::Continue(()),
-            },
-            Statement::Explain(explain) => {
-                self.collect(&explain.statement);
-                ControlFlow::Continue(())
-            }
-            Statement::CreateExternalTable(_) | Statement::Reset(_) => ControlFlow::Continue(()),
-        };
+    fn is_wanted(&self) -> bool {
+        self.wanted.provenance || self.wanted.filename
     }
 
     /// Adds the columns to `factor` where it is a path.
@@ -61,15 +52,15 @@ impl Provenance {
         let Some(ident) = name.0.first().and_then(|part| part.as_ident()) else { return Ok(()) };
         let table = TableReference::bare(ident.value.as_str());
         let is_table = || state.schema_for_ref(table).is_ok_and(|schema| schema.table_exist(&ident.value));
-        if !self.wanted || self.names.contains(&ident.value) || is_table() {
+        if !self.is_wanted() || self.names.contains(&ident.value) || is_table() {
             return Ok(());
         }
-        table_functions::with_provenance(factor)
+        table_functions::with_columns(factor, self.wanted)
     }
 
     /// Leaves out of `*` the columns that stand beside it, so that `SELECT _row_id, * FROM 'x.csv'` has each once.
     pub fn name_once(&self, select: &mut Select) {
-        if !self.wanted {
+        if !self.is_wanted() {
             return;
         }
         let beside: Vec<ObjectName> = select.projection.iter().filter_map(provenance_column).collect();
@@ -93,7 +84,8 @@ fn provenance_column(item: &SelectItem) -> Option<ObjectName> {
         Expr::CompoundIdentifier(names) => names.last()?,
         _ => return None,
     };
-    PROVENANCE.contains(&name.value.as_str()).then(|| ObjectName::from(vec![name.clone()]))
+    let is_column = PROVENANCE.contains(&name.value.as_str()) || name.value == FILENAME;
+    is_column.then(|| ObjectName::from(vec![name.clone()]))
 }
 
 impl Visitor for Provenance {
@@ -102,6 +94,58 @@ impl Visitor for Provenance {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let tables = query.with.iter().flat_map(|with| &with.cte_tables);
         self.names.extend(tables.map(|table| table.alias.name.value.clone()));
+        ControlFlow::Continue(())
+    }
+}
+
+fn walk<V: Visitor<Break = ()>>(statement: &Statement, visitor: &mut V) {
+    let _ = match statement {
+        Statement::Statement(statement) => statement.visit(visitor),
+        Statement::CopyTo(copy) => match &copy.source {
+            CopyToSource::Query(query) => query.visit(visitor),
+            CopyToSource::Relation(_) => ControlFlow::Continue(()),
+        },
+        Statement::Explain(explain) => {
+            walk(&explain.statement, visitor);
+            ControlFlow::Continue(())
+        }
+        Statement::CreateExternalTable(_) | Statement::Reset(_) => ControlFlow::Continue(()),
+    };
+}
+
+/// Whether a statement reads a column `filename` and calls none so itself.
+#[derive(Default)]
+struct Filename {
+    is_read: bool,
+    is_alias: bool,
+}
+
+impl Filename {
+    fn of(statement: &Statement) -> bool {
+        let mut found = Self::default();
+        walk(statement, &mut found);
+        found.is_read && !found.is_alias
+    }
+}
+
+impl Visitor for Filename {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let name = match expr {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(names) => names.last(),
+            _ => None,
+        };
+        self.is_read |= name.is_some_and(|name| name.value == FILENAME);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        self.is_alias |= select
+            .projection
+            .iter()
+            .any(|item| matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == FILENAME));
         ControlFlow::Continue(())
     }
 }

@@ -8,18 +8,34 @@ use crate::url_table::SourceSpec;
 /// Stands before the specification of files that are named by their path alone.
 const FILES: &str = "files";
 
+/// Stands before all where the column `filename` is wanted.
+const WITH_FILENAME: &str = "filename ";
+
+/// What a name says.
+pub(super) struct Call {
+    pub(super) function: Option<TableFunction>,
+    pub(super) spec: SourceSpec,
+    /// Whether the column `filename` is wanted.
+    pub(super) filename: bool,
+}
+
 /// `read_csv {"paths":["x.csv"], ...}`.
-pub(super) fn encode(function: Option<TableFunction>, spec: &SourceSpec) -> Result<String> {
+pub(super) fn encode(function: Option<TableFunction>, spec: &SourceSpec, filename: bool) -> Result<String> {
     let spec = serde_json::to_string(spec).map_err(|e| internal_datafusion_err!("{e}"))?;
-    Ok(format!("{} {spec}", function.map_or(FILES, TableFunction::name)))
+    let wish = if filename { WITH_FILENAME } else { "" };
+    Ok(format!("{wish}{} {spec}", function.map_or(FILES, TableFunction::name)))
 }
 
 /// What [`encode`] wrote.
-pub(super) fn decode(name: &str) -> Option<(Option<TableFunction>, SourceSpec)> {
+pub(super) fn decode(name: &str) -> Option<Call> {
+    let (filename, name) = match name.strip_prefix(WITH_FILENAME) {
+        Some(rest) => (true, rest),
+        None => (false, name),
+    };
     let (called, spec) = name.split_once(' ')?;
     let function = match TableFunction::of_name(called) {
         None if called != FILES => return None,
         function => function,
     };
-    Some((function, serde_json::from_str(spec).ok()?))
+    Some(Call { function, spec: serde_json::from_str(spec).ok()?, filename })
 }

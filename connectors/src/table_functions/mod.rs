@@ -14,9 +14,11 @@ use std::sync::Arc;
 
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident};
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, TableAlias, TableFactor};
 
-use crate::url_table::{FilesTable, Format, SourceSpec, table};
+use crate::url_table::{FilesTable, Format, PROVENANCE, SourceSpec, table};
 
 const FORMAT: &[&str] = &["format"];
 const DIALECT: &[&str] = &["delimiter", "quote", "escape", "comment", "header", "null", "ragged"];
@@ -96,34 +98,46 @@ impl TableFunction {
     }
 }
 
-/// Writes the call of a table function as the name of its table; `provenance` asks for `_file`, `_row` and `_row_id` where the
-/// call does not say. `false` where `factor` is no such call.
+/// Columns beside those of the files that a statement names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// `_file`, `_row` and `_row_id`.
+    pub provenance: bool,
+    /// [`FILENAME`].
+    pub filename: bool,
+}
+
+/// What DuckDB calls `_file`. A column of the files that is called so is the one that is meant.
+pub const FILENAME: &str = "filename";
+
+/// Writes the call of a table function as the name of its table, with the columns `wanted` where the call does not say.
+/// `false` where `factor` is no such call.
 ///
 /// # Errors
 /// Arguments that the function does not take.
-pub fn inline(factor: &mut TableFactor, provenance: bool) -> Result<bool> {
+pub fn inline(factor: &mut TableFactor, wanted: Wanted) -> Result<bool> {
     let TableFactor::Table { name, args, alias, .. } = factor else { return Ok(false) };
     let (Some(function), true) = (TableFunction::of_name(&name.to_string().to_lowercase()), args.is_some()) else {
         return Ok(false);
     };
-    let spec = arguments::spec(function, args.take().map(|args| args.args).unwrap_or_default(), provenance)?;
-    rename(name, alias, function.name(), &call::encode(Some(function), &spec)?);
+    let spec = arguments::spec(function, args.take().map(|args| args.args).unwrap_or_default(), wanted.provenance)?;
+    rename(name, alias, function.name(), &call::encode(Some(function), &spec, wanted.filename)?);
     Ok(true)
 }
 
-/// Makes a path in a FROM clause a table with the columns `_file`, `_row` and `_row_id`; any other name stays as it is.
+/// Makes a path in a FROM clause a table with the columns `wanted`; any other name stays as it is.
 ///
 /// # Errors
 /// None that a user can cause.
-pub fn with_provenance(factor: &mut TableFactor) -> Result<()> {
+pub fn with_columns(factor: &mut TableFactor, wanted: Wanted) -> Result<()> {
     let TableFactor::Table { name, args: None, alias, .. } = factor else { return Ok(()) };
     let path = match name.0.as_slice() {
         [part] => part.as_ident().map(|ident| ident.value.clone()),
         _ => None,
     };
     let Some(path) = path.filter(|path| crate::url_table::looks_like_path(path)) else { return Ok(()) };
-    let spec = SourceSpec { provenance: true, ..SourceSpec::new(path.as_str()) };
-    rename(name, alias, &path, &call::encode(None, &spec)?);
+    let spec = SourceSpec { provenance: wanted.provenance, ..SourceSpec::new(path.as_str()) };
+    rename(name, alias, &path, &call::encode(None, &spec, wanted.filename)?);
     Ok(())
 }
 
@@ -140,9 +154,26 @@ fn rename(name: &mut ObjectName, alias: &mut Option<TableAlias>, called: &str, e
 
 /// The table that a name written by [`inline`] stands for; `None` for any other name.
 pub(crate) async fn resolve(state: &dyn Session, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-    let Some((function, spec)) = call::decode(name) else { return Ok(None) };
+    let Some(call::Call { function, spec, filename }) = call::decode(name) else { return Ok(None) };
     Ok(Some(match function {
         Some(TableFunction::Glob) => glob::files(state, &spec).await?,
+        _ if filename => with_filename(state, spec).await?,
         _ => table(state, &spec).await.map(|table: Arc<FilesTable>| table as _)?,
     }))
+}
+
+/// The table with `_file` under the name [`FILENAME`] too, unless the files have a column of that name.
+async fn with_filename(state: &dyn Session, spec: SourceSpec) -> Result<Arc<dyn TableProvider>> {
+    let has_provenance = spec.provenance;
+    let full: Arc<FilesTable> = table(state, &SourceSpec { provenance: true, ..spec.clone() }).await?;
+    let schema = full.schema();
+    let [file, ..] = PROVENANCE;
+    if schema.index_of(FILENAME).is_ok() || schema.index_of(file).is_err() {
+        return Ok(if has_provenance { full } else { table(state, &spec).await? });
+    }
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let shown = names.filter(|name| has_provenance || !PROVENANCE.contains(name));
+    let columns: Vec<Expr> = shown.map(ident).chain([ident(file).alias(FILENAME)]).collect();
+    let plan = LogicalPlanBuilder::scan("files", provider_as_source(full), None)?.project(columns)?.build()?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }

@@ -11,14 +11,14 @@ fn rewritten(call: &str) -> Result<String> {
     let sql = format!("SELECT * FROM {call}");
     let Statement::Query(mut query) = Parser::parse_sql(&GenericDialect {}, &sql).unwrap().remove(0) else { panic!() };
     let SetExpr::Select(select) = query.body.as_mut() else { panic!() };
-    assert!(inline(&mut select.from[0].relation, false)?);
+    assert!(inline(&mut select.from[0].relation, Wanted::default())?);
     Ok(select.from[0].relation.to_string())
 }
 
 fn spec(call: &str) -> SourceSpec {
     let table = rewritten(call).unwrap();
     let name = table.trim_start_matches('"').rsplit_once("\" AS ").unwrap().0.replace("\"\"", "\"");
-    call::decode(&name).unwrap().1
+    call::decode(&name).unwrap().spec
 }
 
 #[test]

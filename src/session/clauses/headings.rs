@@ -7,38 +7,55 @@ use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectNamePart, Select, Selec
 use super::meant;
 
 /// Names every computed column of a SELECT that has no alias: `count(*)`, `a + 1`. Names of tables are left out where the
-/// headings differ without them.
+/// headings differ without them. An expression that stands there again gets a number: `count(*)_1`.
 pub fn name(select: &mut Select) {
-    let short: Vec<Option<String>> = select.projection.iter().map(|item| heading(item, false)).collect();
+    let short: Vec<Option<String>> = select.projection.iter().map(|item| heading(item)).collect();
+    let mut written: Vec<String> = Vec::new();
     for at in 0..short.len() {
-        let Some(name) = &short[at] else { continue };
+        let (Some(name), SelectItem::UnnamedExpr(expr)) = (&short[at], &select.projection[at]) else { continue };
+        if is_unnest(expr) {
+            continue;
+        }
+        let exact = shortened(expr, true);
+        let again = written.iter().filter(|before| **before == exact).count();
         let is_shared = short.iter().enumerate().any(|(other, taken)| other != at && taken.as_ref() == Some(name));
-        let full = if is_shared { heading(&select.projection[at], true) } else { None };
-        let item = &mut select.projection[at];
-        if let SelectItem::UnnamedExpr(expr) = item
-            && column(expr).is_none()
-            && !is_unnest(expr)
-        {
-            let alias = Ident::with_quote('"', full.unwrap_or_else(|| name.clone()));
-            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        let own = if is_shared && column(expr).is_none() { &exact } else { name };
+        let heading = match (column(expr), again) {
+            (None, 0) => Some(own.clone()),
+            (Some(_), 0) => None,
+            _ => Some(free(&format!("{own}_{again}"), &short)),
+        };
+        written.push(exact);
+        if let Some(heading) = heading {
+            let alias = Ident::with_quote('"', heading);
+            select.projection[at] = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
     }
 }
 
-/// What a column is called; `None` where that is known to the planner alone. With `exact`, the whole expression.
-fn heading(item: &SelectItem, exact: bool) -> Option<String> {
+/// `name`, longer by `_` until no other heading is the same.
+fn free(name: &str, headings: &[Option<String>]) -> String {
+    let mut name = name.to_owned();
+    while headings.iter().flatten().any(|other| *other == name) {
+        name.push('_');
+    }
+    name
+}
+
+/// What a column is called; `None` where that is known to the planner alone.
+fn heading(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(meant(alias)),
-        SelectItem::UnnamedExpr(expr) => match column(expr) {
-            Some(name) => Some(meant(name)),
-            None => {
-                let mut expr = expr.clone();
-                let _ = expr.visit(&mut Shorten { tables: exact });
-                Some(expr.to_string())
-            }
-        },
+        SelectItem::UnnamedExpr(expr) => Some(column(expr).map_or_else(|| shortened(expr, false), meant)),
         _ => None,
     }
+}
+
+/// An expression as a heading, with the names of tables if `tables`.
+fn shortened(expr: &Expr, tables: bool) -> String {
+    let mut expr = expr.clone();
+    let _ = expr.visit(&mut Shorten { tables });
+    expr.to_string()
 }
 
 /// A column itself, be it in parentheses.

@@ -11,6 +11,7 @@ mod query;
 mod relation;
 mod select;
 mod statement;
+mod synonyms;
 mod windows;
 
 use std::ops::ControlFlow;
@@ -83,10 +84,12 @@ impl VisitorMut for Clauses<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<DataFusionError> {
+        relation::name_unnest(factor);
         flow(relation::check(factor))
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<DataFusionError> {
+        synonyms::rename(self.state, expr);
         flow(function::check(self.state, expr))
     }
 }

@@ -2,7 +2,8 @@
 
 use datafusion::common::Result;
 use datafusion::sql::sqlparser::ast::{
-    FunctionArg, Join, JoinConstraint, JoinOperator, TableFactor, TableFunctionArgs, TableWithJoins,
+    FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, TableAlias, TableAliasColumnDef,
+    TableFactor, TableFunctionArgs, TableWithJoins,
 };
 
 use super::query::check_alias;
@@ -14,6 +15,29 @@ pub fn sampled() -> Result<()> {
         "TABLESAMPLE",
         "write WHERE hash_uniform(42, id) < 0.1 for a tenth of the rows, the same in every run, or ORDER BY sample_key(42, id, 1) LIMIT n for n rows",
     )
+}
+
+/// Writes `LATERAL unnest(a)` as `unnest(a)`, and gives the one column of `unnest(list) AS item` the name of the alias, as
+/// PostgreSQL does.
+pub fn name_unnest(factor: &mut TableFactor) {
+    if let TableFactor::Function { lateral: _, name, args, with_ordinality, alias } = factor
+        && name.to_string().eq_ignore_ascii_case("unnest")
+    {
+        let lists = args.iter().map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+            _ => None,
+        });
+        let Some(array_exprs) = lists.collect() else { return };
+        let (alias, with_ordinality) = (alias.take(), *with_ordinality);
+        *factor =
+            TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality };
+    }
+    if let TableFactor::UNNEST { alias: Some(TableAlias { name, columns, .. }), array_exprs, .. } = factor
+        && columns.is_empty()
+        && array_exprs.len() == 1
+    {
+        columns.push(TableAliasColumnDef { name: Ident::clone(name), data_type: None });
+    }
 }
 
 /// Checks one relation of FROM.

@@ -14,6 +14,7 @@ use arrow::datatypes::{DataType, Date32Type, FieldRef, Fields, TimeUnit};
 use datafusion::common::{Result, exec_datafusion_err, plan_err};
 
 use super::super::error::shown;
+use super::UTC;
 use super::values::{self, type_name};
 
 /// Names of columns or fields.
@@ -105,6 +106,8 @@ pub(crate) enum Body {
     Time {
         values: Vec<i64>,
         unit: TimeUnit,
+        /// Whether values say that they are of UTC.
+        utc: bool,
     },
     Text(Texts),
     /// Of a type that arrow reads from text.
@@ -154,7 +157,10 @@ impl Column {
                 Body::Decimal { values: Vec::new(), precision: *precision, scale: *scale }
             }
             T::Date32 => Body::Date(Vec::new()),
-            T::Timestamp(unit, None) => Body::Time { values: Vec::new(), unit: *unit },
+            T::Timestamp(unit, None) => Body::Time { values: Vec::new(), unit: *unit, utc: false },
+            T::Timestamp(unit, Some(zone)) if !declared && **zone == *UTC => {
+                Body::Time { values: Vec::new(), unit: *unit, utc: true }
+            }
             T::Utf8 | T::LargeUtf8 | T::Utf8View => Body::Text(Texts::default()),
             T::Struct(fields) => Body::Object {
                 names: Arc::new(Names::new(fields)),
@@ -260,11 +266,13 @@ impl Column {
                 let value = if declared { Date32Type::parse(trimmed) } else { values::date(trimmed) };
                 value.map(|value| values.push(value))
             }
-            Body::Time { values, unit } => {
+            Body::Time { values, unit, utc } => {
                 let value = if declared {
                     string_to_datetime(&chrono::Utc, trimmed).ok().and_then(|value| values::in_unit(&value, *unit))
                 } else {
-                    values::timestamp(trimmed).and_then(|(found, value)| finer(value, found, *unit))
+                    values::timestamp(trimmed)
+                        .filter(|time| time.utc == *utc)
+                        .and_then(|time| finer(time.value, time.unit, *unit))
                 };
                 value.map(|value| values.push(value))
             }

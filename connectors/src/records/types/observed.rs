@@ -6,7 +6,7 @@
 //! | `true`, `false` | BOOLEAN |
 //! | whole numbers | BIGINT; from 2^63 on BIGINT UNSIGNED; beyond DECIMAL(38, 0); of more digits VARCHAR |
 //! | numbers, some not whole | DOUBLE, if it holds every whole one exactly; else VARCHAR |
-//! | ISO dates; ISO timestamps | DATE; TIMESTAMP |
+//! | ISO dates; ISO timestamps; those that end with Z | DATE; TIMESTAMP; TIMESTAMP WITH TIME ZONE |
 //! | objects; arrays | STRUCT by name; ARRAY |
 //! | anything else, and any mixture | VARCHAR with the text as it stands in the file |
 
@@ -14,32 +14,36 @@ use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields as ArrowFields, TimeUnit};
 
-use super::values::{Real, boolean, date, is_exact, real, timestamp, whole};
+use super::UTC;
+use super::values::{Real, Time, boolean, date, is_exact, real, timestamp, whole};
 
-const BOOL: u16 = 1;
+const BOOL: u32 = 1;
 /// Whole numbers of 64 bits.
-const INT: u16 = 1 << 1;
-const NEGATIVE: u16 = 1 << 2;
+const INT: u32 = 1 << 1;
+const NEGATIVE: u32 = 1 << 2;
 /// Whole numbers from 2^63 to 2^64 - 1.
-const UNSIGNED: u16 = 1 << 3;
+const UNSIGNED: u32 = 1 << 3;
 /// Whole numbers beyond, of at most 38 digits.
-const WIDE: u16 = 1 << 4;
+const WIDE: u32 = 1 << 4;
 /// Whole numbers that a double does not hold.
-const INEXACT: u16 = 1 << 5;
-const REAL: u16 = 1 << 6;
-const BARE_EXPONENT: u16 = 1 << 7;
-const NOT_A_NUMBER: u16 = 1 << 8;
-const DATE: u16 = 1 << 9;
-const TIMESTAMP: u16 = 1 << 10;
-const OBJECT: u16 = 1 << 11;
-const LIST: u16 = 1 << 12;
-const TEXT: u16 = 1 << 13;
+const INEXACT: u32 = 1 << 5;
+const REAL: u32 = 1 << 6;
+const BARE_EXPONENT: u32 = 1 << 7;
+const NOT_A_NUMBER: u32 = 1 << 8;
+const DATE: u32 = 1 << 9;
+const TIMESTAMP: u32 = 1 << 10;
+const OBJECT: u32 = 1 << 11;
+const LIST: u32 = 1 << 12;
+const TEXT: u32 = 1 << 13;
 /// Timestamps with nine digits of a fraction.
-const NANOSECONDS: u16 = 1 << 14;
+const NANOSECONDS: u32 = 1 << 14;
 /// Timestamps that nanoseconds of 64 bits do not reach.
-const FAR: u16 = 1 << 15;
+const FAR: u32 = 1 << 15;
+/// Timestamps that say they are of UTC, and those that do not.
+const UTC_TIME: u32 = 1 << 16;
+const LOCAL_TIME: u32 = 1 << 17;
 /// What only qualifies a kind of value.
-const DETAILS: u16 = NEGATIVE | INEXACT | NANOSECONDS | FAR;
+const DETAILS: u32 = NEGATIVE | INEXACT | NANOSECONDS | FAR | UTC_TIME | LOCAL_TIME;
 
 /// Objects of more different keys are read as text: their keys are data.
 const MAX_FIELDS: usize = 1000;
@@ -47,7 +51,7 @@ const MAX_FIELDS: usize = 1000;
 /// What was seen of the values of a column.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
-    flags: u16,
+    flags: u32,
     object: Option<Box<Fields>>,
     list: Option<Box<Observed>>,
 }
@@ -71,9 +75,7 @@ impl Observed {
                     Some((Real::Word, _)) => NOT_A_NUMBER,
                     None if date(text).is_some() => DATE,
                     None => match timestamp(text) {
-                        Some((TimeUnit::Nanosecond, _)) => TIMESTAMP | NANOSECONDS,
-                        Some(_) if text.get(..4).is_some_and(|year| ("1678".."2262").contains(&year)) => TIMESTAMP,
-                        Some(_) => TIMESTAMP | FAR,
+                        Some(time) => time_flags(time, text),
                         None => TEXT,
                     },
                 },
@@ -153,7 +155,7 @@ impl Observed {
     /// The type that holds all that was seen; `text` is that of text.
     pub(crate) fn data_type(&self, text: &DataType) -> DataType {
         let kinds = self.flags & !DETAILS;
-        let only = |allowed: u16| kinds != 0 && kinds & !allowed == 0;
+        let only = |allowed: u32| kinds != 0 && kinds & !allowed == 0;
         let whole = INT | UNSIGNED | WIDE;
         match () {
             () if only(BOOL) => DataType::Boolean,
@@ -167,11 +169,18 @@ impl Observed {
                 DataType::Float64
             }
             () if only(DATE) => DataType::Date32,
-            () if only(TIMESTAMP) => match self.flags & (NANOSECONDS | FAR) {
-                0 | FAR => DataType::Timestamp(TimeUnit::Microsecond, None),
-                NANOSECONDS => DataType::Timestamp(TimeUnit::Nanosecond, None),
-                _ => text.clone(),
-            },
+            () if only(TIMESTAMP) => {
+                let zone = match self.flags & (UTC_TIME | LOCAL_TIME) {
+                    UTC_TIME => Some(UTC.into()),
+                    LOCAL_TIME => None,
+                    _ => return text.clone(),
+                };
+                match self.flags & (NANOSECONDS | FAR) {
+                    0 | FAR => DataType::Timestamp(TimeUnit::Microsecond, zone),
+                    NANOSECONDS => DataType::Timestamp(TimeUnit::Nanosecond, zone),
+                    _ => text.clone(),
+                }
+            }
             () if only(OBJECT) => {
                 match self.object.as_ref().filter(|fields| (1..=MAX_FIELDS).contains(&fields.len())) {
                     Some(fields) => DataType::Struct(fields.arrow(text)),
@@ -187,7 +196,17 @@ impl Observed {
     }
 }
 
-fn whole_flags(negative: bool, digits: &str) -> u16 {
+fn time_flags(time: Time, text: &str) -> u32 {
+    let zone = if time.utc { UTC_TIME } else { LOCAL_TIME };
+    let detail = match time.unit {
+        TimeUnit::Nanosecond => NANOSECONDS,
+        _ if text.get(..4).is_some_and(|year| ("1678".."2262").contains(&year)) => 0,
+        _ => FAR,
+    };
+    TIMESTAMP | zone | detail
+}
+
+fn whole_flags(negative: bool, digits: &str) -> u32 {
     let sign = if negative { NEGATIVE } else { 0 };
     let exact = if is_exact(digits) { 0 } else { INEXACT };
     let size = match digits.len() {
@@ -311,7 +330,10 @@ mod tests {
             (&["2024-01-31T00:00:00", "2024-01-31T00:00:00.123456"], T::Timestamp(TimeUnit::Microsecond, None)),
             (&["9024-01-31T00:00:00"], T::Timestamp(TimeUnit::Microsecond, None)),
             (&["9024-01-31T00:00:00", "2024-01-31T00:00:00.123456789"], T::Utf8),
-            (&["2024-01-31 00:00:00"], T::Utf8),
+            (&["2024-01-31 00:00:00", "2024-01-31T00:00:00"], T::Timestamp(TimeUnit::Microsecond, None)),
+            (&["2024-01-31 00:00:00Z"], T::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))),
+            (&["2024-01-31 00:00:00Z", "2024-01-31T00:00:00"], T::Utf8),
+            (&["2024-01-31T00:00:00+02:00"], T::Utf8),
         ] {
             assert_eq!(csv(values), expected, "{values:?}");
         }

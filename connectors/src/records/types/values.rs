@@ -150,12 +150,26 @@ pub(super) fn date(text: &str) -> Option<i32> {
     if shaped { Date32Type::parse(text) } else { None }
 }
 
-/// `2024-01-31T10:00:00`, with three, six or nine digits of a fraction that is not zero: as timestamps are printed.
-pub(super) fn timestamp(text: &str) -> Option<(TimeUnit, i64)> {
+/// A timestamp of [`timestamp`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Time {
+    pub(super) unit: TimeUnit,
+    pub(super) value: i64,
+    /// Whether it says that it is of UTC.
+    pub(super) utc: bool,
+}
+
+/// `2024-01-31T10:00:00`, with three, six or nine digits of a fraction that is not zero, as timestamps are printed. A space may
+/// stand for the T, and a `Z` after it says UTC.
+pub(super) fn timestamp(text: &str) -> Option<Time> {
+    let (utc, text) = match text.strip_suffix('Z') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
     let bytes = text.as_bytes();
     let shaped = bytes.iter().take(19).enumerate().all(|(i, byte)| match i {
         4 | 7 => *byte == b'-',
-        10 => *byte == b'T',
+        10 => matches!(byte, b'T' | b' '),
         13 | 16 => *byte == b':',
         _ => byte.is_ascii_digit(),
     });
@@ -179,7 +193,7 @@ pub(super) fn timestamp(text: &str) -> Option<(TimeUnit, i64)> {
         return None;
     }
     let value = string_to_datetime(&chrono::Utc, text).ok()?;
-    in_unit(&value, unit).map(|value| (unit, value))
+    in_unit(&value, unit).map(|value| Time { unit, value, utc })
 }
 
 pub(super) fn in_unit(value: &chrono::DateTime<impl chrono::TimeZone>, unit: TimeUnit) -> Option<i64> {
@@ -285,17 +299,26 @@ mod tests {
         for text in ["2024-02-30", "2024-1-1", "24-01-01", "2024/01/01", "2024-01-01 "] {
             assert_eq!(date(text), None, "{text}");
         }
-        assert_eq!(timestamp("1970-01-01T00:00:01"), Some((TimeUnit::Microsecond, 1_000_000)));
-        assert_eq!(timestamp("1970-01-01T00:00:00.250"), Some((TimeUnit::Microsecond, 250_000)));
-        assert_eq!(timestamp("1970-01-01T00:00:00.000000001"), Some((TimeUnit::Nanosecond, 1)));
-        assert_eq!(timestamp("1970-01-01T00:00:00.000001"), Some((TimeUnit::Microsecond, 1)));
+        let time = |unit, value, utc| Some(Time { unit, value, utc });
+        for (text, expected) in [
+            ("1970-01-01T00:00:01", time(TimeUnit::Microsecond, 1_000_000, false)),
+            ("1970-01-01 00:00:01", time(TimeUnit::Microsecond, 1_000_000, false)),
+            ("1970-01-01T00:00:01Z", time(TimeUnit::Microsecond, 1_000_000, true)),
+            ("1970-01-01T00:00:00.250", time(TimeUnit::Microsecond, 250_000, false)),
+            ("1970-01-01T00:00:00.000000001", time(TimeUnit::Nanosecond, 1, false)),
+            ("1970-01-01 00:00:00.000001Z", time(TimeUnit::Microsecond, 1, true)),
+        ] {
+            assert_eq!(timestamp(text), expected, "{text}");
+        }
         for text in [
-            "1970-01-01 00:00:01",
-            "1970-01-01T00:00:01Z",
+            "1970-01-01_00:00:01",
+            "1970-01-01T00:00:01 Z",
+            "1970-01-01T00:00:01z",
             "1970-01-01T00:00:01.5",
             "1970-01-01T00:00:01.000",
             "1970-01-01T00:00:01+02:00",
             "1970-01-01T24:00:01",
+            "1970-01-01Z",
         ] {
             assert_eq!(timestamp(text), None, "{text}");
         }
