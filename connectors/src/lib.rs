@@ -14,6 +14,7 @@ pub mod float_bounds;
 pub mod literals;
 pub mod parquet_files;
 pub mod records;
+pub mod row_filters;
 pub mod sink;
 pub mod table_functions;
 #[cfg(test)]

@@ -24,6 +24,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_connectors::file_order::FileOrder;
 use limpid_connectors::float_bounds::FloatBounds;
+use limpid_connectors::row_filters::RowFilters;
 use limpid_udfs::checked::CheckedArithmetic;
 use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::operators::materialize::share::ShareRepeated;
@@ -80,6 +81,9 @@ fn physical_rules(
     rules.push(Arc::new(ShareRepeated));
     if memory_limit.is_some() {
         rules.push(Arc::new(Sorts));
+    } else {
+        // The columns that filters read are kept until the others are decoded, which no limit counts.
+        rules.push(Arc::new(RowFilters));
     }
     rules.push(Arc::new(BatchRows::new(memory_limit)));
     rules
@@ -124,9 +128,6 @@ fn config(options: &EngineOptions) -> SessionConfig {
     if let Some(threads) = options.threads {
         config = config.with_target_partitions(threads);
     }
-    // Filters, also those that ORDER BY ... LIMIT learns, decide before texts are decoded. The columns they read are kept
-    // meanwhile, which a limit does not count.
-    config.options_mut().execution.parquet.pushdown_filters = options.memory_limit.is_none();
     if let Some(bytes) = options.memory_limit {
         let execution = &mut config.options_mut().execution;
         // DataFusion sets 10 MB aside for each merge of what aggregates spill; a small pool must not be eaten by that alone.

@@ -1,6 +1,7 @@
 //! Integration tests, one binary so that the engine is linked once.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod claims;
 mod clauses;
 mod cli;
 #[cfg(feature = "cluster")]
