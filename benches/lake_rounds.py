@@ -4,15 +4,18 @@
   lake_rounds.py FOLDER [ROUNDS] [SEED]
 
 Each round makes a small lake: a parent of several files or one, extracts of it (ranges, samples, repeated rows, other orders,
-fewer columns), and what must stay: INT96 timestamps, -0.0 and NaNs of other bits, columns of one name, columns with dots,
-symbolic and hard links, an index of pandas. A copy is kept outside. While tables are set aside, and once they are purged, the
-parent is appended to, compacted, moved or deleted, and commands are killed with SIGKILL. At the end everything is restored,
-and the stored values of every table, their order, the schema and the metadata are compared with the copy. A table whose rows
-the round itself deleted everywhere is counted as gone if `restore` names it, and as lost if not.
+fewer columns), and what must stay: INT96 timestamps, -0.0 and NaNs of other bits, columns of one name, fields of a struct of one
+name, columns with dots, symbolic and hard links, an index of pandas. A copy is kept outside. While tables are set aside, and once
+they are purged, the parent is appended to, compacted, moved or deleted, and commands are killed with SIGKILL. In some rounds a
+larger table then takes in the parent, and a second plan is carried out, by which the parent may go, too, unless others are rebuilt
+from it. At the end everything is restored, and the stored values of every table, their order, the schema and the metadata are
+compared with the copy. A table whose rows the round itself deleted everywhere is counted as gone if `restore` names it, and as lost
+if not.
 
 Needs `pip install pyarrow`; LIMPID names the program (default target/release/limpid). Ends with 1 if anything was lost.
 """
 
+import hashlib
 import os
 import random
 import shutil
@@ -23,36 +26,62 @@ import sys
 import time
 from collections import Counter
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 LIMPID = os.path.abspath(os.environ.get("LIMPID", "target/release/limpid"))
 NAN = struct.unpack("<d", struct.pack("<Q", 0x7FF8_0000_0000_0BAD))[0]
 
 
+# Seconds that a command takes, so that kills hit all of it.
+TAKES = {}
+
+
 def limpid(*args):
-    return subprocess.run([LIMPID, "-q", "lake", *map(str, args)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    begin = time.monotonic()
+    done = subprocess.run([LIMPID, "-q", "lake", *map(str, args)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    TAKES[args[0]] = 0.9 * TAKES.get(args[0], 0.1) + 0.1 * (time.monotonic() - begin)
+    return done
 
 
-ASKS = "--yes" in subprocess.run([LIMPID, "lake", "purge", "--help"], capture_output=True, text=True).stdout
+# Columns of other types.
+MORE = ["single", "half", "shares", "price", "raw", "fixed", "word", "large", "tags", "nanos", "day", "clock", "yes"]
+
+# Names of tables that must never go.
+STAY = ("hard", "link", "int96", "twice", "dotted", "indexed", "fields")
 
 
 def bits(column):
-    """Values as they are stored: floats by their bits, timestamps by their numbers."""
+    """Values as they are stored: floats by their bits, timestamps by their numbers, what is nested level by level."""
     kind = column.type
+    valid = column.is_valid().to_pylist()
     if pa.types.is_floating(kind):
-        zero = column.fill_null(0).to_numpy(zero_copy_only=False).view(np.int64)
-        return list(zip(zero.tolist(), column.is_null().to_pylist()))
+        whole = {16: np.int16, 32: np.int32, 64: np.int64}[kind.bit_width]
+        return list(zip(column.fill_null(0).to_numpy(zero_copy_only=False).view(whole).tolist(), valid))
     if pa.types.is_timestamp(kind):
         return column.cast(pa.int64()).to_pylist()
+    if pa.types.is_struct(kind):
+        return valid, [bits(part) for part in column.flatten()]
+    if pa.types.is_map(kind):
+        entries = pa.StructArray.from_arrays([column.keys, column.items], names=["key", "value"])
+        return valid, np.diff(column.offsets.to_numpy()).tolist(), bits(entries)
+    if pa.types.is_list(kind):
+        return valid, pc.list_value_length(column).to_pylist(), bits(column.flatten())
+    if pa.types.is_dictionary(kind):
+        return column.dictionary_decode().to_pylist()
     return column.to_pylist()
 
 
 def content(path):
-    """Everything that a file stores: the bytes of the columns that pyarrow cannot tell apart are read as they are."""
+    """Everything that a file stores."""
+    if path.name.startswith(STAY):
+        # Whatever is in it, nobody may write it anew.
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     file = pq.ParquetFile(path, coerce_int96_timestamp_unit="us")
     table = file.read()
     columns = [bits(table.column(at).combine_chunks()) for at in range(table.num_columns)]
@@ -96,6 +125,19 @@ class Round:
             "share": pa.array(floats, from_pandas=False),
             "at": pa.array(days, pa.timestamp("us")),
             "a.b": pa.array([n % 3 for n in ids], pa.int32()),
+            "single": pa.array(floats.astype(np.float32).view(np.int32) + np.array([n % 2 if n % 11 in (2, 3) else 0 for n in ids], np.int32)).view(pa.float32()),
+            "half": pa.array(np.array([-0.0 if n % 5 == 0 else n % 50 for n in ids], np.float16)),
+            "shares": pa.array([None if n % 8 == 0 else [-0.0, float(n), None][: n % 4] for n in ids], pa.list_(pa.float64())),
+            "price": pa.array([Decimal(n * 7 - 50) / 100 for n in ids], pa.decimal128(20, 2)),
+            "raw": pa.array([None if n % 6 == 0 else bytes([n % 256, 0, 255]) for n in ids], pa.binary()),
+            "fixed": pa.array([bytes([n % 256] * 5) for n in ids], pa.binary(5)),
+            "word": pa.array([f"w{n % 4}" for n in ids]).dictionary_encode(),
+            "large": pa.array([2**64 - 1 - n for n in ids], pa.uint64()),
+            "tags": pa.array([[(f"k{n % 3}", n)] * (n % 3) for n in ids], pa.map_(pa.string(), pa.int64())),
+            "nanos": pa.array([n * 1_000_000_001 for n in ids], pa.timestamp("ns", tz="Europe/Berlin")),
+            "day": pa.array([n * 40 - 3000 for n in ids], pa.date32()),
+            "clock": pa.array([n * 1_000_003 for n in ids], pa.time64("us")),
+            "yes": pa.array([None if n % 7 == 0 else n % 2 == 0 for n in ids]),
             "s": pa.array([None if n % 17 == 0 else {"x": n % 5, "y": str(n % 4)} for n in ids], pa.struct([("x", pa.int64()), ("y", pa.string())])),
         }
         return pa.table({name: columns[name] for name in self.columns})
@@ -110,6 +152,7 @@ class Round:
         rng, n = self.rng, self.size
         self.far = rng.random() < 0.3
         self.columns = ["id"] + rng.sample(["text", "share", "at", "a.b", "s"], rng.randrange(2, 6))
+        self.columns += rng.sample(MORE, rng.choice([0, 0, 2, 5]))
         options = {"use_deprecated_int96_timestamps": True} if rng.random() < 0.15 and "at" in self.columns else {}
         if options:
             self.did("int96 parent")
@@ -150,6 +193,13 @@ class Round:
             table = self.frame(range(10))
             self.write("twice.parquet", pa.Table.from_arrays([*table.columns, pa.array(range(10))], names=[*table.column_names, "id"]))
         if rng.random() < 0.3:
+            self.did("duplicate fields of a struct")
+            numbers = pa.array(range(10))
+            twins = pa.StructArray.from_arrays([numbers, numbers], fields=[pa.field("x", numbers.type)] * 2)
+            table = self.frame(range(10)).select(["id"])
+            self.write("fields.parquet", table.append_column("pair", twins))
+            self.write("fields-too.parquet", table.append_column("pair", twins).slice(2, 5))
+        if rng.random() < 0.3:
             self.did("dotted names")
             table = self.frame(range(10)).select(["id"])
             self.write("dotted.parquet", table.append_column("q.r", pa.array(range(10))).append_column("q", pa.array([{"r": 1}] * 10)))
@@ -171,7 +221,7 @@ class Round:
         """Runs a command; in a third of the cases it is killed on its way, and mostly run again."""
         if self.rng.random() < 0.35:
             process = subprocess.Popen([LIMPID, "-q", "lake", *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(self.rng.uniform(0.002, 0.04))
+            time.sleep(self.rng.uniform(0.002, max(0.04, TAKES.get(args[0], 0))))
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 self.did(f"killed {args[0]}")
@@ -224,13 +274,43 @@ class Round:
         self.did(f"parent: {kind}")
         return kind
 
+    def aside(self):
+        return sorted(str(path) for path in (self.lake / "_limpid/retired").rglob("*.parquet"))
+
+    def second(self, kind, prices, saved):
+        """A larger table takes in the parent, and a second plan is carried out; gives what the tables were before."""
+        owned = {name: path for name, path in tables(self.lake).items() if not name.startswith(("child", *STAY))}
+        ids = [i for path in owned.values() for i in pq.ParquetFile(path).read(["id"]).column(0).to_pylist()]
+        if not ids or kind == "rewrite types":
+            return {}
+        self.write("larger.parquet", self.frame(ids + self.rng.choices(range(3 * self.size), k=50)))
+        then = {name: content(path) for name, path in tables(self.lake).items()}
+        plan = limpid("plan", self.lake, "--prices", prices, "--save", saved, "--format", "csv")
+        if plan.returncode:
+            return then
+        planned = [line.split(",")[0] for line in plan.stdout.splitlines() if ",rebuild," in line]
+        if "but it is what" in plan.stdout:
+            self.did("second plan: a table that others are rebuilt from is held")
+        taken = any(name.split("/")[0] in planned for name in owned)
+        self.did("second plan: the parent goes, too" if taken else "second plan: the parent stays")
+        self.call("apply", saved)
+        if self.rng.random() < 0.7:
+            self.call("purge", self.lake, "--yes")
+        if self.rng.random() < 0.5:
+            self.did("second plan: the larger table grows")
+            ids = pq.ParquetFile(self.lake / "larger.parquet").read(["id"]).column(0).to_pylist() if (self.lake / "larger.parquet").exists() else []
+            if ids:
+                self.write("larger.parquet", self.frame(self.rng.sample(ids, len(ids)) + [1, 2, 3]))
+                then.pop("larger.parquet")
+        return then
+
     def run(self):
         """What was lost or changed."""
         rng, problems = self.rng, []
         self.make()
         linked = {name: path.stat().st_ino for name, path in tables(self.lake).items() if name.startswith(("hard", "link")) or path.is_symlink()}
         before = {name: content(path) for name, path in tables(self.copy).items()}
-        stays = [name for name in before if name.startswith(("hard", "link", "int96", "twice", "dotted", "indexed"))]
+        stays = [name for name in before if name.startswith(STAY)]
         target = os.readlink(self.lake / "link.parquet") if (self.lake / "link.parquet").is_symlink() else None
         stays += [target] if target else []
         prices, saved = self.folder / "prices.yaml", self.folder / "plan.json"
@@ -245,14 +325,24 @@ class Round:
         self.counts["planned"] += len(planned)
         self.call("apply", saved)
         kind = self.change() if rng.random() < 0.3 else None
+        if rng.random() < 0.2:
+            # The first command of all puts back what a killed one left halfway.
+            limpid("purge", self.lake, "--dry-run")
+            aside = self.aside()
+            limpid("purge", self.lake, "--dry-run")
+            if limpid("purge", self.lake).returncode == 0 and aside:
+                problems.append("purge did not ask")
+            if self.aside() != aside:
+                problems.append("purge deleted unasked")
         if rng.random() < 0.7:
-            self.call("purge", self.lake, *(["--yes"] if ASKS else []))
+            self.call("purge", self.lake, "--yes")
         if kind is None and rng.random() < 0.8:
             kind = self.change()
         if rng.random() < 0.2:
             scan = limpid("scan", self.lake)
             if scan.returncode and tables(self.lake):
                 problems.append(f"scan fails: {scan.stderr}")
+        later = self.second(kind, prices, saved) if kind != "delete" and rng.random() < 0.4 else {}
         if rng.random() < 0.3:
             self.call("restore", self.lake)
         problems += [f"{name} was moved or deleted" for name in stays if not (self.lake / name).exists() and not name.startswith("all")]
@@ -262,6 +352,11 @@ class Round:
         done = limpid("restore", self.lake)
         survivors = tables(self.lake)
         gone = []
+        for name, then in later.items():
+            if name not in survivors:
+                problems.append(f"lost {name} of the second plan: {done.stderr.strip()}")
+            elif repr(content(survivors[name])) != repr(then):
+                problems.append(f"{name} changed after the second plan")
         for name, then in before.items():
             if name.split("/")[0] == self.parent:
                 continue

@@ -6,19 +6,22 @@
 DOCS.parquet has the columns id, source, version, path and text. Each copy gets ids and addresses of its own, and every third document of
 every copy but the first a line more. The rows of the source `react-native-docs` are the books, the others the web.
 
-Prints, for each step, documents in and out, seconds, and documents a second; peak resident memory; and what kill -9 at random moments did
-to the bytes of the sink (`benches/crash.sh`).
+The job runs twice: as it is, where steps that look at each row alone run as one, and with checks that name every step, so that each is
+written for itself. Both must report the same rows, bytes, reasons and samples, and write the same data. Prints, for each step, documents
+in and out, seconds and documents a second; peak resident memory; the bytes in the work folder; and what kill -9 at random moments did to
+the bytes of the sink (`benches/crash.sh`, on --kill-copies copies).
 
 With --datatrove (the Python of an environment with `datatrove[processing]`, 0.10 is meant) each quality filter runs alone, with two workers,
-over the Parquet files that entered the same step of limpid, and writes what it keeps as Parquet, as the step of limpid does. The rules and
-limits are the same, so the documents kept should be, too; texts with other line breaks than LF, white space in blank lines, or a line
-feed at both ends may differ in `gopher_repetition` (docs/quality.md). MinHash (14 buckets of 8, word 5-grams) is compared on the documents that entered
-`gopher_repetition`, because few documents are left at its place in the job: the time of datatrove's four stages beside a job of the recipe
-`minhash_dedup` alone. limpid also verifies every pair. Not compared: language and personal data (other models and rules), addresses,
-exact duplicates of documents (datatrove has none), and the mixture.
+over what entered the same step of limpid from the first --peer-copies copies, and writes what it keeps as Parquet, as the step of limpid
+does. The rules and limits are the same, so the documents kept should be, too; texts with other line breaks than LF, white space in blank
+lines, or a line feed at both ends may differ in `gopher_repetition` (docs/quality.md). MinHash (14 buckets of 8, word 5-grams) is compared
+on the documents that entered `gopher_repetition`, because few documents are left at its place in the job: the time of datatrove's four
+stages beside a job of the recipe `minhash_dedup` alone. limpid also verifies every pair. Not compared: language and personal data (other
+models and rules), addresses, exact duplicates of documents (datatrove has none), and the mixture.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -50,11 +53,45 @@ def make(docs, folder, copies):
 
 
 def limpid(program, job, out, sets, limit):
-    """The report of a run, and the largest resident memory of the process in MB."""
+    """The report of a run."""
     flags = [f"--set={name}={value}" for name, value in sets.items()]
     run = subprocess.run([program, "run", job, f"--set=out={out}", "--json", "--memory-limit", limit, *flags], stdout=subprocess.PIPE, check=True)
-    report = json.loads(run.stdout)
-    return report, report["peak_memory_bytes"] / 1e6
+    return json.loads(run.stdout)
+
+
+def every_step_written(job, steps, path):
+    """The job with checks that name every step: what a check reads is written."""
+    checks = "".join(f"  - {{ name: sees_{step}, sql: SELECT id FROM {step} WHERE false }}\n" for step in steps)
+    path.write_text(job.read_text().replace("\nchecks:\n", f"\nchecks:\n{checks}"))
+    return path
+
+
+def told(report):
+    """What a report says, without times and checks."""
+    steps = [{key: value for key, value in step.items() if key != "seconds"} for step in report["steps"]]
+    return steps, [report[key] for key in ("rows_in", "rows_out", "bytes_in", "bytes_out", "lengths_in", "lengths_out", "sources", "warnings")]
+
+
+def data(sink):
+    """The bytes of a sink, without its mark, which names the checks."""
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sink.iterdir() if file.name != "_manifest.json"}
+
+
+def size(folder):
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def of_copies(source, copies, path):
+    """Writes the rows of the first copies in the Parquet files of `source` to `path`, and counts them."""
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+
+    rows = ds.dataset(source).to_table(columns=["id", "text"], filter=pc.field("id") < f"{copies:02d}")
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(rows, path)
+    return rows.num_rows
 
 
 DATATROVE = """
@@ -107,7 +144,9 @@ def main():
     parser.add_argument("--copies", type=int, default=10)
     parser.add_argument("--limpid", default=str(HERE.parent / "target/release/limpid"))
     parser.add_argument("--datatrove", metavar="PYTHON")
+    parser.add_argument("--peer-copies", type=int, default=1)
     parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--kill-copies", type=int, default=1)
     parser.add_argument("--memory-limit", default="512MB")
     parser.add_argument("--work", type=Path, default=Path("pretraining-bench"))
     args = parser.parse_args()
@@ -116,40 +155,51 @@ def main():
     make(args.docs, work / "docs", args.copies)
     sets = {"web": f"{work}/docs/web-*.parquet", "books": f"{work}/docs/books-*.parquet"}
     job = HERE.parent / "examples/pretraining.yaml"
-    report, peak = limpid(args.limpid, job, work / "out", sets, args.memory_limit)
-    print(f"limpid: {report['rows_in']:,} documents, {report['bytes_in'] / 1e6:,.0f} MB of text, {report['elapsed_seconds']:.1f} s, "
-          f"peak memory {peak:.0f} MB at --memory-limit {args.memory_limit}\n")
-    row("step", "in", "out", "limpid s", "limpid docs/s", "datatrove s", "datatrove docs/s", "same documents")
-    row(*["---"] * 8)
-    for number, step in enumerate(report["steps"]):
-        seconds, kept, same = "", "", ""
+    report = limpid(args.limpid, job, work / "out", sets, args.memory_limit)
+    single = every_step_written(job, [step["name"] for step in report["steps"]], work / "single.yaml")
+    written = limpid(args.limpid, single, work / "single", sets, args.memory_limit)
+    for name, out, run in (("as it is", "out", report), ("every step written", "single", written)):
+        print(f"{name}: {run['rows_in']:,} documents, {run['bytes_in'] / 1e6:,.0f} MB of text, {run['elapsed_seconds']:.1f} s, "
+              f"peak memory {run['peak_memory_bytes'] / 1e6:.0f} MB at --memory-limit {args.memory_limit}, "
+              f"work folder {size(work / out / 'work') / 1e6:,.0f} MB", flush=True)
+    print(f"the same report: {told(report) == told(written)}; the same data at the sink: {data(work / 'out/clean') == data(work / 'single/clean')}\n")
+    row("step", "in", "out", "s as one", "s alone", "docs/s alone", "datatrove docs", "datatrove s", "datatrove docs/s", "same documents")
+    row(*["---"] * 10)
+    for number, step in enumerate(written["steps"]):
+        entering, seconds, speed, same = "", "", "", ""
         if args.datatrove and step["name"] in FILTERS:
-            entered = work / f"out/work/{number}-{report['steps'][number - 1]['name']}/kept"
-            taken, rows = datatrove(args.datatrove, step["name"], entered, work / f"datatrove-{step['name']}")
-            seconds, kept, same = f"{taken:.1f}", rate(step["rows_in"], taken), "yes" if rows == step["rows_out"] else f"no: {rows:,} kept"
-        row(step["name"], f"{step['rows_in']:,}", f"{step['rows_out']:,}", f"{step['seconds']:.1f}", rate(step["rows_in"], step["seconds"]), seconds, kept, same)
+            before = work / f"single/work/{number}-{written['steps'][number - 1]['name']}/kept"
+            peer = work / f"datatrove-{step['name']}"
+            entering = of_copies(before, args.peer_copies, peer / "source/docs.parquet")
+            expected = of_copies(work / f"single/work/{number + 1}-{step['name']}/kept", args.peer_copies, None)
+            taken, rows = datatrove(args.datatrove, step["name"], peer / "source", peer)
+            seconds, speed, same = f"{taken:.1f}", rate(entering, taken), "yes" if rows == expected else f"no: {rows:,}, limpid {expected:,}"
+        row(step["name"], f"{step['rows_in']:,}", f"{step['rows_out']:,}", f"{report['steps'][number]['seconds']:.1f}", f"{step['seconds']:.1f}",
+            rate(step["rows_in"], step["seconds"]), entering, seconds, speed, same)
     if args.datatrove:
-        entered = work / "out/work/4-language/kept"
-        (work / "fuzzy.yaml").write_text(MINHASH)
-        fuzzy, _ = limpid(args.limpid, work / "fuzzy.yaml", work / "fuzzy", {"docs": f"{entered}/*.parquet"}, args.memory_limit)
-        step = fuzzy["steps"][0]
-        import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
-        docs = ds.dataset(entered).to_table(columns=["text"])
+        (work / "fuzzy.yaml").write_text(MINHASH)
+        entered = work / "fuzzy-docs/docs.parquet"
+        count = of_copies(work / "single/work/4-language/kept", args.peer_copies, entered)
+        fuzzy = limpid(args.limpid, work / "fuzzy.yaml", work / "fuzzy", {"docs": entered}, args.memory_limit)
+        docs = pq.read_table(entered, columns=["text"])
         # The peer's ids are numbers.
         pq.write_table(docs.add_column(0, "id", [list(range(docs.num_rows))]), work / "fuzzy.parquet")
         begin = time.monotonic()
         subprocess.run([args.datatrove, HERE / "peers/peer_datatrove.py", work / "fuzzy.parquet", work / "minhash.parquet", work / "minhash", "run"],
                        stderr=subprocess.DEVNULL, check=True, stdout=subprocess.DEVNULL)
         taken = time.monotonic() - begin
-        row("fuzzy on what entered gopher_repetition", f"{step['rows_in']:,}", f"{step['rows_out']:,}", f"{step['seconds']:.1f}",
-            rate(step["rows_in"], step["seconds"]), f"{taken:.1f}", rate(step["rows_in"], taken), "not the same method")
+        step = fuzzy["steps"][0]
+        row("fuzzy on what entered gopher_repetition", f"{count:,}", f"{step['rows_out']:,}", "", f"{step['seconds']:.1f}",
+            rate(step["rows_in"], step["seconds"]), f"{count:,}", f"{taken:.1f}", rate(count, taken), "not the same method")
     if args.kills:
-        flags = [f"--set={name}={value}" for name, value in sets.items()]
         shutil.rmtree(work / "out")
+        shutil.rmtree(work / "single")
+        few = ",".join(f"{copy:02d}" for copy in range(args.kill_copies))
+        flags = [f"--set={name}={work}/docs/{name}-{{{few}}}.parquet" for name in ("web", "books")]
         print(flush=True)
-        subprocess.run([HERE / "crash.sh", str(args.kills), job, *flags, "--memory-limit", args.memory_limit], check=True,
+        subprocess.run([HERE / "crash.sh", str(args.kills), job, *flags, "--memory-limit", args.memory_limit, "--quiet"], check=True,
                        env=os.environ | {"LIMPID": args.limpid, "TMPDIR": str(work)})
 
 

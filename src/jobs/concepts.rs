@@ -27,9 +27,14 @@ const CHARACTERS: usize = 600;
 /// Bytes of the largest picture that becomes part of the page.
 const PICTURE: usize = 150_000;
 
+/// Whether rows of `kept` are in clusters that the report shows.
+pub fn are_in(kept: &Schema) -> bool {
+    COLUMNS.iter().all(|name| kept.field_with_name(name).is_ok())
+}
+
 /// What the rows of the table `__kept` say of their clusters; `None` where they lack the columns, or are in none.
 pub async fn find(ctx: &SessionContext, kept: &Schema, id: &str, text: Option<&str>) -> Result<Option<Concepts>> {
-    if !COLUMNS.iter().all(|name| kept.field_with_name(name).is_ok()) {
+    if !are_in(kept) {
         return Ok(None);
     }
     let totals =

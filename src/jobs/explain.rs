@@ -72,7 +72,10 @@ pub async fn explain(job: &Job, engine: &EngineOptions, id: &str, with_texts: bo
             )));
         }
         register_folder(&results.lookup, &format!("removed_{number}"), &folder.join("removed")).await?;
-        register_folder(&results.lookup, &format!("kept_{number}"), &folder.join("kept")).await?;
+        // Steps that hand their rows on name no kept row, and are never the last.
+        if !manifest.passed_on {
+            register_folder(&results.lookup, &format!("kept_{number}"), &folder.join("kept")).await?;
+        }
         results.steps.push(step.name.clone());
     }
     if with_texts {

@@ -64,6 +64,9 @@ pub struct Manifest {
     /// Whether the rows were deleted after the run, as the job's `keep` wants it.
     #[serde(default)]
     pub cleaned: bool,
+    /// Whether the kept rows went to the next step and were not written.
+    #[serde(default)]
+    pub passed_on: bool,
 }
 
 /// One of the two results of a step.

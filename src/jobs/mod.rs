@@ -2,15 +2,19 @@
 //!
 //! [`model`] is the file as written; [`job`] is the job with its variables, rules and recipes resolved to SQL; [`plan`]
 //! validates every statement before anything runs; [`run`] computes the steps that are not finished, each into a folder
-//! whose [`manifest`] is written last, and commits the [`sink`]. [`summary`] turns the manifests into the report;
+//! whose [`manifest`] is written last, and commits the [`sink`]. [`flow`] tells which steps hand their rows to the next one as they are made
+//! ([`tap`]). [`summary`] turns the manifests into the report;
 //! [`explain`] tells what happened to one row.
 
 pub mod check;
 pub mod clusters;
 pub mod concepts;
+pub mod condition;
+pub mod counts;
 pub mod describe;
 pub mod error;
 pub mod explain;
+pub mod flow;
 pub mod hash;
 pub mod histogram;
 pub mod job;
@@ -18,6 +22,8 @@ pub mod lock;
 pub mod manifest;
 pub mod model;
 pub mod origins;
+pub mod output;
+pub mod own_time;
 pub mod plan;
 pub mod progress;
 pub mod recipes;
@@ -31,6 +37,7 @@ pub mod split;
 pub mod step;
 pub mod summary;
 pub mod tables;
+pub mod tap;
 pub mod variables;
 pub mod writer;
 pub mod yaml;

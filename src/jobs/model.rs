@@ -35,6 +35,7 @@ described! {
         /// Folder of the finished steps, from which a later run goes on. `.limpid/NAME` when absent.
         pub work: Option<Text>,
         /// Whose rows stay in the work folder after a run that wrote the sink: those of `all` steps (when absent), of the `last`, or `none`.
+        /// Of steps that run as one, only the last writes the rows that stay.
         #[words(reference::keep())]
         pub keep: Option<Text>,
         /// Values of `${name}`. The environment goes before, `--set` before both.

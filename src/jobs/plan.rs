@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,10 @@ use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
+use super::concepts;
+use super::condition;
 use super::error::{self, Problems, words};
+use super::flow::{self, Flow};
 use super::job::{Job, JobStep};
 use super::sink;
 use super::source::{self, Opened};
@@ -46,6 +50,20 @@ pub struct StepPlan {
     pub reads: BTreeSet<String>,
     /// Files that its statement names.
     pub files: Vec<Opened>,
+    /// Its query; two where one decides which rows stay and the other goes on with them.
+    pub queries: Vec<String>,
+    /// What it does with the rows of its input.
+    pub flow: Flow,
+    /// Whether the rows that stay go to the next step and are not written.
+    pub passes: bool,
+}
+
+impl Plan {
+    /// The steps that run as one: `first` and those that its rows are handed to.
+    pub fn chain(&self, first: usize) -> RangeInclusive<usize> {
+        let handed_on = self.steps[first..].iter().take_while(|step| step.passes).count();
+        first..=first + handed_on
+    }
 }
 
 /// Opens the sources and plans every statement of `job`; all mistakes are reported together.
@@ -83,10 +101,13 @@ pub async fn plan(job: &Job, engine: &EngineOptions) -> error::Result<Plan> {
             problems.add(0, format!("origin: no source has a column `{origin}`; the first one has {columns}"));
         }
     }
-    let steps = plan_steps(job, &stand_ins, &mut problems, &mut warnings).await?;
+    let mut steps = plan_steps(job, &stand_ins, &mut problems, &mut warnings).await?;
     let mut check_files = Vec::new();
     if steps.len() == job.steps.len() {
-        check_files = plan_checks(job, &stand_ins, &steps, &mut problems).await?;
+        let checked = plan_checks(job, &stand_ins, &steps, &mut problems).await?;
+        let passing = flow::passing(job, &steps, &checked.known);
+        steps.iter_mut().zip(passing).for_each(|(step, passes)| step.passes = passes);
+        check_files = checked.files;
         if let (Some(target), Some(last)) = (&job.sink, steps.last())
             && let Err(message) = sink::rehearse(target, &last.kept).await
         {
@@ -130,7 +151,15 @@ async fn plan_steps(
                 warnings.extend(unknown.iter().map(|name| {
                     format!("step `{}` reads {name}, which is no source: its changes are not noticed", step.name)
                 }));
-                steps.push(StepPlan { kept: columns.kept, reads: known, files });
+                // What a step says of kept rows needs them.
+                let names_kept_rows = columns.cluster_id.is_some() || columns.duplicate_of.is_some();
+                let mut flow = Flow::of(&planned, &step.input, &job.id);
+                let mut queries = vec![step.sql.clone()];
+                if let Some(two) = two_queries(step, job, stand_ins, &columns).await {
+                    (queries, flow) = (two.into(), Flow { whole: true, alone: true });
+                }
+                flow.alone &= !names_kept_rows && !concepts::are_in(&columns.kept);
+                steps.push(StepPlan { kept: columns.kept, reads: known, files, queries, flow, passes: false });
             }
             Err(message) => {
                 problems.add(step.line, format!("steps.{}: {message}", step.name));
@@ -139,6 +168,23 @@ async fn plan_steps(
         }
     }
     Ok(steps)
+}
+
+/// The two queries of a step that leaves rows out by a condition on each row, where together they do what the step does.
+async fn two_queries(step: &JobStep, job: &Job, stand_ins: &SessionContext, result: &Columns) -> Option<[String; 2]> {
+    let queries = condition::split(&stand_ins.state(), &step.sql, &step.input)?;
+    let input = stand_ins.table_provider("input").await.ok()?.schema();
+    let [first, second] =
+        [statement(stand_ins, &queries[0]).await.ok()?, statement(stand_ins, &queries[1]).await.ok()?];
+    let alone = |plan: &LogicalPlan| Flow::of(plan, &step.input, &job.id).alone;
+    let columns = |plan: &LogicalPlan| Columns::find(plan.schema().as_arrow(), &job.id, job.text.as_deref()).ok();
+    let (decided, last) = (columns(&first)?, columns(&second)?);
+    let name_columns = |schema: &Schema| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let same = name_columns(&decided.kept) == name_columns(&input)
+        && decided.removed.field(0).data_type() == last.removed.field(0).data_type()
+        && last.keep.is_none()
+        && last.kept == result.kept;
+    (alone(&first) && alone(&second) && same).then_some(queries)
 }
 
 /// The step's mistake, on the line of the rule where it lies in one.
@@ -183,8 +229,8 @@ async fn plan_checks(
     stand_ins: &SessionContext,
     steps: &[StepPlan],
     problems: &mut Problems,
-) -> error::Result<Vec<Opened>> {
-    let mut files = Vec::new();
+) -> error::Result<Reads> {
+    let mut all = Reads::default();
     if let Some(last) = steps.last() {
         stand_ins.register_table("output", empty(&last.kept))?;
     }
@@ -192,12 +238,16 @@ async fn plan_checks(
     stand_ins.register_table("removed", empty(&removed_schema()))?;
     for check in &job.checks {
         match statement(stand_ins, &check.sql).await {
-            Ok(planned) => files.extend(reads(&planned, job, "input")?.files),
+            Ok(planned) => {
+                let Reads { known, files, .. } = reads(&planned, job, "input")?;
+                all.known.extend(known);
+                all.files.extend(files);
+            }
             Err(error) => problems
                 .add(check.line, format!("checks.{}: {}\n  statement: {}", check.name, words(&error), check.sql)),
         }
     }
-    Ok(files)
+    Ok(all)
 }
 
 /// Columns of the table `removed` that checks may read: the removed rows of all steps.

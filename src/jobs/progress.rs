@@ -40,8 +40,8 @@ impl Lines {
 }
 
 impl StepBar {
-    /// A bar for step `number` of `steps`, which reads `total` rows where that is known.
-    pub fn start(number: usize, steps: usize, name: &str, total: Option<u64>) -> Self {
+    /// A bar for a step or several that run as one, which read `total` rows where that is known.
+    pub fn start(step: &str, total: Option<u64>) -> Self {
         let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
         let template = match total {
             Some(_) => "{prefix:>20} [{bar:30}] {human_pos}/{human_len} rows {speed}/s ETA {eta} {msg}",
@@ -50,7 +50,7 @@ impl StepBar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").with_key("speed", speed));
         }
-        let step = format!("{}/{steps} {name}", number + 1);
+        let step = step.to_owned();
         bar.set_prefix(step.clone());
         bar.enable_steady_tick(Duration::from_millis(200));
         // With `--quiet` only errors are told.

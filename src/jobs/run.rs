@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use super::origins::Origins;
 use super::plan::{self, Plan};
 use super::progress::StepBar;
 use super::recipes::{literal, quote};
-use super::step::StepRun;
+use super::step::{self, Entering, StepRun};
 use super::tables::{pairs, register_folder};
 use super::{check, rejects, sink, summary};
 use crate::report;
@@ -84,8 +85,8 @@ pub async fn run(file: &Path, options: &RunOptions, engine: &EngineOptions) -> R
         origins = Origins::read(&job, &run.origins_fingerprint());
         run.passed_checks()
     } else {
-        for number in 0..job.steps.len() {
-            run.step(number).await?;
+        while run.done.len() < job.steps.len() {
+            run.chain(plan.chain(run.done.len())).await?;
         }
         register_results(&plan.ctx, &job).await?;
         let fingerprint = run.origins_fingerprint();
@@ -129,14 +130,16 @@ pub async fn dry_run(
     let job = Job::read(file, &options.set)?;
     let plan = plan::plan(&job, engine).await?;
     let mut run = Run::new(&job, &plan, options)?;
-    if let Some(target) = job.sink.as_ref().filter(|_| !run.is_done()) {
+    let idle = run.is_done();
+    if let Some(target) = job.sink.as_ref().filter(|_| !idle) {
         sink::only_ours(target).map_err(|message| JobError::Other(format!("job `{}`, sink: {message}", job.name)))?;
     }
     run.done.clear();
+    while run.done.len() < job.steps.len() && run.resume_chain(plan.chain(run.done.len())) {}
     let mut forecasts = Vec::new();
     for (number, step) in job.steps.iter().enumerate() {
         // Whether a step is finished can be told as long as those before it are.
-        let finished = run.done.len() == number && run.resume(number);
+        let finished = number < run.done.len();
         let (step, input, kind) = (step.name.clone(), step.input.clone(), step.kind.clone());
         forecasts.push(Forecast { step, input, kind, finished });
     }
@@ -190,8 +193,10 @@ impl<'a> Run<'a> {
     fn resume(&mut self, number: usize) -> bool {
         let manifest = Manifest::read(&self.job.step_folder(number));
         let fingerprint = self.fingerprint(number);
+        let has_rows =
+            |manifest: &Manifest| !manifest.cleaned && (!manifest.passed_on || self.plan.steps[number].passes);
         let usable = |manifest: &Manifest| {
-            number < self.from && manifest.fingerprint == fingerprint && !(self.needs_rows && manifest.cleaned)
+            number < self.from && manifest.fingerprint == fingerprint && (!self.needs_rows || has_rows(manifest))
         };
         match manifest.filter(usable) {
             Some(manifest) => self.done.push((manifest, true)),
@@ -200,54 +205,83 @@ impl<'a> Run<'a> {
         true
     }
 
-    /// Makes step `number` finished and its result a table.
-    async fn step(&mut self, number: usize) -> Result<()> {
-        if !self.resume(number) {
-            let manifest = self.compute(number).await?;
-            self.done.push((manifest, false));
+    /// The same for steps that run as one: all of them, or none.
+    fn resume_chain(&mut self, chain: RangeInclusive<usize>) -> bool {
+        let first = *chain.start();
+        let resumed = chain.into_iter().all(|number| self.resume(number));
+        if !resumed {
+            self.done.truncate(first);
         }
-        let (name, folder) = (&self.job.steps[number].name, self.job.step_folder(number));
+        resumed
+    }
+
+    /// Makes steps that run as one finished, and the result of the last a table.
+    async fn chain(&mut self, chain: RangeInclusive<usize>) -> Result<()> {
+        let last = *chain.end();
+        if !self.resume_chain(chain.clone()) {
+            self.compute(chain).await?;
+        }
+        let (name, folder) = (&self.job.steps[last].name, self.job.step_folder(last));
         Ok(register_folder(&self.plan.ctx, name, &folder.join("kept")).await?)
     }
 
-    async fn compute(&self, number: usize) -> Result<Manifest> {
-        let (step, ctx) = (&self.job.steps[number], &self.plan.ctx);
-        let folder = self.job.step_folder(number);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(JobError::io("remove", &folder))?;
+    async fn compute(&mut self, chain: RangeInclusive<usize>) -> Result<()> {
+        let ((first, last), ctx) = (chain.clone().into_inner(), &self.plan.ctx);
+        let folders: Vec<_> = chain.clone().map(|number| self.job.step_folder(number)).collect();
+        for folder in &folders {
+            if folder.exists() {
+                fs::remove_dir_all(folder).map_err(JobError::io("remove", folder))?;
+            }
+            fs::create_dir_all(folder).map_err(JobError::io("create", folder))?;
         }
-        fs::create_dir_all(&folder).map_err(JobError::io("create", &folder))?;
+        let step = &self.job.steps[first];
         let input = ctx.table_provider(step.input.as_str()).await?;
         ctx.deregister_table("input")?;
-        let input_schema = input.schema();
         ctx.register_table("input", input)?;
         let counted = self.position(&step.input).map(|at| (self.done[at].0.kept.rows, self.done[at].0.kept.bytes));
-        let input_rows = self.source_rows(&step.input).await?;
-        let total = counted.map(|(rows, _)| rows).or(input_rows).or_else(|| self.text_files(&step.input));
-        let bar = StepBar::start(number, self.job.steps.len(), &step.name, total);
-        let compute = StepRun {
+        let in_files = self.source_rows(&step.input).await?;
+        let total = counted.map(|(rows, _)| rows).or(in_files).or_else(|| self.text_files(&step.input));
+        let bar = StepBar::start(&self.label(&chain), total);
+        let steps = chain.clone().zip(&folders).map(|(number, folder)| StepRun {
             ctx,
-            name: &step.name,
-            sql: &step.sql,
+            name: &self.job.steps[number].name,
+            sql: &self.job.steps[number].sql,
+            queries: &self.plan.steps[number].queries,
             id: &self.job.id,
             text: self.job.text.as_deref(),
-            input_schema: &input_schema,
-            input: counted,
-            input_rows,
-            folder: &folder,
-            bar: &bar,
-        };
-        let computed = compute.compute().await;
+            whole: self.plan.steps[number].flow.whole,
+            folder,
+        });
+        let steps: Vec<_> = steps.collect();
+        let computed = step::compute(&steps, Entering { counted, in_files }, &bar).await;
+        drop(steps);
+        ctx.deregister_table("input")?;
         // What was read from a file that changed on the way explains most errors.
-        self.sources_unchanged(number).await?;
-        let mut manifest = computed.map_err(|error| self.of_step(number, error))?;
-        manifest.job.clone_from(&self.job.name);
-        manifest.fingerprint = self.fingerprint(number);
-        manifest.inputs = self.inputs(number);
-        manifest.versions = summary::result_versions();
-        manifest.finished = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
-        manifest.write(&folder)?;
-        Ok(manifest)
+        for number in first..=last {
+            self.sources_unchanged(number).await?;
+        }
+        let manifests = computed.map_err(|(at, error)| self.of_step(first + at, error))?;
+        for ((number, folder), mut manifest) in chain.zip(&folders).zip(manifests) {
+            manifest.job.clone_from(&self.job.name);
+            manifest.fingerprint = self.fingerprint(number);
+            manifest.inputs = self.inputs(number);
+            manifest.versions = summary::result_versions();
+            manifest.finished = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+            manifest.write(folder)?;
+            self.done.push((manifest, false));
+        }
+        Ok(())
+    }
+
+    /// What the progress calls steps that run as one.
+    fn label(&self, chain: &RangeInclusive<usize>) -> String {
+        let ((first, last), steps) = (chain.clone().into_inner(), &self.job.steps);
+        match first == last {
+            true => format!("{}/{} {}", first + 1, steps.len(), steps[first].name),
+            false => {
+                format!("{}-{}/{} {} to {}", first + 1, last + 1, steps.len(), steps[first].name, steps[last].name)
+            }
+        }
     }
 
     /// The error with the step and its statement.

@@ -20,10 +20,13 @@ const LONGEST: usize = 4_000;
 /// Characters shown before the first difference.
 const BEFORE: usize = 800;
 
-/// Samples of the removed rows in `folder/removed`, with the kept rows in `folder/kept` that they name.
+/// Samples of the removed rows in `folder/removed`, with the kept rows in `folder/kept` that they name, where there are any.
 pub async fn choose(ctx: &SessionContext, folder: &Path, id: &str, text: Option<&str>) -> Result<Vec<Sample>> {
     let lookup = lookup_context(ctx);
-    register_folder(&lookup, "kept", &folder.join("kept")).await?;
+    let kept = folder.join("kept");
+    if kept.exists() {
+        register_folder(&lookup, "kept", &kept).await?;
+    }
     register_folder(&lookup, "removed", &folder.join("removed")).await?;
     let id = quote(id);
     let chosen = rows(

@@ -27,6 +27,8 @@ pub struct Columns {
     pub similarity: Option<usize>,
     /// Which group of similar rows it is in.
     pub cluster_id: Option<usize>,
+    /// Whether a row may go that has no key.
+    pub without_key: bool,
     /// The columns that go on.
     rest: Vec<usize>,
     /// Columns of the rows that stay.
@@ -91,13 +93,25 @@ impl Columns {
         gone.push(Arc::new(Field::new("similarity", DataType::Float64, true)));
         gone.push(Arc::new(Field::new("cluster_id", DataType::Utf8, true)));
         let removed = Arc::new(Schema::new(gone));
-        Ok(Self { id, text, keep, reason, duplicate_of, similarity, cluster_id, rest, kept, removed })
+        Ok(Self {
+            id,
+            text,
+            keep,
+            reason,
+            duplicate_of,
+            similarity,
+            cluster_id,
+            without_key: false,
+            rest,
+            kept,
+            removed,
+        })
     }
 
     /// Takes `batch` apart; a removed row without a reason gets `step` for one.
     pub fn split(&self, batch: &RecordBatch, step: &str) -> Result<Split> {
         let ids = batch.column(self.id);
-        if ids.logical_null_count() > 0 {
+        if !self.without_key && ids.logical_null_count() > 0 {
             return exec_err!(
                 "column `{}` is NULL in {} rows; every row needs a key",
                 batch.schema().field(self.id).name(),

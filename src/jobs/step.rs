@@ -1,109 +1,241 @@
-//! Computes one step: runs its query, writes each row once to the kept or to the removed ones, and counts on the way.
+//! Computes steps: runs their queries, writes each row once to the kept or to the removed ones, and counts on the way.
 
-use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::Schema;
 use datafusion::common::runtime::JoinSet;
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use limpid_udfs::config::LimpidOptions;
-use limpid_udfs::functions::strings::Strings;
 use parquet::basic::Compression;
 
+use super::counts::Counts;
 use super::error::{self, JobError};
-use super::hash::ContentHash;
-use super::manifest::{LAYOUT, Manifest, Part};
+use super::manifest::{LAYOUT, Manifest};
+use super::output::{Output, PartitionWriter, Rows};
+use super::own_time::measure;
 use super::progress::StepBar;
 use super::recipes::quote;
 use super::split::Columns;
-use super::tables::{floats, query, register_folder};
-use super::writer::{FileEntry, ParquetFile};
-use super::{clusters, concepts, histogram, samples};
-use crate::report::data::Histogram;
+use super::tables::{query, register_folder};
+use super::tap::{FirstError, Tap};
+use super::writer::{ParquetFile, ROW_GROUP_BYTES};
+use super::{clusters, concepts, samples};
 use crate::session::metrics;
 
 /// How often the progress bar looks at the plan.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Reasons told apart in a step; rows of further ones are counted together.
-const REASONS: usize = 1_000;
+/// A row group is no smaller than this, however many steps of a chain write at once.
+const LEAST_GROUP_BYTES: usize = 1 << 20;
 
 /// A step about to be computed.
 pub struct StepRun<'a> {
-    /// The engine; `input`, the sources and all earlier steps are registered.
+    /// The engine; the sources and all earlier steps that were written are registered.
     pub ctx: &'a SessionContext,
     /// Name of the step.
     pub name: &'a str,
     /// The query.
     pub sql: &'a str,
+    /// What computes it: the query, or two that follow one another, of which the first removes rows and the second does not.
+    pub queries: &'a [String],
     /// Column of the row key.
     pub id: &'a str,
     /// Column of the text.
     pub text: Option<&'a str>,
-    /// Columns of the input.
-    pub input_schema: &'a Schema,
-    /// Rows and bytes of text of the input, where an earlier step counted them.
-    pub input: Option<(u64, u64)>,
-    /// Rows of the input, where the files say so.
-    pub input_rows: Option<u64>,
+    /// Whether each row of the input is known to be in the result.
+    pub whole: bool,
     /// Its folder, empty.
     pub folder: &'a Path,
-    /// Its progress bar.
-    pub bar: &'a StepBar,
 }
 
+/// What is known of the rows that enter a step.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Entering {
+    /// Rows and bytes of text, where an earlier step counted them.
+    pub counted: Option<(u64, u64)>,
+    /// Rows, where the files say so.
+    pub in_files: Option<u64>,
+}
+
+/// An error, and the place of the step that it belongs to.
+pub type Failed = (usize, JobError);
+
+/// Computes a chain of steps, each of which but the last hands its rows to the next, into their folders. `input` is registered: the input
+/// of the first step. The manifests lack what only the job knows.
+///
+/// Steps that run as one share the time that they took, by what each took of it on all threads.
+pub async fn compute(steps: &[StepRun<'_>], entering: Entering, bar: &StepBar) -> Result<Vec<Manifest>, Failed> {
+    let Some(last) = steps.len().checked_sub(1) else { return Ok(Vec::new()) };
+    let started = Instant::now();
+    let first_error = FirstError::default();
+    let queries: usize = steps.iter().map(|step| step.queries.len()).sum();
+    let group_bytes = (ROW_GROUP_BYTES / queries).max(LEAST_GROUP_BYTES);
+    let mut taps: Vec<(usize, Arc<Tap>)> = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let handed_on = if at == last { step.queries.len() - 1 } else { step.queries.len() };
+        for part in 0..handed_on {
+            let tap = step.tap(at, part, group_bytes, &first_error).await.map_err(|error| (at, error))?;
+            taps.push((at, tap));
+        }
+    }
+    let computed = steps[last].result(taps.first().map(|(_, tap)| &tap.plan), group_bytes, bar).await;
+    let (written, read) = match computed {
+        Ok(written) => (written, Instant::now()),
+        Err(error) => {
+            let first = first_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+            return Err(first.unwrap_or((last, error)));
+        }
+    };
+    let mut ended = started;
+    let mut parts: Vec<Vec<Written>> = steps.iter().map(|_| Vec::new()).collect();
+    for (at, tap) in taps {
+        let tapped = tap.finish().map_err(|error| (at, error))?;
+        ended = ended.max(tapped.ended);
+        let metrics = metrics::collect(tap.plan.as_ref());
+        parts[at].push((Arc::clone(&tap.output), tapped.counts, metrics, tapped.spent));
+    }
+    parts[last].push(written);
+    let shared = (ended - started).as_secs_f64();
+    let all: Duration = parts.iter().flatten().map(|(.., spent)| *spent).sum();
+    let mut entering = entering;
+    let mut manifests = Vec::new();
+    for (at, (step, parts)) in steps.iter().zip(parts).enumerate() {
+        let spent: Duration = parts.iter().map(|(.., spent)| *spent).sum();
+        let mut took = Duration::from_secs_f64(shared * spent.as_secs_f64() / all.as_secs_f64().max(1e-9));
+        if at == last {
+            took += read - ended;
+        }
+        let manifest = step.finish(together(parts), entering, took, bar).await.map_err(|error| (at, error))?;
+        entering = Entering { counted: Some((manifest.kept.rows, manifest.kept.bytes)), in_files: None };
+        manifests.push(manifest);
+    }
+    Ok(manifests)
+}
+
+/// The parts of a step as one.
+fn together(parts: Vec<Written>) -> Option<Written> {
+    parts.into_iter().reduce(|(_, first, metrics, before), (output, counts, mut more, spent)| {
+        metrics.iter().for_each(|(name, count)| metrics::add(&mut more, name, *count));
+        (output, counts.after(first), more, before + spent)
+    })
+}
+
+/// What a plan wrote: where, what was counted, the counters of operators, and the time it took itself.
+type Written = (Arc<Output>, Counts, Vec<(String, u64)>, Duration);
+
 impl StepRun<'_> {
-    /// Computes the step into its folder; the manifest lacks what only the job knows.
-    pub async fn compute(&self) -> error::Result<Manifest> {
-        let started = Instant::now();
-        let notes = self.folder.join("clusters");
-        for folder in [self.kept(), self.removed(), notes.clone()] {
+    /// Where the rows of `plan` go. The columns are found anew, because files have other layouts of text than the tables that the step
+    /// was planned with.
+    fn output(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        part: usize,
+        group_bytes: usize,
+        keeps: bool,
+    ) -> error::Result<Arc<Output>> {
+        let mut columns = Columns::find(&plan.schema(), self.id, self.text).map_err(JobError::Other)?;
+        // A condition may well be that there is a key.
+        columns.without_key = part + 1 < self.queries.len();
+        let parts: &[&str] = if keeps { &["kept", "clusters", "removed"] } else { &["removed"] };
+        for folder in parts.iter().map(|part| self.folder.join(part)) {
             fs::create_dir_all(&folder).map_err(JobError::io("create", &folder))?;
         }
+        Ok(Arc::new(Output {
+            step: self.name.to_owned(),
+            folder: self.folder.to_owned(),
+            columns,
+            text: self.text.map(str::to_owned),
+            keeps,
+            removes: part == 0,
+            group_bytes,
+            pool: Arc::clone(&self.ctx.runtime_env().memory_pool),
+        }))
+    }
+
+    /// Plans query number `part`, and makes the rows that it keeps the input of the next one.
+    async fn tap(
+        &self,
+        at: usize,
+        part: usize,
+        group_bytes: usize,
+        first_error: &FirstError,
+    ) -> error::Result<Arc<Tap>> {
+        let plan = self.physical(&self.queries[part]).await?;
+        let output = self.output(&plan, part, group_bytes, false)?;
+        let tap = Tap::new(at, plan, output, Arc::clone(first_error));
+        self.ctx.deregister_table("input")?;
+        self.ctx.register_table("input", tap.table())?;
+        Ok(tap)
+    }
+
+    /// Writes the result. `lowest` is the plan whose scans tell the progress, where it is another one.
+    async fn result(
+        &self,
+        lowest: Option<&Arc<dyn ExecutionPlan>>,
+        group_bytes: usize,
+        bar: &StepBar,
+    ) -> error::Result<Written> {
         let without_vector = || LimpidOptions::of(self.ctx.copied_config().options()).without_vector();
         let before = without_vector();
-        let plan = self.physical(self.sql).await?;
-        // Found anew, because files have other layouts of text than the tables that the step was planned with.
-        let columns = Columns::find(&plan.schema(), self.id, self.text).map_err(JobError::Other)?;
-        let mut counts = self.write(&plan, "part", Rows::Result, &columns).await?;
+        let part = self.queries.len() - 1;
+        let plan = self.physical(&self.queries[part]).await?;
+        let output = self.output(&plan, part, group_bytes, true)?;
+        let (counts, spent) = self.write(&plan, lowest.unwrap_or(&plan), "part", Rows::Result, &output, bar).await?;
         let mut metrics = metrics::collect(plan.as_ref());
         metrics::add(&mut metrics, metrics::TEXTS_WITHOUT_VECTOR, without_vector() - before);
-        register_folder(self.ctx, "__kept", &self.kept()).await?;
-        register_folder(self.ctx, "__removed", &self.removed()).await?;
-        let seen = counts.kept.rows + counts.removed.rows;
-        let rows_in = self.input.map(|(rows, _)| rows).or(self.input_rows);
-        let incomplete = columns.keep.is_none() || rows_in.is_some_and(|rows| rows > seen);
-        if incomplete && self.input_schema.field_with_name(self.id).is_ok() {
-            self.bar.message("looking for missing rows");
-            counts.merge(self.missing(&columns).await?);
-        }
-        self.bar.message("choosing samples");
-        let concepts = concepts::find(self.ctx, &columns.kept, self.id, self.text).await?;
-        let cluster_sizes = match concepts {
-            Some(_) => concepts::sizes(self.ctx).await?,
-            None => clusters::sizes(self.ctx, &columns, &notes).await?,
+        Ok((output, counts, metrics, spent))
+    }
+
+    /// The manifest of a step whose result is written or handed on; `took` is what that took.
+    async fn finish(
+        &self,
+        written: Option<Written>,
+        entering: Entering,
+        took: Duration,
+        bar: &StepBar,
+    ) -> error::Result<Manifest> {
+        let started = Instant::now();
+        let Some((output, mut counts, metrics, _)) = written else {
+            return Err(JobError::Other("a step without a query; this is a bug in limpid".to_owned()));
         };
+        if !self.whole {
+            counts.merge(self.missing(&output, &counts, entering, bar).await?);
+        }
+        if output.keeps {
+            bar.message("choosing samples");
+        }
+        let columns = &output.columns;
+        self.register("__removed", "removed").await?;
+        let (mut concepts, mut cluster_sizes) = (None, Vec::new());
+        if output.keeps {
+            self.register("__kept", "kept").await?;
+            let notes = self.folder.join("clusters");
+            concepts = concepts::find(self.ctx, &columns.kept, self.id, self.text).await?;
+            cluster_sizes = match concepts {
+                Some(_) => concepts::sizes(self.ctx).await?,
+                None => clusters::sizes(self.ctx, columns, &notes).await?,
+            };
+            fs::remove_dir_all(&notes).map_err(JobError::io("remove", &notes))?;
+        }
         let samples = samples::choose(self.ctx, self.folder, self.id, self.text).await?;
-        fs::remove_dir_all(&notes).map_err(JobError::io("remove", &notes))?;
         let (kept, removed) = (&counts.kept, &counts.removed);
+        let rows_in = entering.counted.map(|(rows, _)| rows).or(entering.in_files);
         Ok(Manifest {
             layout: LAYOUT,
             step: self.name.to_owned(),
             sql: self.sql.to_owned(),
             id: self.id.to_owned(),
             text: self.text.map(str::to_owned),
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: (took + started.elapsed()).as_secs_f64(),
             rows_in: rows_in.unwrap_or(kept.rows + removed.rows),
-            bytes_in: self.input.map_or(kept.bytes + removed.bytes, |(_, bytes)| bytes),
+            bytes_in: entering.counted.map_or(kept.bytes + removed.bytes, |(_, bytes)| bytes),
             kept: kept.part(&columns.kept),
             removed: removed.part(&columns.removed),
             reasons: counts.reasons(),
@@ -112,46 +244,59 @@ impl StepRun<'_> {
             metrics,
             samples,
             concepts,
+            passed_on: !output.keeps,
             ..Manifest::default()
         })
     }
 
-    fn kept(&self) -> PathBuf {
-        self.folder.join("kept")
-    }
-
-    fn removed(&self) -> PathBuf {
-        self.folder.join("removed")
+    async fn register(&self, name: &str, part: &str) -> Result<()> {
+        register_folder(self.ctx, name, &self.folder.join(part)).await
     }
 
     /// Writes the rows of the input whose key the result lacks to the removed ones. Their keys are found first, from keys alone:
     /// most often there are none, and texts need not be read again.
-    async fn missing(&self, columns: &Columns) -> error::Result<Counts> {
+    async fn missing(
+        &self,
+        output: &Arc<Output>,
+        counts: &Counts,
+        entering: Entering,
+        bar: &StepBar,
+    ) -> error::Result<Counts> {
+        let mut found = Counts::default();
+        let input = self.ctx.table_provider("input").await?.schema();
+        let (keep, seen) = (output.columns.keep, counts.kept.rows + counts.removed.rows);
+        let rows_in = entering.counted.map(|(rows, _)| rows).or(entering.in_files);
+        let incomplete = keep.is_none() || rows_in.is_some_and(|rows| rows > seen);
+        if !incomplete || input.field_with_name(self.id).is_err() {
+            return Ok(found);
+        }
+        bar.message("looking for missing rows");
+        self.register("__kept", "kept").await?;
+        self.register("__removed", "removed").await?;
         let id = quote(self.id);
         let mut keys = format!("SELECT {id} AS key FROM input WHERE {id} IS NOT NULL EXCEPT SELECT {id} FROM __kept");
-        if columns.keep.is_some() {
+        if keep.is_some() {
             keys.push_str(&format!(" EXCEPT SELECT {id} FROM __removed"));
         }
         let folder = self.folder.join("missing");
         fs::create_dir_all(&folder).map_err(JobError::io("create", &folder))?;
-        let found = self.write_keys(&keys, &folder).await?;
-        let has = |name: &&str| self.input_schema.field_with_name(name).is_ok();
+        let missing = self.write_keys(&keys, &folder).await?;
+        let has = |name: &&str| input.field_with_name(name).is_ok();
         let wanted =
             [Some(self.id), self.text].into_iter().flatten().filter(has).map(|name| format!("i.{}", quote(name)));
         let wanted = wanted.collect::<Vec<_>>().join(", ");
-        let mut counts = Counts::default();
-        if found > 0 {
+        if missing > 0 {
             register_folder(self.ctx, "__missing", &folder).await?;
             let sql = format!("SELECT {wanted} FROM input AS i LEFT SEMI JOIN __missing AS m ON i.{id} = m.key");
             let plan = self.physical(&sql).await?;
-            counts.merge(self.write(&plan, "missing", Rows::Missing, columns).await?);
+            found.merge(self.write(&plan, &plan, "missing", Rows::Missing, output, bar).await?.0);
             self.ctx.deregister_table("__missing")?;
         }
         // No kept row is without a key.
         let plan = self.physical(&format!("SELECT {wanted} FROM input AS i WHERE i.{id} IS NULL")).await?;
-        counts.merge(self.write(&plan, "missing-null", Rows::Missing, columns).await?);
+        found.merge(self.write(&plan, &plan, "missing-null", Rows::Missing, output, bar).await?.0);
         fs::remove_dir_all(&folder).map_err(JobError::io("remove", &folder))?;
-        Ok(counts)
+        Ok(found)
     }
 
     /// Writes the keys that `sql` yields into `folder`, and counts them.
@@ -172,21 +317,24 @@ impl StepRun<'_> {
         query(self.ctx, sql).await?.create_physical_plan().await
     }
 
-    /// Writes all partitions of `plan` at once.
+    /// Writes all partitions of `plan` at once; also gives the time that it took itself on all threads.
     async fn write(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
+        lowest: &Arc<dyn ExecutionPlan>,
         stem: &str,
         rows: Rows,
-        columns: &Columns,
-    ) -> error::Result<Counts> {
+        output: &Arc<Output>,
+        bar: &StepBar,
+    ) -> error::Result<(Counts, Duration)> {
         let mut tasks = JoinSet::new();
-        for (partition, stream) in
-            execute_stream_partitioned(Arc::clone(plan), self.ctx.task_ctx())?.into_iter().enumerate()
-        {
-            let writer =
-                PartitionWriter::new(self, columns, &format!("{stem}-{partition:05}.parquet"), partition, rows)?;
-            tasks.spawn(writer.drain(stream));
+        let spent = Arc::new(AtomicU64::new(0));
+        let streams = execute_stream_partitioned(Arc::clone(plan), self.ctx.task_ctx())?;
+        for (partition, mut stream) in streams.into_iter().enumerate() {
+            let writer = PartitionWriter::new(output, stem, partition, rows)?;
+            let (schema, here) = (stream.schema(), Arc::clone(&spent));
+            let timed = futures::stream::poll_fn(move |cx| measure(&here, || stream.poll_next_unpin(cx)));
+            tasks.spawn(writer.drain(Box::pin(RecordBatchStreamAdapter::new(schema, timed)), Arc::clone(&spent)));
         }
         let mut counts = Counts::default();
         let mut tick = tokio::time::interval(TICK);
@@ -194,188 +342,10 @@ impl StepRun<'_> {
             tokio::select! {
                 done = tasks.join_next() => match done {
                     Some(done) => counts.merge(done.map_err(|error| exec_datafusion_err!("a task of the step failed: {error}"))??),
-                    None => return Ok(counts),
+                    None => return Ok((counts, Duration::from_nanos(spent.load(Ordering::Relaxed)))),
                 },
-                _ = tick.tick() => self.bar.read(metrics::rows_read(plan.as_ref())),
+                _ = tick.tick() => bar.read(metrics::rows_read(lowest.as_ref())),
             }
         }
-    }
-}
-
-/// What a stream of rows is.
-#[derive(Debug, Clone, Copy)]
-enum Rows {
-    /// The step's result.
-    Result,
-    /// Rows of the input that the result lacks.
-    Missing,
-}
-
-/// Writes one partition.
-struct PartitionWriter {
-    columns: Columns,
-    step: String,
-    rows: Rows,
-    kept: ParquetFile,
-    removed: ParquetFile,
-    clusters: ParquetFile,
-    counts: Counts,
-    reservation: MemoryReservation,
-}
-
-impl PartitionWriter {
-    fn new(run: &StepRun<'_>, columns: &Columns, file: &str, partition: usize, rows: Rows) -> error::Result<Self> {
-        let columns = columns.clone();
-        let create = |folder: PathBuf, schema: &Arc<Schema>| {
-            ParquetFile::new(folder.join(file), Arc::clone(schema), run.text, Compression::LZ4_RAW)
-        };
-        let mut kept = create(run.kept(), &columns.kept);
-        let mut removed = create(run.removed(), &columns.removed);
-        let mut clusters = create(run.folder.join("clusters"), &clusters::schema());
-        if partition == 0 && matches!(rows, Rows::Result) {
-            // Even an empty result has columns.
-            for file in [&mut kept, &mut removed, &mut clusters] {
-                file.open()?;
-            }
-        }
-        let consumer = MemoryConsumer::new(format!("StepWriter[{partition}]"));
-        let reservation = consumer.register(&run.ctx.runtime_env().memory_pool);
-        Ok(Self {
-            columns,
-            step: run.name.to_owned(),
-            rows,
-            kept,
-            removed,
-            clusters,
-            counts: Counts::default(),
-            reservation,
-        })
-    }
-
-    async fn drain(mut self, mut stream: SendableRecordBatchStream) -> error::Result<Counts> {
-        while let Some(batch) = stream.try_next().await? {
-            self.write(&batch)?;
-            self.reservation.resize(self.kept.memory_size() + self.removed.memory_size());
-        }
-        self.counts.kept.files.extend(self.kept.finish()?);
-        self.counts.removed.files.extend(self.removed.finish()?);
-        self.clusters.finish()?;
-        Ok(self.counts)
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> error::Result<()> {
-        let removed = match self.rows {
-            Rows::Result => {
-                let split = self.columns.split(batch, &self.step)?;
-                if let Some(hashes) = clusters::hashes(&self.columns, batch)? {
-                    self.clusters.write(&hashes)?;
-                }
-                self.counts
-                    .kept
-                    .add(&split.kept, self.columns.text.map(|at| batch.schema_ref().field(at).name().as_str()))?;
-                self.kept.write(&split.kept)?;
-                split.removed
-            }
-            Rows::Missing => self.columns.missing(batch, &self.step)?,
-        };
-        let text = self.columns.text.map(|_| self.columns.removed.field(1).name().as_str());
-        self.counts.removed.add(&removed, text)?;
-        self.counts.explain(&removed)?;
-        self.removed.write(&removed)
-    }
-}
-
-/// What a partition, or a whole step, counted.
-#[derive(Debug, Default)]
-struct Counts {
-    kept: Tally,
-    removed: Tally,
-    reasons: HashMap<String, u64>,
-    similarities: Histogram,
-}
-
-impl Counts {
-    fn merge(&mut self, other: Self) {
-        self.kept.merge(other.kept);
-        self.removed.merge(other.removed);
-        for (reason, rows) in other.reasons {
-            self.count(&reason, rows);
-        }
-        histogram::merge(&mut self.similarities, &other.similarities);
-    }
-
-    /// Counts the reasons and similarities of removed rows.
-    fn explain(&mut self, removed: &RecordBatch) -> Result<()> {
-        let column = |name: &str| removed.column_by_name(name).ok_or_else(|| exec_datafusion_err!("no column {name}"));
-        for reason in column("reason")?.as_string::<i32>().iter().flatten() {
-            self.count(reason, 1);
-        }
-        if self.similarities.edges.is_empty() {
-            self.similarities = histogram::similarities();
-        }
-        floats(column("similarity")?).flatten().for_each(|value| histogram::count(&mut self.similarities, value));
-        Ok(())
-    }
-
-    fn count(&mut self, reason: &str, rows: u64) {
-        if let Some(count) = self.reasons.get_mut(reason) {
-            *count += rows;
-        } else {
-            let reason = if self.reasons.len() < REASONS { reason } else { "(other reasons)" };
-            *self.reasons.entry(reason.to_owned()).or_insert(0) += rows;
-        }
-    }
-
-    fn reasons(&self) -> Vec<(String, u64)> {
-        let mut reasons: Vec<_> = self.reasons.iter().map(|(reason, rows)| (reason.clone(), *rows)).collect();
-        reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        reasons
-    }
-}
-
-/// Rows of one kind.
-#[derive(Debug, Default)]
-struct Tally {
-    rows: u64,
-    bytes: u64,
-    lengths: Histogram,
-    content: ContentHash,
-    files: Vec<FileEntry>,
-}
-
-impl Tally {
-    fn add(&mut self, batch: &RecordBatch, text: Option<&str>) -> Result<()> {
-        self.rows += batch.num_rows() as u64;
-        self.content.add(batch)?;
-        if self.lengths.edges.is_empty() {
-            self.lengths = histogram::lengths();
-        }
-        if let Some(column) = text.and_then(|name| batch.column_by_name(name)) {
-            self.measure(column)?;
-        }
-        Ok(())
-    }
-
-    fn measure(&mut self, column: &ArrayRef) -> Result<(), DataFusionError> {
-        for text in Strings::try_new(column, "the job's text column")?.iter().flatten() {
-            self.bytes += text.len() as u64;
-            histogram::count(&mut self.lengths, text.chars().count() as f64);
-        }
-        Ok(())
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.rows += other.rows;
-        self.bytes += other.bytes;
-        histogram::merge(&mut self.lengths, &other.lengths);
-        self.content.merge(&other.content);
-        self.files.extend(other.files);
-    }
-
-    fn part(&self, schema: &Schema) -> Part {
-        let mut files = self.files.clone();
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        let lengths = self.lengths.clone();
-        Part { rows: self.rows, bytes: self.bytes, lengths, content: self.content.finish(schema), files }
     }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{JobError, Result};
 
 /// Encoded bytes after which a row group is closed.
-const ROW_GROUP_BYTES: usize = 32 << 20;
+pub const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// A file that was written.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub struct ParquetFile {
     path: PathBuf,
     schema: SchemaRef,
     properties: WriterProperties,
+    group_bytes: usize,
     writer: Option<ArrowWriter<File>>,
     rows: u64,
 }
@@ -46,7 +47,13 @@ impl ParquetFile {
         if let Some(text) = text {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(text), false);
         }
-        Self { path, schema, properties: properties.build(), writer: None, rows: 0 }
+        let properties = properties.build();
+        Self { path, schema, properties, group_bytes: ROW_GROUP_BYTES, writer: None, rows: 0 }
+    }
+
+    /// The same file, whose row groups are closed after so many encoded bytes.
+    pub fn with_group_bytes(self, group_bytes: usize) -> Self {
+        Self { group_bytes, ..self }
     }
 
     /// Appends `batch`.
@@ -55,10 +62,10 @@ impl ParquetFile {
             return Ok(());
         }
         self.rows += batch.num_rows() as u64;
-        let path = self.path.clone();
+        let (path, group_bytes) = (self.path.clone(), self.group_bytes);
         let writer = self.open()?;
         writer.write(batch).map_err(|error| failed(&path, &error))?;
-        if writer.in_progress_size() >= ROW_GROUP_BYTES {
+        if writer.in_progress_size() >= group_bytes {
             writer.flush().map_err(|error| failed(&path, &error))?;
         }
         Ok(())

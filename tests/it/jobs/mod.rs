@@ -3,6 +3,7 @@
 mod changes;
 mod concepts;
 mod crash;
+mod fusion;
 mod job_file;
 mod mistakes;
 mod origins;

@@ -1,0 +1,43 @@
+//! The time that each of several nested streams takes itself.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+thread_local! {
+    /// Nanoseconds that what is measured on this thread spent in what it calls and what is measured, too.
+    static BELOW: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Does `work`, and adds to `spent` the nanoseconds that it took, without those of calls of this function within.
+pub fn measure<T>(spent: &AtomicU64, work: impl FnOnce() -> T) -> T {
+    let around = BELOW.replace(0);
+    let started = Instant::now();
+    let done = work();
+    let took = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let below = BELOW.replace(around.saturating_add(took));
+    spent.fetch_add(took.saturating_sub(below), Ordering::Relaxed);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn nested_work_counts_once() {
+        let (outer, inner) = (AtomicU64::new(0), AtomicU64::new(0));
+        measure(&outer, || {
+            for _ in 0..3 {
+                measure(&inner, || sleep(Duration::from_millis(20)));
+            }
+            sleep(Duration::from_millis(5));
+        });
+        let (outer, inner) = (outer.into_inner(), inner.into_inner());
+        assert!(inner >= 60_000_000 && outer >= 5_000_000 && outer < inner, "{outer} {inner}");
+        assert_eq!(BELOW.get() / 1_000_000_000, 0);
+    }
+}
