@@ -4,14 +4,26 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Workplace, files};
+use super::{JOB, Workplace, files};
 
 /// Kills of the test; `benches/crash.sh` does more, on a larger job.
-const KILLS: u64 = 6;
+const KILLS: u64 = 4;
 
 #[test]
 fn killed_runs_end_with_the_same_bytes() {
+    survives(JOB);
+}
+
+#[test]
+fn killed_runs_of_steps_that_run_as_one_end_with_the_same_bytes() {
+    let (before, after) = (JOB.find("  - name: exact").unwrap(), JOB.find("  - name: no_sevens").unwrap());
+    let upper = "  - { name: upper, sql: 'SELECT id, upper(text) AS text FROM input' }\n";
+    survives(&format!("{}  - {{ name: exact, recipe: exact_dedup }}\n{upper}{}", &JOB[..before], &JOB[after..]));
+}
+
+fn survives(job: &str) {
     let place = Workplace::new(40_000);
+    place.job(job);
     let started = Instant::now();
     place.run(&["--set", "out=whole"]);
     let whole = started.elapsed();
