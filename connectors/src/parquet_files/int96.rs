@@ -152,7 +152,9 @@ pub fn options(footer: &ParquetMetaData, fits: Fits) -> std::result::Result<Arro
         return Ok(ArrowReaderOptions::new());
     }
     if !(fits.microseconds && fits.whole) {
-        return Err("it holds INT96 timestamps that 64 bits hold neither in nanoseconds nor in microseconds".to_owned());
+        return Err(
+            "it holds INT96 timestamps that 64 bits hold neither in nanoseconds nor in whole microseconds".to_owned()
+        );
     }
     let file = footer.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(|e| e.to_string())?;

@@ -23,7 +23,7 @@ pub fn note(tables: &mut [Table], links: &[Alias], root: &str) {
             if folders.is_linked(location) {
                 return Some(format!("{shown} is reached through a symbolic link"));
             }
-            has_other_names(location).then(|| format!("{shown} has other names: hard links to it"))
+            has_other_names(&absolute(location)).then(|| format!("{shown} has other names: hard links to it"))
         });
         table.held = table.held.take().or(found);
     }
@@ -82,13 +82,15 @@ impl Folders {
     }
 }
 
+/// Whether the file at `path` has other names: hard links.
 #[cfg(unix)]
-fn has_other_names(location: &str) -> bool {
+pub fn has_other_names(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    absolute(location).metadata().is_ok_and(|meta| meta.nlink() > 1)
+    path.metadata().is_ok_and(|meta| meta.nlink() > 1)
 }
 
+/// Whether the file at `path` has other names: hard links, which are not seen here.
 #[cfg(not(unix))]
-fn has_other_names(_: &str) -> bool {
+pub fn has_other_names(_: &Path) -> bool {
     false
 }

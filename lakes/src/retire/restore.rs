@@ -18,6 +18,7 @@ use super::store::{KILLED, Store};
 use super::{Done, Hook, exact, predicate, rebuild, search};
 use crate::lake::Lake;
 use crate::lake::discover::{Listed, discover, plain};
+use crate::lake::links;
 use crate::options::{Layout, Names};
 
 /// Brings `tables` back into the lake in `root`, or all of them. The originals come back where they are still there, unless
@@ -187,8 +188,13 @@ pub async fn purge(
         if (!tables.is_empty() && !tables.contains(&recipe.table)) || !Store::has_files(entry) {
             continue;
         }
+        // A file that has another name takes its room still.
+        let files = recipe.files.iter().map(|file| &file.pin);
+        let alone = files.filter(|pin| !links::has_other_names(&Store::aside(entry, pin)));
+        let bytes = alone.map(|pin| pin.size).sum();
         let freed = let_go(&store, entry, recipe, dry, &listed, &ctx, hook).await;
-        done.push(said(recipe, freed)?);
+        let freed = said(recipe, freed)?;
+        done.push(Done { bytes: if freed.done { bytes } else { 0 }, ..freed });
     }
     Ok(done)
 }

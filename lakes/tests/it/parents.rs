@@ -166,3 +166,29 @@ async fn a_dry_purge_deletes_nothing() {
     let done = retire::purge(&root, &named, true, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
     assert!(done.len() == 1 && !done[0].done && done[0].says == "it is not set aside", "{done:?}");
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_frees_no_file_that_has_another_name() {
+    let folder = tempdir().unwrap();
+    let root = folder.path().join("lake");
+    lake(&root);
+    let size = |name: &str| fs::metadata(root.join(name)).unwrap().len();
+    let sizes = CHILDREN.map(size);
+    apply(&root, &plan(&root).await, &mut go_on).await.unwrap();
+    let original = dependents_file(&root, "range.parquet");
+    fs::hard_link(original, folder.path().join("mine.parquet")).unwrap();
+    for dry in [true, false] {
+        let done = retire::purge(&root, &[], dry, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+        let bytes: Vec<_> = done.iter().map(|done| (done.table.as_str(), done.bytes)).collect();
+        assert_eq!(bytes, [(CHILDREN[0], sizes[0]), (CHILDREN[1], 0), (CHILDREN[2], sizes[2])], "{done:?}");
+    }
+}
+
+/// Where the original of a table is that is set aside.
+#[cfg(unix)]
+fn dependents_file(root: &Path, name: &str) -> std::path::PathBuf {
+    let entries = fs::read_dir(root.join("_limpid/retired")).unwrap();
+    let mut files = entries.map(|entry| entry.unwrap().path().join("files").join(name));
+    files.find(|file| file.exists()).unwrap()
+}

@@ -156,7 +156,10 @@ fn fused_steps_are_explained_and_blamed_one_by_one() {
 fn steps_that_need_all_rows_are_not_fused() {
     let place = place();
     let cases = [
-        ("SELECT id, text, 1 AS one FROM input WHERE id NOT IN (SELECT 'x' || id FROM docs)", "a condition on other rows"),
+        (
+            "SELECT id, text, 1 AS one FROM input WHERE id NOT IN (SELECT 'x' || id FROM docs)",
+            "a condition on other rows",
+        ),
         ("SELECT id, text, 1 AS one FROM (SELECT * FROM input WHERE length(text) > 0)", "a condition below"),
         ("SELECT 'x' || id AS id, text, 1 AS one FROM input", "another key"),
         ("SELECT id, text, row_number() OVER (ORDER BY id) AS one FROM input", "a window"),
@@ -183,7 +186,10 @@ fn steps_with_a_condition_are_fused() {
     let lines: String = (0..100)
         .map(|id| {
             let key = if id % 10 == 3 { Value::Null } else { json!(id) };
-            format!("{}\n", json!({ "id": key, "text": format!("{}text {id}", if id % 4 == 0 { "" } else { "long " }) }))
+            format!(
+                "{}\n",
+                json!({ "id": key, "text": format!("{}text {id}", if id % 4 == 0 { "" } else { "long " }) })
+            )
         })
         .collect();
     fs::write(place.path("docs.jsonl"), lines).unwrap();
