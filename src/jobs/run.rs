@@ -240,7 +240,12 @@ impl<'a> Run<'a> {
         ctx.register_table("input", input)?;
         let counted = self.position(&step.input).map(|at| (self.done[at].0.kept.rows, self.done[at].0.kept.bytes));
         let in_files = self.source_rows(&step.input).await?;
-        let total = counted.map(|(rows, _)| rows).or(in_files).or_else(|| self.text_files(&step.input));
+        let mut total = Some(0);
+        for name in &self.plan.steps[first].reads {
+            let known = self.position(name).and_then(|at| self.done.get(at)).map(|(manifest, _)| manifest.kept.rows);
+            let known = known.or(self.source_rows(name).await?).or_else(|| self.text_files(name));
+            total = total.zip(known).map(|(total, rows)| total + rows);
+        }
         let bar = StepBar::start(&self.label(&chain), total);
         let steps = chain.clone().zip(&folders).map(|(number, folder)| StepRun {
             ctx,
