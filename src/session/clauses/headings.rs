@@ -9,7 +9,7 @@ use super::meant;
 /// Names every computed column of a SELECT that has no alias: `count(*)`, `a + 1`. Names of tables are left out where the
 /// headings differ without them. An expression that stands there again gets a number: `count(*)_1`.
 pub fn name(select: &mut Select) {
-    let short: Vec<Option<String>> = select.projection.iter().map(|item| heading(item)).collect();
+    let short: Vec<Option<String>> = select.projection.iter().map(heading).collect();
     let mut written: Vec<String> = Vec::new();
     for at in 0..short.len() {
         let (Some(name), SelectItem::UnnamedExpr(expr)) = (&short[at], &select.projection[at]) else { continue };
