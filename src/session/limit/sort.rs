@@ -113,7 +113,8 @@ impl ExecutionPlan for ExternalSortExec {
             input
         } else {
             let metrics = SpillMetrics::new(&self.metrics, partition);
-            let sorted = sort(&format!("sort[{partition}]"), input, self.ordering.clone(), &context, metrics);
+            let name = format!("sort[{partition}]");
+            let sorted = sort(&name, input, self.ordering.clone(), self.fetch, &context, metrics);
             // A task of its own reads the input from now on: rows that are redistributed would pile up where one partition waits
             // for another.
             spawn_buffered(sorted, 1)

@@ -162,7 +162,14 @@ impl Keys {
         let source = StreamingTableExec::try_new(Arc::clone(&self.schema), vec![source], None, vec![], false, None)?;
         if matches!(context.memory_pool().memory_limit(), MemoryLimit::Finite(_)) {
             let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-            return Ok(sort("order of rows", source.execute(0, Arc::clone(context))?, ordering, context, metrics));
+            return Ok(sort(
+                "order of rows",
+                source.execute(0, Arc::clone(context))?,
+                ordering,
+                None,
+                context,
+                metrics,
+            ));
         }
         SortExec::new(ordering, Arc::new(source)).execute(0, Arc::clone(context))
     }

@@ -6,6 +6,7 @@
 
 mod merge;
 mod run;
+mod threshold;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use futures::TryStreamExt;
 use super::compact::{compact, held};
 pub use merge::merge;
 use run::{Run, sort_columns};
+use threshold::Threshold;
 
 /// The largest and the smallest batch that is aimed at, in bytes.
 const BATCH_BYTES: (usize, usize) = (1 << 16, 1 << 22);
@@ -35,6 +37,9 @@ const MERGING: usize = 32;
 
 /// What a run takes in a merge, in batches: one, its keys, and the one that is read next.
 const A_RUN: usize = 3;
+
+/// Rows beyond twice those that are wanted, after which the others are thrown away.
+const SURPLUS: usize = 1 << 13;
 
 /// How large a batch may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,16 +61,17 @@ impl BatchLimits {
     }
 }
 
-/// The rows of `input` in `ordering`; `name` stands in messages about memory.
+/// The rows of `input` in `ordering`, with `fetch` the first so many of them; `name` stands in messages about memory.
 pub fn sort(
     name: &str,
     input: SendableRecordBatchStream,
     ordering: LexOrdering,
+    fetch: Option<usize>,
     context: &TaskContext,
     metrics: SpillMetrics,
 ) -> SendableRecordBatchStream {
     let schema = input.schema();
-    let sorter = Sorter::new(name, Arc::clone(&schema), ordering, context, metrics);
+    let sorter = Sorter::new(name, Arc::clone(&schema), ordering, fetch, context, metrics);
     let sorted = futures::stream::once(sorter.sort(input)).try_flatten();
     Box::pin(RecordBatchStreamAdapter::new(schema, sorted))
 }
@@ -80,12 +86,23 @@ struct Sorter {
     /// For merging; taken before any row, so that rows of other operators cannot take its place.
     merging: MemoryReservation,
     batches: Vec<RecordBatch>,
+    /// Rows in `batches`.
+    rows: usize,
+    /// The number of rows that are wanted, and what the last of them is at most.
+    fetch: Option<(usize, Threshold)>,
     /// Written runs, and the bytes of their largest batch.
     runs: Vec<(Arc<dyn SpillFile>, usize)>,
 }
 
 impl Sorter {
-    fn new(name: &str, schema: SchemaRef, ordering: LexOrdering, context: &TaskContext, metrics: SpillMetrics) -> Self {
+    fn new(
+        name: &str,
+        schema: SchemaRef,
+        ordering: LexOrdering,
+        fetch: Option<usize>,
+        context: &TaskContext,
+        metrics: SpillMetrics,
+    ) -> Self {
         let pool: &Arc<dyn MemoryPool> = context.memory_pool();
         let limits = BatchLimits::of(context);
         let merging = MemoryConsumer::new(format!("{name} merge")).register(pool);
@@ -99,11 +116,16 @@ impl Sorter {
         let manager = SpillManager::new(context.runtime_env(), metrics, Arc::clone(&schema))
             .with_compression_type(context.session_config().spill_compression());
         let collected = MemoryConsumer::new(name).with_can_spill(true).register(pool);
-        Self { schema, ordering, limits, manager, collected, merging, batches: vec![], runs: vec![] }
+        let fetch = fetch.map(|rows| (rows, Threshold::default()));
+        Self { schema, ordering, limits, manager, collected, merging, batches: vec![], rows: 0, fetch, runs: vec![] }
     }
 
     async fn sort(mut self, mut input: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
         while let Some(batch) = input.try_next().await? {
+            let batch = match &self.fetch {
+                Some((_, threshold)) => threshold.before(&batch, &self.ordering)?,
+                None => batch,
+            };
             if batch.num_rows() > 0 {
                 self.push(compact(&batch)?)?;
             }
@@ -132,19 +154,40 @@ impl Sorter {
             self.spill()?;
             if refused(self) {
                 // The batch is there whatever the pool says; it leaves at once.
+                self.rows += batch.num_rows();
                 self.batches.push(batch);
                 return self.spill();
             }
         }
+        self.rows += batch.num_rows();
         self.batches.push(batch);
-        Ok(())
+        match &self.fetch {
+            Some((fetch, _)) if self.rows / 2 > *fetch && self.rows - 2 * fetch > SURPLUS => self.cut(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Throws away the rows that are not among those that are wanted.
+    fn cut(&mut self) -> Result<()> {
+        let kept = self.run()?.collect::<Result<Vec<_>>>()?;
+        let bytes = kept.iter().map(|batch| run::cost(batch, &self.ordering)).sum::<Result<usize>>()?;
+        self.rows = kept.iter().map(RecordBatch::num_rows).sum();
+        self.batches = kept;
+        self.collected.free();
+        if self.collected.try_grow(bytes).is_err() { self.spill() } else { Ok(()) }
     }
 
     /// The collected rows in order.
     fn run(&mut self) -> Result<Run> {
         let batches = std::mem::take(&mut self.batches);
+        self.rows = 0;
         let keys = batches.iter().map(|batch| sort_columns(batch, &self.ordering)).collect::<Result<Vec<_>>>()?;
-        Run::new(Arc::clone(&self.schema), batches, keys, self.limits)
+        let fetch = self.fetch.as_ref().map(|(rows, _)| *rows);
+        let (run, last) = Run::new(Arc::clone(&self.schema), batches, keys, fetch, self.limits)?;
+        if let (Some((_, threshold)), Some(last)) = (&mut self.fetch, last) {
+            threshold.lower(&last, &self.ordering)?;
+        }
+        Ok(run)
     }
 
     /// Writes the collected rows as a run.
@@ -185,7 +228,11 @@ impl Sorter {
             }
             let mut file = self.manager.create_in_progress_file("sort")?;
             let mut largest = 0;
-            while let Some(batch) = merged.try_next().await? {
+            let mut left = self.fetch.as_ref().map_or(usize::MAX, |(rows, _)| *rows);
+            while left > 0
+                && let Some(batch) = merged.try_next().await?
+            {
+                left = left.saturating_sub(batch.num_rows());
                 file.append_batch(&batch)?;
                 largest = largest.max(held(&batch));
             }

@@ -38,13 +38,15 @@ pub struct Run {
 }
 
 impl Run {
-    /// Sorts `batches` by `keys`.
+    /// Sorts `batches` by `keys`. With `fetch` only the first so many rows are kept; where there are so many, the keys of the last
+    /// come with the run.
     pub fn new(
         schema: SchemaRef,
         batches: Vec<RecordBatch>,
         keys: Vec<Vec<SortColumn>>,
+        fetch: Option<usize>,
         limits: BatchLimits,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Option<Vec<ArrayRef>>)> {
         let columns = keys.first().map_or(0, Vec::len);
         let column = |at: usize| {
             let parts: Vec<&dyn arrow::array::Array> = keys.iter().map(|keys| keys[at].values.as_ref()).collect();
@@ -53,7 +55,9 @@ impl Run {
         let columns = (0..columns).map(column).collect::<Result<Vec<_>>>()?;
         drop(keys);
         let order =
-            if columns.is_empty() { UInt32Array::from_iter_values([]) } else { lexsort_to_indices(&columns, None)? };
+            if columns.is_empty() { UInt32Array::from_iter_values([]) } else { lexsort_to_indices(&columns, fetch)? };
+        let last = order.values().last().filter(|_| Some(order.len()) == fetch);
+        let last = last.map(|row| columns.iter().map(|column| column.values.slice(*row as usize, 1)).collect());
         drop(columns);
         let mut starts = Vec::with_capacity(batches.len());
         let mut sizes = Vec::new();
@@ -61,7 +65,7 @@ impl Run {
             starts.push(sizes.len());
             sizes.extend(row_bytes(batch));
         }
-        Ok(Self { schema, batches, starts, sizes, order, at: 0, limits })
+        Ok((Self { schema, batches, starts, sizes, order, at: 0, limits }, last))
     }
 
     /// Rows from here on that make one batch.

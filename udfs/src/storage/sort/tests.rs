@@ -30,6 +30,10 @@ fn batches(rows: i64, views: bool, bytes: usize) -> Vec<RecordBatch> {
 }
 
 async fn sorted(input: Vec<RecordBatch>, limit: usize) -> (Vec<RecordBatch>, usize, usize) {
+    first(input, None, limit).await
+}
+
+async fn first(input: Vec<RecordBatch>, fetch: Option<usize>, limit: usize) -> (Vec<RecordBatch>, usize, usize) {
     let schema = input[0].schema();
     let by = |name: &str, options| PhysicalSortExpr::new(col(name, &schema).unwrap(), options);
     let down = SortOptions { descending: true, nulls_first: false };
@@ -38,7 +42,7 @@ async fn sorted(input: Vec<RecordBatch>, limit: usize) -> (Vec<RecordBatch>, usi
     let set = ExecutionPlanMetricsSet::new();
     let input = futures::stream::iter(input.into_iter().map(Ok));
     let input = Box::pin(RecordBatchStreamAdapter::new(schema.clone(), input));
-    let stream = sort("test", input, ordering, &context, SpillMetrics::new(&set, 0));
+    let stream = sort("test", input, ordering, fetch, &context, SpillMetrics::new(&set, 0));
     let rows = stream.try_collect().await.unwrap();
     assert_eq!(context.memory_pool().reserved(), 0);
     let metrics = set.clone_inner();
@@ -76,4 +80,26 @@ async fn rows_larger_than_the_limit_pass() {
     assert_eq!(ids(&rows), expected);
     assert!(spills > 0);
     assert!(rows.iter().all(|batch| batch.num_rows() == 1));
+}
+
+#[tokio::test]
+async fn the_first_rows_are_found_without_keeping_or_writing_all() {
+    let mut expected: Vec<i64> = (0..40_000).collect();
+    expected.sort_by_key(|id| (-(id / 3), *id));
+    for views in [false, true] {
+        let input = batches(40_000, views, 700);
+        let bytes: usize = input.iter().map(crate::storage::compact::used).sum();
+        for (fetch, limit) in
+            [(1, bytes / 20), (100, bytes / 20), (100, bytes / 500), (5_000, bytes / 20), (50_000, bytes / 20)]
+        {
+            let (rows, _, spilled) = first(input.clone(), Some(fetch), limit).await;
+            // One more batch may come from a merge; who asks for few rows stops there.
+            let rows: Vec<_> = ids(&rows).into_iter().take(fetch).collect();
+            assert_eq!(rows, expected[..fetch.min(40_000)], "views {views}, {fetch} rows, limit {limit}");
+            assert!(
+                fetch > 5_000 || spilled < bytes / 2,
+                "views {views}, {fetch} rows, limit {limit}: {spilled} of {bytes}"
+            );
+        }
+    }
 }

@@ -1,0 +1,42 @@
+//! Where only the first rows are wanted: the key that a row must come before to be one of them.
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::common::Result;
+use datafusion::physical_expr::LexOrdering;
+
+use super::run::sort_columns;
+
+/// Nothing until so many rows as are wanted were sorted; then the key of the last of them.
+#[derive(Default)]
+pub struct Threshold(Option<(RowConverter, OwnedRow)>);
+
+impl Threshold {
+    /// Heeds that so many rows as are wanted are at most `last`, a row of the columns of the order.
+    pub fn lower(&mut self, last: &[ArrayRef], ordering: &LexOrdering) -> Result<()> {
+        let (converter, least) = match self.0.take() {
+            Some((converter, least)) => (converter, Some(least)),
+            None => {
+                let fields = ordering.iter().zip(last);
+                let fields = fields.map(|(by, key)| SortField::new_with_options(key.data_type().clone(), by.options));
+                (RowConverter::new(fields.collect())?, None)
+            }
+        };
+        let row = converter.convert_columns(last)?.row(0).owned();
+        self.0 = Some((converter, least.into_iter().fold(row, Ord::min)));
+        Ok(())
+    }
+
+    /// The rows of `batch` that may still be among those that are wanted.
+    pub fn before(&self, batch: &RecordBatch, ordering: &LexOrdering) -> Result<RecordBatch> {
+        let Some((converter, least)) = &self.0 else { return Ok(batch.clone()) };
+        let keys: Vec<_> = sort_columns(batch, ordering)?.into_iter().map(|column| column.values).collect();
+        let keys = converter.convert_columns(&keys)?;
+        let before: BooleanArray = keys.iter().map(|key| Some(key < least.row())).collect();
+        if before.true_count() == batch.num_rows() {
+            return Ok(batch.clone());
+        }
+        Ok(filter_record_batch(batch, &before)?)
+    }
+}
