@@ -33,9 +33,11 @@ use limpid_udfs::operators::planner::OperatorQueryPlanner;
 use copy::SessionPlanner;
 use lateral::LateralUnnest;
 use limit::Sorts;
+use limit::groups::Groups;
 use limit::joins::Joins;
 use limit::pool::Pool;
 use limit::rows::BatchRows;
+use limit::windows::Windows;
 
 /// Rows in a batch. Rows of a training lake are texts of kilobytes: DataFusion's 8192 of them are 60 MB, and several batches
 /// are under way at once. With 2048 a corpus of documents takes the same time and half the memory.
@@ -79,8 +81,10 @@ fn physical_rules(
     }
     rules.push(Arc::new(FileOrder));
     rules.push(Arc::new(ShareRepeated));
-    if memory_limit.is_some() {
-        rules.push(Arc::new(Sorts));
+    if let Some(limit) = memory_limit {
+        rules.push(Arc::new(Groups));
+        rules.push(Arc::new(Windows));
+        rules.push(Arc::new(Sorts { limit }));
     } else {
         // The columns that filters read are kept until the others are decoded, which no limit counts.
         rules.push(Arc::new(RowFilters));

@@ -4,16 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
+use datafusion::common::{JoinType, Result};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::joins::{HashJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
 
+use super::not_in::NotInExec;
 use super::{Plan, rewrite};
 
 /// Turns hash joins, whose tables cannot spill, into joins of sorted inputs. A join with a side that is known to take at most a small
@@ -29,9 +30,23 @@ const SMALL: usize = 32;
 
 impl PhysicalOptimizerRule for Joins {
     fn optimize(&self, plan: Plan, _: &ConfigOptions) -> Result<Plan> {
-        rewrite(&plan, &mut HashMap::new(), &|plan| match plan.downcast_ref::<HashJoinExec>() {
-            Some(join) if !self.fits(join)? => sorted(join),
-            _ => Ok(None),
+        rewrite(&plan, &mut HashMap::new(), &|plan| {
+            if let Some(join) = plan.downcast_ref::<CrossJoinExec>() {
+                // Takes one side in parts, where the other keeps it whole.
+                let (left, right) = (Arc::clone(join.left()), Arc::clone(join.right()));
+                return Ok(Some(Arc::new(NestedLoopJoinExec::try_new(left, right, None, &JoinType::Inner, None)?)));
+            }
+            let Some(join) = plan.downcast_ref::<HashJoinExec>() else { return Ok(None) };
+            if self.is_small(join.left())? {
+                Ok(None)
+            } else if let Some(join) = NotInExec::new(join)? {
+                Ok(Some(Arc::new(join)))
+            } else if self.is_small(join.right())? && !join.null_aware {
+                // The left side is the one that is kept.
+                join.swap_inputs(*join.partition_mode()).map(Some)
+            } else {
+                sorted(join)
+            }
         })
     }
 
@@ -45,23 +60,16 @@ impl PhysicalOptimizerRule for Joins {
 }
 
 impl Joins {
-    /// Whether the smaller side is known to be small.
-    fn fits(&self, join: &HashJoinExec) -> Result<bool> {
-        for side in [join.left(), join.right()] {
-            let statistics = StatisticsContext::new().compute(side.as_ref(), &StatisticsArgs::new())?;
-            if let Precision::Exact(bytes) = statistics.total_byte_size
-                && bytes <= self.limit / SMALL
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Whether a side is known to be small.
+    fn is_small(&self, side: &Plan) -> Result<bool> {
+        let statistics = StatisticsContext::new().compute(side.as_ref(), &StatisticsArgs::new())?;
+        Ok(matches!(statistics.total_byte_size, Precision::Exact(bytes) if bytes <= self.limit / SMALL))
     }
 }
 
 /// The join over sorted inputs; its inputs are sorted by the rules that come after.
 fn sorted(join: &HashJoinExec) -> Result<Option<Plan>> {
-    // `NOT IN` over values that may be NULL has no other form.
+    // `NOT IN` over values that may be NULL, with a condition of its own.
     if join.null_aware {
         return Ok(None);
     }

@@ -1,17 +1,22 @@
 //! Plans that keep to a memory limit.
 //!
 //! DataFusion bounds batches by rows, joins with hash tables that cannot spill, and sorts in a way that fails on texts. Under a limit
+//! * [`groups::Groups`] completes groups from sorted rows;
 //! * [`joins::Joins`] turns hash joins into joins of sorted inputs, unless one side is known to be small;
 //! * [`pool::Pool`] hands out memory, and counts what operators take beyond what they ask for;
 //! * [`Sorts`] puts [`sort::ExternalSortExec`] and [`sort::MergeExec`] in the place of DataFusion's sorts and merges;
+//! * [`windows::Windows`] keeps partitions where they may spill;
 //!
 //! and, with or without one, [`rows::BatchRows`] makes batches of wide rows shorter. `docs/memory.md` says what each operator
 //! keeps, spills and needs.
 
+pub mod groups;
 pub mod joins;
+mod not_in;
 pub mod pool;
 pub mod rows;
 pub mod sort;
+pub mod windows;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,33 +26,45 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 
 use sort::{ExternalSortExec, MergeExec};
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// Rows of a `LIMIT` up to which DataFusion's sort, which keeps only those, is left alone.
-const FEW_ROWS: usize = 1_000;
+/// Batches' worth of rows that DataFusion's sort for the first rows keeps beyond those.
+const KEPT: usize = 20;
 
-/// Puts sorts that spill what they hold, in batches bounded in bytes, in the place of DataFusion's.
+/// The share of the limit, one in so many, that it may take.
+const SHARE: usize = 8;
+
+/// Puts sorts that spill what they hold, in batches bounded in bytes, in the place of DataFusion's. The sort that keeps only the first
+/// rows stays where that is known to be little: it lets scans skip what cannot be among them.
 #[derive(Debug)]
-pub struct Sorts;
+pub struct Sorts {
+    /// The memory limit in bytes.
+    pub limit: usize,
+}
+
+impl Sorts {
+    fn keeps_little(&self, sort: &SortExec, options: &ConfigOptions) -> Result<bool> {
+        let (Some(rows), Some(width)) = (sort.fetch(), rows::widest(sort.input())?) else { return Ok(false) };
+        let rows = rows.saturating_add(KEPT * options.execution.batch_size.get());
+        let partitions = sort.input().output_partitioning().partition_count();
+        Ok(rows.saturating_mul(width).saturating_mul(partitions) <= self.limit / SHARE)
+    }
+}
 
 impl PhysicalOptimizerRule for Sorts {
-    fn optimize(&self, plan: Plan, _: &ConfigOptions) -> Result<Plan> {
+    fn optimize(&self, plan: Plan, options: &ConfigOptions) -> Result<Plan> {
         rewrite(&plan, &mut HashMap::new(), &|plan| {
             if let Some(sort) = plan.downcast_ref::<SortExec>()
-                && sort.fetch().is_none_or(|rows| rows > FEW_ROWS)
+                && !self.keeps_little(sort, options)?
             {
                 return Ok(Some(Arc::new(ExternalSortExec::new(sort))));
             }
-            if let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>()
-                && merge.fetch().is_none_or(|rows| rows > FEW_ROWS)
-            {
-                return Ok(Some(Arc::new(MergeExec::new(merge))));
-            }
-            Ok(None)
+            let merge = plan.downcast_ref::<SortPreservingMergeExec>();
+            Ok(merge.map(|merge| Arc::new(MergeExec::new(merge)) as Plan))
         })
     }
 

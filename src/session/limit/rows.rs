@@ -23,7 +23,7 @@ const BYTES: usize = 16 << 20;
 const SHARE: usize = 64;
 
 /// Rows of a batch, at least.
-const LEAST: usize = 16;
+const LEAST: usize = 4;
 
 /// Lets a plan whose scans read wide rows work in shorter batches. DataFusion knows batches by their rows only: 2,048 documents of a
 /// megabyte would be 2 GB, in every operator at once.
@@ -58,7 +58,7 @@ impl PhysicalOptimizerRule for BatchRows {
 }
 
 /// Bytes of a row, on average, of the scan with the widest rows.
-fn widest(plan: &Plan) -> Result<Option<usize>> {
+pub(super) fn widest(plan: &Plan) -> Result<Option<usize>> {
     let children = plan.children();
     if children.is_empty() {
         let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;

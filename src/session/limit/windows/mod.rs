@@ -1,0 +1,133 @@
+//! Windows that keep to the memory limit.
+//!
+//! DataFusion holds all rows of a partition in memory where a frame has no end, counts none of them, and holds on to all texts that a
+//! frame has passed. Here
+//! * [`frames`] keeps the rows of the frames, and lets go of those that were passed;
+//! * [`partitions`] keeps the rows of a partition where they may spill, and in memory only the columns that functions look at; for aggregates
+//!   over whole partitions not even those.
+
+mod frames;
+mod partitions;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, InputOrderMode,
+    PlanProperties, ReplaceChildrenOptions,
+};
+
+use super::{Plan, rewrite};
+
+/// Puts [`WindowExec`] in the place of DataFusion's windows over sorted partitions.
+#[derive(Debug)]
+pub struct Windows;
+
+impl PhysicalOptimizerRule for Windows {
+    fn optimize(&self, plan: Plan, _: &ConfigOptions) -> Result<Plan> {
+        rewrite(&plan, &mut HashMap::new(), &|plan| {
+            let bounded = plan.downcast_ref::<BoundedWindowAggExec>();
+            let sorted = bounded.is_some_and(|window| window.input_order_mode == InputOrderMode::Sorted);
+            let window = sorted || plan.is::<WindowAggExec>();
+            Ok(window.then(|| Arc::new(WindowExec::new(Arc::clone(plan))) as Plan))
+        })
+    }
+
+    fn name(&self) -> &str {
+        "windows_that_spill"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Does what a window of DataFusion does, within the memory pool.
+#[derive(Debug, Clone)]
+pub struct WindowExec {
+    /// DataFusion's operator, which is not run.
+    window: Plan,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl WindowExec {
+    fn new(window: Plan) -> Self {
+        Self { window, metrics: ExecutionPlanMetricsSet::new() }
+    }
+}
+
+impl DisplayAs for WindowExec {
+    fn fmt_as(&self, form: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Limited")?;
+        match (self.window.downcast_ref::<BoundedWindowAggExec>(), self.window.downcast_ref::<WindowAggExec>()) {
+            (Some(window), _) => window.fmt_as(form, f),
+            (_, Some(window)) => window.fmt_as(form, f),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for WindowExec {
+    fn name(&self) -> &str {
+        "WindowExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.window.properties()
+    }
+
+    fn children(&self) -> Vec<&Plan> {
+        self.window.children()
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        self.window.input_distribution_requirements()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.window.apply_expressions(f)
+    }
+
+    fn replace_children(self: Arc<Self>, children: Vec<Plan>, options: ReplaceChildrenOptions) -> Result<Plan> {
+        Ok(Arc::new(Self::new(Arc::clone(&self.window).replace_children(children, options)?)))
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Plan>) -> Result<Plan> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let reservation = MemoryConsumer::new(format!("window[{partition}]")).register(context.memory_pool());
+        if let Some(window) = self.window.downcast_ref::<BoundedWindowAggExec>() {
+            let input = window.input().execute(partition, context)?;
+            return frames::stream(window, input, reservation);
+        }
+        let Some(window) = self.window.downcast_ref::<WindowAggExec>() else {
+            return internal_err!("WindowExec over {}", self.window.name());
+        };
+        let env = context.runtime_env();
+        let input = window.input().execute(partition, context)?;
+        partitions::stream(window, input, reservation, env, SpillMetrics::new(&self.metrics, partition))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
