@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
         }
     };
-    allocator::set_up(cli.engine.memory_limit.is_some());
+    allocator::set_up(cli.engine.memory_limit);
     logging::start(cli.engine.verbose, cli.engine.quiet);
     let result = Engine::start(&cli.engine).and_then(|engine| {
         let result = dispatch(&cli.command, &engine);

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use datafusion::common::Result;
 use datafusion::prelude::{SessionContext, col};
-use limpid_connectors::sink::{AtomicDir, Manifest, WriteOptions};
+use limpid_connectors::sink::{AtomicDir, Manifest};
 use limpid_connectors::url_table::{self, SourceSpec};
 
 use super::error::{self, JobError};
 use super::job::{Job, JobSource};
+use super::sink::write_options;
 use super::source::Opened;
 
 /// Folder of these tables in the work folder.
@@ -67,6 +68,6 @@ async fn records(ctx: &SessionContext, job: &Job, source: &JobSource, opened: &O
     let table = url_table::table(&ctx.state(), &spec).await?;
     let frame = ctx.read_table(table)?.sort_by(vec![col("file"), col("byte")])?;
     let extra = serde_json::json!({ "job": job.name, "source": source.name, "fingerprint": opened.fingerprint });
-    let written = AtomicDir::new(folder).write(frame.execute_stream().await?, &WriteOptions::default(), extra).await?;
+    let written = AtomicDir::new(folder).write(frame.execute_stream().await?, &write_options(ctx), extra).await?;
     Ok(written.rows)
 }

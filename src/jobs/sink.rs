@@ -8,6 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
 use datafusion::common::{Result, exec_err};
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
@@ -69,6 +70,9 @@ async fn write_nulls(sink: &JobSink, schema: &SchemaRef) -> Result<()> {
     AtomicDir::new(folder.path().join("rehearsal")).write(row, &options, serde_json::Value::Null).await.map(drop)
 }
 
+/// The share of a memory limit, one in so many, that a row group that is encoded may take.
+const ROW_GROUP_SHARE: usize = 8;
+
 /// The job that wrote the folder, even if the folder is no longer whole.
 fn written_by(folder: &Path) -> Option<String> {
     let text = std::fs::read(folder.join(MANIFEST)).ok()?;
@@ -87,7 +91,7 @@ pub async fn write(ctx: &SessionContext, job: &Job, sink: &JobSink, fingerprint:
     let sql = format!("SELECT * FROM output ORDER BY {}", quote(&job.id));
     let written = async {
         let rows = ctx.sql(&sql).await?.execute_stream().await?;
-        let options = WriteOptions { format: sink.format, ..WriteOptions::default() };
+        let options = WriteOptions { format: sink.format, ..write_options(ctx) };
         // No time and no path in it: the same rows give the same bytes.
         let extra = serde_json::json!({ "job": job.name, "fingerprint": fingerprint });
         AtomicDir::new(&sink.path).write(unique(rows, &job.id)?, &options, extra).await
@@ -95,6 +99,18 @@ pub async fn write(ctx: &SessionContext, job: &Job, sink: &JobSink, fingerprint:
     match written.await {
         Ok(_) => Ok(()),
         Err(source) => Err(JobError::Statement { job: job.name.clone(), place: "sink".to_owned(), sql, source }),
+    }
+}
+
+/// How much is encoded at once: what is, takes memory that no operator counts.
+pub fn write_options(ctx: &SessionContext) -> WriteOptions {
+    let options = WriteOptions::default();
+    match ctx.runtime_env().memory_pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => {
+            let groups = bytes / (ROW_GROUP_SHARE * options.row_group_bytes);
+            WriteOptions { concurrency: groups.clamp(1, options.concurrency), ..options }
+        }
+        _ => options,
     }
 }
 

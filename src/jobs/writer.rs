@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{JobError, Result};
 
-/// Encoded bytes after which a row group is closed.
-pub const ROW_GROUP_BYTES: usize = 32 << 20;
+/// Bytes in memory after which a row group is closed; several files are written at once.
+pub const ROW_GROUP_BYTES: usize = 8 << 20;
 
 /// A file that was written.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl ParquetFile {
         Self { path, schema, properties, group_bytes: ROW_GROUP_BYTES, writer: None, rows: 0 }
     }
 
-    /// The same file, whose row groups are closed after so many encoded bytes.
+    /// The same file, whose row groups are closed once they take so many bytes of memory.
     pub fn with_group_bytes(self, group_bytes: usize) -> Self {
         Self { group_bytes, ..self }
     }
@@ -65,7 +65,7 @@ impl ParquetFile {
         let (path, group_bytes) = (self.path.clone(), self.group_bytes);
         let writer = self.open()?;
         writer.write(batch).map_err(|error| failed(&path, &error))?;
-        if writer.in_progress_size() >= group_bytes {
+        if writer.memory_size() >= group_bytes {
             writer.flush().map_err(|error| failed(&path, &error))?;
         }
         Ok(())

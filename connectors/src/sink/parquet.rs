@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -30,7 +30,10 @@ type Encoded = (usize, Vec<ArrowColumnChunk>);
 pub(super) struct ParquetWriter {
     files: Files,
     encoder: Arc<Encoder>,
+    /// Rows of the row group that comes, where several are encoded at a time.
     chunks: Vec<RecordBatch>,
+    /// The row group that comes, where one is encoded at a time.
+    columns: Option<Vec<ArrowColumnWriter>>,
     rows: usize,
     bytes: usize,
     encoding: VecDeque<SpawnedTask<Result<Encoded, ParquetError>>>,
@@ -48,6 +51,7 @@ impl ParquetWriter {
             files,
             encoder,
             chunks: Vec::new(),
+            columns: None,
             rows: 0,
             bytes: 0,
             encoding: VecDeque::new(),
@@ -58,12 +62,32 @@ impl ParquetWriter {
 
     /// Starts to encode the collected chunks as a row group.
     async fn end_group(mut self) -> Result<Self> {
+        if let Some(columns) = self.columns.take() {
+            let rows = self.rows;
+            let close = SpawnedTask::spawn_blocking(move || Ok((rows, close(columns)?)));
+            self.encoding.push_back(close);
+            (self.rows, self.bytes) = (0, 0);
+            return self.write_oldest().await;
+        }
         if self.encoding.len() >= self.concurrency {
             self = self.write_oldest().await?;
         }
         let (chunks, encoder) = (std::mem::take(&mut self.chunks), Arc::clone(&self.encoder));
         self.encoding.push_back(SpawnedTask::spawn_blocking(move || encoder.encode(&chunks)));
         (self.rows, self.bytes) = (0, 0);
+        Ok(self)
+    }
+
+    /// Encodes a chunk at once, so that the rows of the row group need not be kept.
+    async fn encode(mut self, chunk: RecordBatch) -> Result<Self> {
+        let (columns, encoder) = (self.columns.take(), Arc::clone(&self.encoder));
+        let encoded = SpawnedTask::spawn_blocking(move || {
+            let mut columns = columns.map_or_else(|| encoder.columns(), Ok)?;
+            encoder.add(&mut columns, &chunk)?;
+            Ok::<_, ParquetError>(columns)
+        });
+        let encoded = encoded.await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))?;
+        self.columns = Some(encoded.map_err(|e| write_error(&self.files.folder, &e))?);
         Ok(self)
     }
 
@@ -82,7 +106,11 @@ impl PartsWriter for ParquetWriter {
     async fn write(mut self, chunk: RecordBatch) -> Result<Self> {
         self.rows += chunk.num_rows();
         self.bytes += value_bytes(&chunk);
-        self.chunks.push(chunk);
+        if self.concurrency == 1 {
+            self = self.encode(chunk).await?;
+        } else {
+            self.chunks.push(chunk);
+        }
         if self.rows >= GROUP_ROWS || self.bytes >= self.group_bytes { self.end_group().await } else { Ok(self) }
     }
 
@@ -108,20 +136,31 @@ struct Encoder {
 
 impl Encoder {
     fn encode(&self, chunks: &[RecordBatch]) -> Result<Encoded, ParquetError> {
-        let mut columns = self.factory.create_column_writers(0)?;
+        let mut columns = self.columns()?;
         for chunk in chunks {
-            let mut writers = columns.iter_mut();
-            for (field, column) in self.schema.fields().iter().zip(chunk.columns()) {
-                for leaf in compute_leaves(field, column)? {
-                    let writer = writers.next().ok_or_else(|| ParquetError::General("too few columns".to_owned()))?;
-                    writer.write(&leaf)?;
-                }
+            self.add(&mut columns, chunk)?;
+        }
+        Ok((chunks.iter().map(RecordBatch::num_rows).sum(), close(columns)?))
+    }
+
+    fn columns(&self) -> Result<Vec<ArrowColumnWriter>, ParquetError> {
+        self.factory.create_column_writers(0)
+    }
+
+    fn add(&self, columns: &mut [ArrowColumnWriter], chunk: &RecordBatch) -> Result<(), ParquetError> {
+        let mut writers = columns.iter_mut();
+        for (field, column) in self.schema.fields().iter().zip(chunk.columns()) {
+            for leaf in compute_leaves(field, column)? {
+                let writer = writers.next().ok_or_else(|| ParquetError::General("too few columns".to_owned()))?;
+                writer.write(&leaf)?;
             }
         }
-        let rows = chunks.iter().map(RecordBatch::num_rows).sum();
-        let columns = columns.into_iter().map(|column| column.close()).collect::<Result<Vec<_>, _>>()?;
-        Ok((rows, columns))
+        Ok(())
     }
+}
+
+fn close(columns: Vec<ArrowColumnWriter>) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+    columns.into_iter().map(ArrowColumnWriter::close).collect()
 }
 
 /// The files of a result, one open at a time.

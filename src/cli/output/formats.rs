@@ -90,6 +90,9 @@ impl ResultWriter for JsonArrayWriter<'_> {
     }
 }
 
+/// Bytes in memory after which a row group of a Parquet file ends, at the next batch.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+
 /// One Parquet file, compressed with zstd.
 pub struct Parquet<'a>(ArrowWriter<&'a mut Target>);
 
@@ -103,7 +106,8 @@ impl<'a> Parquet<'a> {
 
 impl ResultWriter for Parquet<'_> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        self.0.write(batch).map_err(cannot_write)
+        self.0.write(batch).map_err(cannot_write)?;
+        if self.0.memory_size() >= ROW_GROUP_BYTES { self.0.flush().map_err(cannot_write) } else { Ok(()) }
     }
 
     fn finish(self: Box<Self>) -> Result<(), Failure> {
