@@ -1,26 +1,27 @@
 """The tables of memory.py: kinds of rows that take memory in different ways, each of about the same size in memory."""
 
-import json
 import random
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 WORDS = [f"{a}{b}{c}" for a in ("ba", "ko", "ri", "tu") for b in ("lan", "mer", "sol", "vin") for c in ("a", "es", "ion", "y")]
 INT, TEXT = pa.int64(), pa.string()
-META = pa.struct([("source", TEXT), ("words", pa.list_(TEXT)), ("scores", pa.list_(pa.float32()))])
 
 
 class Texts:
-    """Texts of words, a third of them copies of earlier ones."""
+    """Texts of words, a third of them copies of earlier ones. Each begins with a number of its own; the words are cut from a long text."""
 
     def __init__(self, seed):
         self.rng, self.earlier = random.Random(seed), []
+        self.long = " ".join(self.rng.choices(WORDS, k=400_000))
 
     def words(self, size):
-        return f"{self.rng.random():.12f} {' '.join(self.rng.choices(WORDS, k=size // 6 + 1))}"[:size]
+        at = self.rng.randrange(len(self.long) - size)
+        return f"{self.rng.random():.12f} {self.long[at:at + size]}"[:size]
 
     def __call__(self, least=200, most=4000):
         if self.earlier and self.rng.random() < 0.33:
@@ -31,12 +32,26 @@ class Texts:
         return text
 
 
+def numbered(prefix, numbers):
+    """`prefix` before each number."""
+    return pc.binary_join_element_wise(prefix, pc.cast(pa.array(numbers), TEXT), "")
+
+
+def lists(values, lengths):
+    """Lists of the next so many values."""
+    return pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32), values)
+
+
+def some_words(rng, lengths):
+    return lists(pa.array(WORDS).take(rng.integers(0, len(WORDS), lengths.sum())), lengths)
+
+
 def texts(rng, text, ids, _):
     return {"id": ids, "kind": ids % 7, "text": [text() for _ in ids]}
 
 
 def long(rng, text, ids, rows):
-    return {"id": ids, "key": ids * 7919 % rows, "name": [f"name {row % (rows // 3 + 1)}" for row in ids]}
+    return {"id": ids, "key": ids * 7919 % rows, "name": numbered("name ", ids % (rows // 3 + 1))}
 
 
 def huge(rng, text, ids, _):
@@ -48,49 +63,49 @@ def wide(rng, text, ids, rows):
     columns = {"id": ids, "key": ids * 7919 % (rows // 2 + 1)}
     columns |= {f"i{at}": (ids + at) * 31 % 997 for at in range(100)}
     columns |= {f"f{at}": rng.integers(0, 200, len(ids)) / 8 for at in range(100)}
-    return columns | {f"s{at}": [f"a value of column {at}, {row % 501}" for row in ids] for at in range(50)}
+    return columns | {f"s{at}": numbered(f"a value of column {at}, ", ids % 501) for at in range(50)}
 
 
 def vectors(rng, text, ids, _):
     """Unit directions around 50 centres; steps of a 64th keep the file small."""
     label = rng.integers(0, 50, len(ids))
-    centres = np.random.default_rng(7).standard_normal((50, 256))
-    values = centres[label] + rng.standard_normal((len(ids), 256)) * 0.4
-    values = (np.round(values * 64) / 64).astype(np.float32)
-    return {"id": ids, "label": label, "vector": list(values)}
+    centres = np.random.default_rng(7).standard_normal((50, 256), dtype=np.float32)
+    values = centres[label] + rng.standard_normal((len(ids), 256), dtype=np.float32) * np.float32(0.4)
+    values = np.round(values * 64) / 64
+    return {"id": ids, "label": label, "vector": lists(values.reshape(-1), np.full(len(ids), 256))}
 
 
 def nested(rng, text, ids, rows):
     """Lists of texts, a struct with lists, and a map a row."""
-    words = [text.words(900).split(" ")[1:-1] for _ in ids]
-    meta = [{"source": f"source {row % 99}", "words": some[:20], "scores": [row % 50 / 4] * 100} for row, some in zip(ids, words)]
-    pairs = [[(word, some[-at]) for at, word in enumerate(dict.fromkeys(some[:30]), 1)] for some in words]
-    return {"id": ids, "key": ids * 7919 % (rows // 4 + 1), "tags": words, "meta": meta, "pairs": pairs}
+    count = len(ids)
+    source = numbered("source ", ids % 99)
+    scores = lists(np.repeat((ids % 50 / 4).astype(np.float32), 100), np.full(count, 100))
+    meta = pa.StructArray.from_arrays([source, some_words(rng, np.full(count, 20)), scores], ["source", "words", "scores"])
+    # The keys of a map differ: words from a place on.
+    size = rng.integers(5, 30, count)
+    key = np.concatenate([(start + np.arange(some)) % len(WORDS) for start, some in zip(rng.integers(0, len(WORDS), count), size)])
+    values = pa.array(WORDS).take(rng.integers(0, len(WORDS), len(key)))
+    offsets = np.concatenate([[0], np.cumsum(size)]).astype(np.int32)
+    pairs = pa.MapArray.from_arrays(offsets, pa.array(WORDS).take(key), values)
+    return {"id": ids, "key": ids * 7919 % (rows // 4 + 1), "tags": some_words(rng, rng.integers(100, 150, count)), "meta": meta, "pairs": pairs}
 
 
-# How a part is made, bytes of a row in memory, rows of a part, types of columns that are not inferred.
+# How a part is made, bytes of a row in memory, rows of a part.
 KINDS = {
-    "texts": (texts, 2100, 20_000, {}),
-    "long": (long, 40, 500_000, {}),
-    "huge": (huge, 1 << 20, 20, {}),
-    "wide": (wide, 3500, 5_000, {}),
-    "vectors": (vectors, 1040, 20_000, {"vector": pa.list_(pa.float32())}),
-    "nested": (nested, 6000, 2_000, {"tags": pa.list_(TEXT), "meta": META, "pairs": pa.map_(TEXT, TEXT)}),
+    "texts": (texts, 2100, 20_000),
+    "long": (long, 40, 500_000),
+    "huge": (huge, 1 << 20, 20),
+    "wide": (wide, 3500, 5_000),
+    "vectors": (vectors, 1040, 20_000),
+    "nested": (nested, 2700, 4_000),
 }
 
 
 def parts(kind, mb, seed):
-    make, bytes_of_row, step, types = KINDS[kind]
+    make, bytes_of_row, step = KINDS[kind]
     rng, text, rows = np.random.default_rng(seed), Texts(seed), (mb << 20) // bytes_of_row
     for start in range(0, rows, step):
-        columns = make(rng, text, np.arange(start, min(start + step, rows)), rows)
-        yield pa.table({name: pa.array(values, types[name]) if name in types else values for name, values in columns.items()})
-
-
-def write_lines(file, part):
-    """JSON lines whose maps are objects."""
-    for row in part.to_pylist():
-        file.write(json.dumps({name: dict(value) if name == "pairs" else value for name, value in row.items()}) + "\n")
+        yield pa.table(make(rng, text, np.arange(start, min(start + step, rows)), rows))
 
 
 def write(path, kind, mb, seed):
@@ -106,9 +121,12 @@ def write(path, kind, mb, seed):
             for at, part in enumerate(parts(kind, mb, seed)):
                 pa.csv.write_csv(part, file, pa.csv.WriteOptions(include_header=not at))
     else:
-        with open(unfinished, "w") as file:
-            for part in parts(kind, mb, seed):
-                write_lines(file, part)
+        import duckdb
+
+        # Maps are objects in it.
+        source = tables(path.parent, mb, [kind], seed)[kind]
+        with duckdb.connect(config={"memory_limit": "2GB", "threads": 2}) as connection:
+            connection.execute(f"COPY (FROM '{source}') TO '{unfinished}' (FORMAT JSON)")
     unfinished.rename(path)
 
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use datafusion::prelude::SessionContext;
+use limpid::session::{EngineOptions, context};
 use tempfile::TempDir;
 
 /// A limit under which every query here spills.
@@ -111,4 +113,157 @@ work: '${out}/work'
         sinks.push(super::jobs::files(&dir.path().join(out).join("clean")));
     }
     assert_eq!(sinks[0], sinks[1]);
+}
+
+/// Runs a query under `limit`; its rows, and the peak of the process in MiB.
+#[cfg(target_os = "linux")]
+fn with_peak(folder: &Path, limit: Option<&str>, query: &str) -> (String, usize) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+    command.current_dir(folder).args(limit.map(|limit| ["--memory-limit", limit]).iter().flatten());
+    command.env_remove("LIMPID_MEMORY_LIMIT").args([
+        "--threads",
+        "2",
+        "sql",
+        "--format",
+        "csv",
+        "-o",
+        "rows.csv",
+        "-c",
+        query,
+    ]);
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = peak.max(line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() >> 10));
+        std::thread::sleep(std::time::Duration::from_millis(3));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{limit:?} {query}\n{}", String::from_utf8_lossy(&output.stderr));
+    (fs::read_to_string(folder.join("rows.csv")).unwrap(), peak)
+}
+
+/// Operators of DataFusion that hold more than the limit, or fail, over these tables.
+#[cfg(target_os = "linux")]
+#[test]
+fn peaks_are_bounded() {
+    let dir = tables();
+    let columns: Vec<_> = (0..120).map(|at| format!("'a value of column {at}, ' || value % 501 AS s{at}")).collect();
+    sql(
+        dir.path(),
+        None,
+        &format!("COPY (SELECT value AS id, {} FROM range(25000)) TO 'columns.parquet'", columns.join(", ")),
+    );
+    sql(
+        dir.path(),
+        None,
+        "COPY (SELECT value AS id, value * 7919 % 5000 AS key,
+                      named_struct('source', 'source ' || value % 99, 'words', [repeat('word ' || value % 7, 40), 'b', 'c']) AS meta
+         FROM range(100000)) TO 'nested.parquet'",
+    );
+    let queries = [
+        "SELECT id, sha256(text) AS hash FROM 'wide.parquet' ORDER BY text DESC, id LIMIT 300",
+        "SELECT sum(id) AS ids, count(*) AS n FROM (SELECT DISTINCT * FROM 'columns.parquet')",
+        "SELECT count(*) AS n, sum(length(s9)) AS bytes FROM (SELECT * FROM 'columns.parquet' ORDER BY s7, id LIMIT 24999)",
+        "SELECT count(*) AS n, sum(cardinality(metas)) AS rows, max(metas[1].words[1]) AS most FROM
+         (SELECT key, array_agg(meta ORDER BY id) AS metas FROM 'nested.parquet' GROUP BY key)",
+        "SELECT count(*) AS n, sum(length(texts)) AS bytes FROM
+         (SELECT id % 5003 AS part, string_agg(text, ' ' ORDER BY id) AS texts FROM 'wide.parquet' GROUP BY part)",
+        "SELECT kind, count(DISTINCT text) AS n, sum(id) AS ids FROM 'wide.parquet' GROUP BY kind ORDER BY kind",
+        "SELECT sum(longest) AS a, sum(length(text)) AS b FROM
+         (SELECT text, max(length(text)) OVER (PARTITION BY kind) AS longest FROM 'wide.parquet')",
+        "SELECT sum(n) AS a, max(text) = '' AS b FROM (SELECT text, count(*) OVER () AS n FROM 'wide.parquet')",
+        "SELECT sum(length(most)) AS a FROM (SELECT max(text) OVER (ORDER BY id ROWS BETWEEN 9 PRECEDING AND 9 FOLLOWING) AS most
+         FROM 'wide.parquet')",
+        "SELECT count(*) AS n, sum(id) AS ids FROM 'wide.parquet' WHERE text NOT IN (SELECT text FROM 'wide.parquet' WHERE kind = 3)",
+        "SELECT count(*) AS n, sum(id) AS ids FROM 'nested.parquet' WHERE id IN (SELECT key FROM 'nested.parquet' WHERE key % 3 = 0)",
+        "SELECT count(*) AS n FROM 'wide.parquet' a, range(3) b",
+    ];
+    for query in queries {
+        let (rows, peak) = with_peak(dir.path(), Some("48MB"), query);
+        assert_eq!(rows, with_peak(dir.path(), None, query).0, "{query}");
+        assert!(peak < 45 + 150, "{peak} MiB: {query}");
+    }
+}
+
+/// Windows and groups have other operators under a limit: they compute the same.
+#[tokio::test]
+async fn answers_do_not_depend_on_the_limit() {
+    let options = |limit| EngineOptions {
+        memory_limit: limit,
+        threads: Some(2),
+        batch_size: Some(7),
+        ..EngineOptions::default()
+    };
+    let rows = "(SELECT value AS id, value % 7 AS kind, CASE WHEN value % 11 = 0 THEN NULL ELSE 'text ' || value % 13 END AS text,
+        CASE value % 5 WHEN 0 THEN -0.0 WHEN 1 THEN 0.0 WHEN 2 THEN NULL WHEN 3 THEN CAST('NaN' AS DOUBLE) ELSE 1.5 END AS worth,
+        [value % 3, value % 2] AS list, named_struct('a', value % 4, 'b', 'x') AS pair FROM range(500))";
+    let windows = [
+        "count(*) OVER ()",
+        "sum(id) OVER (PARTITION BY kind)",
+        "max(text) OVER (PARTITION BY worth)",
+        "count(*) FILTER (WHERE id % 2 = 0) OVER (PARTITION BY kind)",
+        "sum(id) OVER (PARTITION BY kind, text ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)",
+        "sum(id) OVER (ORDER BY id ROWS BETWEEN 3 PRECEDING AND 2 FOLLOWING)",
+        "max(text) OVER (PARTITION BY kind ORDER BY id ROWS BETWEEN 20 PRECEDING AND 1 FOLLOWING)",
+        "sum(id) OVER (PARTITION BY worth ORDER BY kind)",
+        "sum(id) OVER (ORDER BY id RANGE BETWEEN 10 PRECEDING AND 5 FOLLOWING)",
+        "count(*) OVER (ORDER BY kind GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW)",
+        "row_number() OVER (PARTITION BY text ORDER BY id)",
+        "rank() OVER (PARTITION BY kind ORDER BY worth)",
+        "percent_rank() OVER (ORDER BY kind)",
+        "cume_dist() OVER (PARTITION BY text ORDER BY kind)",
+        "ntile(4) OVER (PARTITION BY kind ORDER BY id)",
+        "lag(text, 2) OVER (PARTITION BY kind ORDER BY id)",
+        "lead(id, 30) OVER (ORDER BY id)",
+        "first_value(id) OVER (PARTITION BY kind ORDER BY id DESC)",
+        "last_value(id) OVER (PARTITION BY kind ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+        "nth_value(id, 3) OVER (PARTITION BY kind, worth ORDER BY id)",
+        "array_agg(id) OVER (PARTITION BY kind ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)",
+    ];
+    let groups = [
+        "text, count(*), sum(id) FROM rows GROUP BY text",
+        "worth, kind, count(*), max(text) FROM rows GROUP BY worth, kind",
+        "kind, worth, array_agg(id ORDER BY id DESC) FROM rows GROUP BY worth, kind",
+        "kind, array_agg(pair ORDER BY id), string_agg(text, ',' ORDER BY id), count(DISTINCT text), count(DISTINCT worth) FROM rows GROUP BY kind",
+        "kind, array_agg(id ORDER BY id), array_agg(text ORDER BY text, id) FROM rows GROUP BY kind",
+        "list, count(*) FROM rows GROUP BY list",
+        "pair, median(id) FROM rows GROUP BY pair",
+        "kind, text, count(*), array_agg(id ORDER BY id) FROM rows GROUP BY ROLLUP (kind, text)",
+        "kind % 2, first_value(text ORDER BY id), array_agg(DISTINCT kind ORDER BY kind) FROM rows GROUP BY kind % 2",
+        "count(*), count(DISTINCT text), min(worth) FROM rows",
+        "kind, count(*) FILTER (WHERE id > 100), array_agg(id ORDER BY id) FILTER (WHERE id < 50) FROM rows GROUP BY kind",
+        "DISTINCT worth, kind FROM rows",
+        "DISTINCT list, pair, text, kind % 2, id % 2, id % 3, kind, worth, id % 4, id % 5 FROM rows",
+        "kind FROM rows UNION SELECT id FROM rows",
+        "text, worth FROM rows INTERSECT SELECT text, worth FROM rows WHERE kind < 3",
+        "text, kind FROM rows EXCEPT SELECT text, kind FROM rows WHERE kind < 3",
+        "id, text FROM rows ORDER BY text DESC, id LIMIT 17",
+        "a.id, b.id FROM rows a, rows b WHERE a.id < 20 AND b.id < 9",
+        "id FROM rows WHERE text NOT IN (SELECT text FROM rows WHERE kind = 3 AND text IS NOT NULL)",
+        "id FROM rows WHERE text NOT IN (SELECT text FROM rows WHERE kind = 3)",
+        "id FROM rows WHERE text NOT IN (SELECT text FROM rows WHERE kind = 99)",
+        "id FROM rows WHERE worth NOT IN (SELECT worth FROM rows WHERE id IN (0, 4))",
+    ];
+    let limited = context(&options(Some(64 << 20))).unwrap();
+    let free = context(&options(None)).unwrap();
+    for ctx in [&limited, &free] {
+        ctx.sql(&format!("CREATE TABLE rows AS SELECT * FROM {rows}")).await.unwrap().collect().await.unwrap();
+    }
+    let windows = windows.iter().map(|window| format!("SELECT id, {window} AS value FROM rows"));
+    for query in windows.chain(groups.iter().map(|group| format!("SELECT {group}"))) {
+        assert_eq!(lines(&limited, &query).await, lines(&free, &query).await, "{query}");
+    }
+}
+
+/// The rows as lines, in any order.
+async fn lines(ctx: &SessionContext, query: &str) -> Vec<String> {
+    let rows = ctx.sql(query).await.unwrap().collect().await.unwrap_or_else(|error| panic!("{query}: {error}"));
+    let table = arrow::util::pretty::pretty_format_batches(&rows).unwrap().to_string();
+    let mut lines: Vec<_> =
+        table.lines().map(|line| line.replace(' ', "")).filter(|line| line.starts_with('|')).collect();
+    lines.sort();
+    lines
 }
