@@ -11,6 +11,8 @@ use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::limit::LimitStream;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
@@ -25,12 +27,13 @@ use super::Plan;
 pub struct DistinctExec {
     /// DataFusion's operator, which is not run.
     groups: Plan,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl DistinctExec {
     /// `groups` has sorted input and no aggregate functions.
     pub fn new(groups: Plan) -> Self {
-        Self { groups }
+        Self { groups, metrics: ExecutionPlanMetricsSet::new() }
     }
 }
 
@@ -80,7 +83,12 @@ impl ExecutionPlan for DistinctExec {
         let input = groups.input().execute(partition, context)?;
         let distinct = input.map(move |batch| rows.of(&batch?));
         let distinct = distinct.try_filter(|batch| std::future::ready(batch.num_rows() > 0));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), distinct)))
+        let distinct = Box::pin(RecordBatchStreamAdapter::new(self.schema(), distinct));
+        Ok(Box::pin(LimitStream::new(distinct, 0, None, BaselineMetrics::new(&self.metrics, partition))))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 }
 

@@ -20,7 +20,8 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
+use datafusion::physical_plan::limit::LimitStream;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, InputOrderMode,
@@ -115,16 +116,16 @@ impl ExecutionPlan for WindowExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let reservation = MemoryConsumer::new(format!("window[{partition}]")).register(context.memory_pool());
-        if let Some(window) = self.window.downcast_ref::<BoundedWindowAggExec>() {
+        let env = context.runtime_env();
+        let rows = if let Some(window) = self.window.downcast_ref::<BoundedWindowAggExec>() {
+            frames::stream(window, window.input().execute(partition, context)?, reservation)?
+        } else if let Some(window) = self.window.downcast_ref::<WindowAggExec>() {
             let input = window.input().execute(partition, context)?;
-            return frames::stream(window, input, reservation);
-        }
-        let Some(window) = self.window.downcast_ref::<WindowAggExec>() else {
+            partitions::stream(window, input, reservation, env, SpillMetrics::new(&self.metrics, partition))?
+        } else {
             return internal_err!("WindowExec over {}", self.window.name());
         };
-        let env = context.runtime_env();
-        let input = window.input().execute(partition, context)?;
-        partitions::stream(window, input, reservation, env, SpillMetrics::new(&self.metrics, partition))
+        Ok(Box::pin(LimitStream::new(rows, 0, None, BaselineMetrics::new(&self.metrics, partition))))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
