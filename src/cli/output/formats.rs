@@ -91,7 +91,7 @@ impl ResultWriter for JsonArrayWriter<'_> {
 }
 
 /// Bytes in memory after which a row group of a Parquet file ends, at the next batch.
-const ROW_GROUP_BYTES: usize = 32 << 20;
+const ROW_GROUP_BYTES: usize = 16 << 20;
 
 /// One Parquet file, compressed with zstd.
 pub struct Parquet<'a>(ArrowWriter<&'a mut Target>);

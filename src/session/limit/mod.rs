@@ -12,7 +12,6 @@
 
 pub mod groups;
 pub mod joins;
-mod not_in;
 pub mod pool;
 pub mod rows;
 pub mod sort;

@@ -30,7 +30,8 @@ pub fn used(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| array_used(column)).sum()
 }
 
-fn compact_array(array: &ArrayRef) -> Result<ArrayRef> {
+/// The same values, copied where the array holds more than twice what it uses.
+pub fn compact_array(array: &ArrayRef) -> Result<ArrayRef> {
     let (held, used) = (array.get_buffer_memory_size(), array_used(array));
     if held <= SMALL + 2 * used {
         return Ok(Arc::clone(array));

@@ -17,7 +17,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::BoundedWindowAggExec;
 use futures::TryStreamExt;
-use limpid_udfs::storage::compact::{compact, held};
+use limpid_udfs::storage::compact::{compact, compact_array, held};
 
 /// The rows of `input`, whose partitions are sorted, with the columns of `window`.
 pub fn stream(
@@ -188,7 +188,8 @@ fn take(states: &mut PartitionWindowAggStates, rows: usize) -> Result<ArrayRef> 
         let taken = left.min(results.len());
         if taken > 0 {
             parts.push(results.slice(0, taken));
-            *results = results.slice(taken, results.len() - taken);
+            // Later results are appended to these, and would hold all texts that were handed out.
+            *results = compact_array(&results.slice(taken, results.len() - taken))?;
             left -= taken;
         }
         if left == 0 {

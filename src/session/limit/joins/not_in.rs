@@ -30,7 +30,7 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt};
 use limpid_udfs::storage::sort::sort;
 
-use super::Plan;
+use super::super::Plan;
 
 /// Rows of the left side whose value is not among those of the right side.
 #[derive(Debug, Clone)]

@@ -1,5 +1,8 @@
 //! Joins that spill.
 
+mod keys;
+mod not_in;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,8 +17,8 @@ use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJo
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
 
-use super::not_in::NotInExec;
 use super::{Plan, rewrite};
+use not_in::NotInExec;
 
 /// Turns hash joins, whose tables cannot spill, into joins of sorted inputs. A join with a side that is known to take at most a small
 /// share of the memory stays: its table holds that side.
@@ -77,7 +80,7 @@ fn sorted(join: &HashJoinExec) -> Result<Option<Plan>> {
     let merge = SortMergeJoinExec::try_new(
         Arc::clone(join.left()),
         Arc::clone(join.right()),
-        join.on().to_vec(),
+        keys::comparable(&join.on().to_vec(), &join.left().schema(), &join.right().schema())?,
         join.filter().cloned(),
         *join.join_type(),
         options,
