@@ -8,7 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
 use datafusion::common::{Result, exec_err};
-use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit};
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
@@ -90,8 +90,12 @@ pub fn is_current(sink: &JobSink, fingerprint: &str) -> bool {
 pub async fn write(ctx: &SessionContext, job: &Job, sink: &JobSink, fingerprint: &str) -> error::Result<()> {
     let sql = format!("SELECT * FROM output ORDER BY {}", quote(&job.id));
     let written = async {
-        let rows = ctx.sql(&sql).await?.execute_stream().await?;
         let options = WriteOptions { format: sink.format, ..write_options(ctx) };
+        let encoding = MemoryConsumer::new("sink").register(&ctx.runtime_env().memory_pool);
+        if let MemoryLimit::Finite(bytes) = ctx.runtime_env().memory_pool.memory_limit() {
+            encoding.grow((options.concurrency * options.row_group_bytes).min(bytes / 4));
+        }
+        let rows = ctx.sql(&sql).await?.execute_stream().await?;
         // No time and no path in it: the same rows give the same bytes.
         let extra = serde_json::json!({ "job": job.name, "fingerprint": fingerprint });
         AtomicDir::new(&sink.path).write(unique(rows, &job.id)?, &options, extra).await

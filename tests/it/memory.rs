@@ -243,9 +243,9 @@ async fn answers_do_not_depend_on_the_limit() {
         "text, worth FROM rows INTERSECT SELECT text, worth FROM rows WHERE kind < 3",
         "text, kind FROM rows EXCEPT SELECT text, kind FROM rows WHERE kind < 3",
         "id, text FROM rows ORDER BY text DESC, id LIMIT 17",
-        "a.id, b.id AS other FROM rows a JOIN rows b ON a.worth = b.worth AND a.id = b.kind",
-        "a.id, b.id AS other FROM rows a LEFT JOIN rows b ON a.list = b.list AND a.pair = b.pair AND a.id = b.id * 2",
-        "count(*), sum(b.id) FROM (SELECT id, CAST(id % 50 AS TIMESTAMP) AT TIME ZONE 'UTC' AS t FROM rows) a FULL JOIN
+        "a.id, b.id AS other FROM (SELECT * FROM rows WHERE id >= 0) a JOIN (SELECT * FROM rows WHERE id >= 0) b ON a.worth = b.worth AND a.id = b.kind",
+        "a.id, b.id AS other FROM (SELECT * FROM rows WHERE id >= 0) a LEFT JOIN (SELECT * FROM rows WHERE id >= 0) b ON a.list = b.list AND a.pair = b.pair AND a.id = b.id * 2",
+        "count(*), sum(b.id) FROM (SELECT id, CAST(id % 50 AS TIMESTAMP) AT TIME ZONE 'UTC' AS t FROM rows WHERE id >= 0) a FULL JOIN
          (SELECT id, CAST(id AS TIMESTAMP) AT TIME ZONE 'UTC' AS t FROM rows WHERE id > 20) b ON a.t = b.t",
         "a.id, b.id AS other FROM rows a, rows b WHERE a.id < 20 AND b.id < 9",
         "id FROM rows WHERE text NOT IN (SELECT text FROM rows WHERE kind = 3 AND text IS NOT NULL)",

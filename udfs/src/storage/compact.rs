@@ -20,9 +20,13 @@ pub fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new_with_options(batch.schema(), columns, &options)?)
 }
 
+/// Bytes of a column beside its values: the array, its buffers, and what the allocator keeps for each. In batches of a few rows and hundreds
+/// of columns this is as much as the values.
+const COLUMN: usize = 400;
+
 /// Bytes that a batch holds, each shared buffer once.
 pub fn held(batch: &RecordBatch) -> usize {
-    get_record_batch_memory_size(batch)
+    get_record_batch_memory_size(batch) + COLUMN * batch.num_columns()
 }
 
 /// Bytes that the rows of a batch use.

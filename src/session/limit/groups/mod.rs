@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -24,6 +24,10 @@ use datafusion::physical_plan::{
 
 use super::{Plan, rewrite};
 use distinct::DistinctExec;
+
+/// Aggregates over texts up to which groups are first computed within each partition: each text of each group is an allocation of its own,
+/// and takes more than is counted.
+const FEW_TEXTS: usize = 8;
 
 /// Keys up to which DISTINCT first looks for copies within each partition. The table for that sets megabytes aside for each key.
 const FEW_KEYS: usize = 8;
@@ -64,7 +68,7 @@ fn sorted(groups: &AggregateExec) -> Result<Option<Plan>> {
     let partitions = groups.input().output_partitioning().partition_count();
     let new = match groups.mode() {
         AggregateMode::Final | AggregateMode::FinalPartitioned => match first_stage(groups.input()) {
-            Some(first) if first.aggr_expr().iter().any(|by| keeps_values(by)) => match whole(first, partitions)? {
+            Some(first) if keep_values(first.aggr_expr()) => match whole(first, partitions)? {
                 Some(whole) => Some(whole),
                 None => completed(groups, groups.input())?,
             },
@@ -74,7 +78,7 @@ fn sorted(groups: &AggregateExec) -> Result<Option<Plan>> {
             _ => completed(groups, groups.input())?,
         },
         AggregateMode::Single | AggregateMode::SinglePartitioned => {
-            if groups.aggr_expr().iter().any(|by| keeps_values(by)) {
+            if keep_values(groups.aggr_expr()) {
                 whole(groups, partitions)?
             } else {
                 two_stages(groups)?
@@ -108,13 +112,21 @@ fn without_first_stage(plan: &Plan) -> Result<Plan> {
     Arc::clone(plan).replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
 }
 
+/// Whether groups of these aggregates may take much.
+fn keep_values(aggregates: &[Arc<AggregateFunctionExpr>]) -> bool {
+    let text = |field: &FieldRef| !field.data_type().is_primitive() && *field.data_type() != DataType::Boolean;
+    let texts =
+        aggregates.iter().filter(|aggregate| aggregate.state_fields().is_ok_and(|fields| fields.iter().any(text)));
+    texts.count() > FEW_TEXTS || aggregates.iter().any(|aggregate| keeps_values(aggregate))
+}
+
 /// Whether a group of this aggregate grows with its rows.
 fn keeps_values(aggregate: &AggregateFunctionExpr) -> bool {
     let name = aggregate.fun().name();
     if name.starts_with("approx_") {
         return false;
     }
-    let lists = |fields: Vec<arrow::datatypes::FieldRef>| {
+    let lists = |fields: Vec<FieldRef>| {
         fields.iter().any(|field| matches!(field.data_type(), DataType::List(_) | DataType::LargeList(_)))
     };
     name == "string_agg" || aggregate.is_distinct() || aggregate.state_fields().is_ok_and(lists)
