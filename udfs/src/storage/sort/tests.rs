@@ -97,7 +97,7 @@ async fn the_first_rows_are_found_without_keeping_or_writing_all() {
             let rows: Vec<_> = ids(&rows).into_iter().take(fetch).collect();
             assert_eq!(rows, expected[..fetch.min(40_000)], "views {views}, {fetch} rows, limit {limit}");
             assert!(
-                fetch > 5_000 || spilled < bytes / 2,
+                4 * 700 * fetch > limit || spilled < bytes / 2,
                 "views {views}, {fetch} rows, limit {limit}: {spilled} of {bytes}"
             );
         }
