@@ -19,6 +19,9 @@ use super::error::{JobError, Result};
 /// Bytes in memory after which a row group is closed; several files are written at once.
 pub const ROW_GROUP_BYTES: usize = 8 << 20;
 
+/// Bytes that a row group may have for each column, at least: what the file says of each column of each row group is kept until its end.
+const COLUMN_BYTES: usize = 128 << 10;
+
 /// A file that was written.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct FileEntry {
@@ -62,7 +65,8 @@ impl ParquetFile {
             return Ok(());
         }
         self.rows += batch.num_rows() as u64;
-        let (path, group_bytes) = (self.path.clone(), self.group_bytes);
+        let group_bytes = self.group_bytes.max(self.schema.fields().len() * COLUMN_BYTES);
+        let path = self.path.clone();
         let writer = self.open()?;
         writer.write(batch).map_err(|error| failed(&path, &error))?;
         if writer.memory_size() >= group_bytes {

@@ -93,21 +93,26 @@ impl ResultWriter for JsonArrayWriter<'_> {
 /// Bytes in memory after which a row group of a Parquet file ends, at the next batch.
 const ROW_GROUP_BYTES: usize = 16 << 20;
 
-/// One Parquet file, compressed with zstd.
-pub struct Parquet<'a>(ArrowWriter<&'a mut Target>);
+/// Bytes that a row group may have for each column, at least: what the file says of each column of each row group is kept until its end.
+const COLUMN_BYTES: usize = 128 << 10;
+
+/// One Parquet file, compressed with zstd, and the bytes after which a row group of it ends.
+pub struct Parquet<'a>(ArrowWriter<&'a mut Target>, usize);
 
 impl<'a> Parquet<'a> {
     pub fn new(out: &'a mut Target, schema: &SchemaRef) -> Result<Self, Failure> {
         check_columns(WriteFormat::Parquet, schema)?;
         let properties = WriterProperties::builder().set_compression(Codec::ZSTD(ZstdLevel::default())).build();
-        Ok(Self(ArrowWriter::try_new(out, Arc::clone(schema), Some(properties)).map_err(cannot_write)?))
+        let group_bytes = ROW_GROUP_BYTES.max(schema.fields().len() * COLUMN_BYTES);
+        let writer = ArrowWriter::try_new(out, Arc::clone(schema), Some(properties)).map_err(cannot_write)?;
+        Ok(Self(writer, group_bytes))
     }
 }
 
 impl ResultWriter for Parquet<'_> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         self.0.write(batch).map_err(cannot_write)?;
-        if self.0.memory_size() >= ROW_GROUP_BYTES { self.0.flush().map_err(cannot_write) } else { Ok(()) }
+        if self.0.memory_size() >= self.1 { self.0.flush().map_err(cannot_write) } else { Ok(()) }
     }
 
     fn finish(self: Box<Self>) -> Result<(), Failure> {
