@@ -1,7 +1,7 @@
 -- Adapt-infinity (2024): clusters of gradients are pseudo-tasks; each picks, of several scores, the one whose histogram has the most
 -- entropy; all clusters get equal budgets, the smallest first; inside a cluster the outer ends of the score go and the rest is drawn from
 -- bins alike. (The authors' code visits the bins from high to low; here the emptiest come first.)
--- param id column: the row key; the job's id column by default
+-- param id column in unique: the row key; the job's id column by default
 -- param vector column vector: the gradient of a row, projected, or its embedding
 -- param scores column scores: a list of the candidate scores, such as [perplexity, el2n, entropy]
 -- param k number 20 in 1..: clusters
@@ -9,9 +9,15 @@
 -- param trim number 0.05 in 0..1: share of a cluster that goes at either end of its score
 -- param bins number 50 in 1..: bins of equal width in a cluster
 -- param seed number 42: seed of the clusters and of the draw
-WITH clusters AS (
-  SELECT $id AS row_id, centroid_id AS cluster_id, $scores AS scores FROM assign_nearest(
-    input, vec => $vector, centroids => (SELECT centroid_id, centroid FROM kmeans(input, vec => $vector, id => $id, k => $k, seed => $seed)))
+-- adds cluster_id: the cluster
+-- adds chosen_score: place in the list of the score that its cluster picks, from 1
+-- adds score: that score of the row
+-- adds keep: whether the row stays
+WITH vectors AS (
+  SELECT $id AS row_id, $vector AS vector, $scores AS scores FROM input
+), clusters AS (
+  SELECT row_id, centroid_id AS cluster_id, scores FROM assign_nearest(
+    vectors, vec => vector, centroids => (SELECT centroid_id, centroid FROM kmeans(vectors, vec => vector, id => row_id, k => $k, seed => $seed)))
 ), candidates AS (
   SELECT row_id, cluster_id, unnest(scores) AS value, unnest(range(1, CAST(cardinality(scores) AS BIGINT) + 1)) AS number FROM clusters
 ), scaled AS (
@@ -49,4 +55,4 @@ WITH clusters AS (
   FROM binned AS b JOIN shares AS s ON b.cluster_id = s.cluster_id AND b.bin = s.bin
 )
 SELECT input.*, m.cluster_id, m.chosen_score, m.score, coalesce(c.keep, false) AS keep
-FROM chosen AS c RIGHT JOIN (middle AS m RIGHT JOIN input ON $id = m.row_id) ON $id = c.row_id
+FROM chosen AS c RIGHT JOIN (middle AS m RIGHT JOIN input ON input.$id = m.row_id) ON input.$id = c.row_id

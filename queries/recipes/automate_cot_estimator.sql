@@ -6,6 +6,10 @@
 -- param candidate column candidate: what was drawn
 -- param probability column probability: its probability in the slot
 -- param loss column loss: loss of the trial
+-- gives slot: the slot
+-- gives candidate: what was drawn
+-- gives draws: how often
+-- gives gradient: the estimate
 WITH trials AS (
   SELECT $trial AS trial_id, min($loss) AS trial_loss FROM input GROUP BY $trial
 ), means AS (

@@ -2,24 +2,35 @@
 -- semantic duplicates go first, so that they do not draw centroids to themselves; what is left is clustered anew and
 -- the rows nearest to their centroids go.
 -- param vec column embedding: the vectors
--- param id column: the row key; the job's id column by default
+-- param id column in unique: the row key; the job's id column by default
 -- param threshold number 0.9: least cosine of a duplicate
 -- param k number 100 in 1..: clusters
--- param fraction number 0.75 in 0..1: part of the deduplicated rows kept
+-- param fraction number 0.5 in 0..1: share of all rows to keep; fewer stay where more are duplicates
 -- param seed number 42: seed of the cells and clusters
-WITH deduplicated AS (
-  SELECT * FROM semantic_dedup(input, vec => $vec, id => $id, threshold => $threshold, mode => 'prior', seed => $seed)
+-- adds duplicate_of: for a duplicate, the row it is one of
+-- adds similarity: its cosine to that row
+-- adds cluster_id: the smallest id among rows that are duplicates of each other
+-- adds distance: distance from the centroid of its cluster; NULL for a duplicate
+-- adds keep: whether the row stays
+WITH vectors AS (
+  SELECT $id AS row_key, $vec AS vector FROM input
+), deduplicated AS (
+  SELECT row_key, vector, keep, duplicate_of, similarity, cluster_id
+  FROM semantic_dedup(vectors, vec => vector, id => row_key, threshold => $threshold, mode => 'prior', seed => $seed)
 ), distinct_rows AS (
-  SELECT * EXCEPT (keep, duplicate_of, similarity, cluster_id) FROM deduplicated WHERE keep
+  SELECT row_key, vector FROM deduplicated WHERE keep
 ), assigned AS (
-  SELECT $id AS row_key, distance FROM assign_nearest(
-    distinct_rows, vec => $vec,
-    centroids => (SELECT * FROM kmeans(distinct_rows, vec => $vec, id => $id, k => $k, seed => $seed))
+  SELECT row_key, distance FROM assign_nearest(
+    distinct_rows, vec => vector,
+    centroids => (SELECT * FROM kmeans(distinct_rows, vec => vector, id => row_key, k => $k, seed => $seed))
   )
 ), ranked AS (
   SELECT row_key, distance, total,
     row_number() OVER (ORDER BY distance DESC NULLS LAST, hash_uniform($seed, row_key), row_key) AS place
-  FROM (SELECT count(*) AS total FROM distinct_rows) CROSS JOIN assigned
+  FROM (SELECT count(*) AS total FROM input) CROSS JOIN assigned
+), decided AS (
+  SELECT d.row_key, d.duplicate_of, d.similarity, d.cluster_id, r.distance, coalesce(r.place <= round($fraction * r.total), false) AS keep
+  FROM ranked AS r RIGHT JOIN deduplicated AS d ON d.row_key = r.row_key
 )
-SELECT d.* EXCEPT (keep), r.distance, coalesce(r.place <= round($fraction * r.total), false) AS keep
-FROM ranked AS r RIGHT JOIN deduplicated AS d ON d.$id = r.row_key
+SELECT input.*, decided.duplicate_of, decided.similarity, decided.cluster_id, decided.distance, decided.keep
+FROM decided JOIN input ON input.$id = decided.row_key

@@ -3,17 +3,22 @@
 -- softmax of the complexities, projected on what the clusters have (exactly, by allocate_budget); each cluster keeps its rows
 -- farthest from the centroid. Deduplicate before.
 -- param vec column embedding: the vectors
--- param id column: the row key; the job's id column by default
+-- param id column in unique: the row key; the job's id column by default
 -- param k number 100 in 1..: clusters
--- param budget number 1000 in 0..: rows kept
--- param neighbours number 20: other centroids that a distance between clusters is the mean of
+-- param budget number 1000 in 0..: rows to keep
+-- param neighbours number 20 in 1..: other centroids that a distance between clusters is the mean of
 -- param temperature number 0.1: of the softmax
--- param floor number 1: rows every cluster keeps at least, as far as it has them
+-- param floor number 1 in 0..: rows every cluster keeps at least, as far as it and the budget have them
 -- param seed number 42: seed of the clusters
-WITH centroids AS (
-  SELECT centroid_id, centroid FROM kmeans(input, vec => $vec, id => $id, k => $k, seed => $seed)
+-- adds centroid_id: the cluster
+-- adds distance: distance from its centroid
+-- adds keep: whether the row stays
+WITH vectors AS (
+  SELECT $id AS row_key, $vec AS vector FROM input
+), centroids AS (
+  SELECT centroid_id, centroid FROM kmeans(vectors, vec => vector, id => row_key, k => $k, seed => $seed)
 ), assigned AS (
-  SELECT * FROM assign_nearest(input, vec => $vec, centroids => (SELECT * FROM centroids))
+  SELECT row_key, centroid_id, distance FROM assign_nearest(vectors, vec => vector, centroids => (SELECT * FROM centroids))
 ), inner_distances AS (
   SELECT centroid_id AS cluster, count(*) AS size, avg(distance) AS d_intra
   FROM assigned WHERE centroid_id IS NOT NULL GROUP BY centroid_id
@@ -34,8 +39,10 @@ WITH centroids AS (
     weights, budget => $budget, group => cluster, size => size, weight => weight, method => 'projection', floor => $floor
   )
 ), placed AS (
-  SELECT *, row_number() OVER (PARTITION BY centroid_id ORDER BY distance DESC, hash_uniform($seed, $id), $id) AS place
+  SELECT *, row_number() OVER (PARTITION BY centroid_id ORDER BY distance DESC, hash_uniform($seed, row_key), row_key) AS place
   FROM assigned
+), decided AS (
+  SELECT p.row_key, p.centroid_id, p.distance, coalesce(p.place <= b.allocated, false) AS keep
+  FROM placed AS p LEFT JOIN budgets AS b ON p.centroid_id = b.cluster
 )
-SELECT p.* EXCEPT (place), coalesce(p.place <= b.allocated, false) AS keep
-FROM placed AS p LEFT JOIN budgets AS b ON p.centroid_id = b.cluster
+SELECT input.*, decided.centroid_id, decided.distance, decided.keep FROM decided JOIN input ON input.$id = decided.row_key

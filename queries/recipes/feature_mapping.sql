@@ -2,8 +2,10 @@
 -- source class, or cluster, whose mean vector is nearest; the classes with most votes are kept.
 -- param vec column embedding: the vectors
 -- param label column label: the class or cluster of a source row
--- param target column target: true for the rows of the target
+-- param target column target in flags: true for the rows of the target
 -- param k number 10 in 1..: classes kept
+-- adds votes: votes for its class
+-- adds keep: whether the row stays
 WITH means AS (
   SELECT $label AS centroid_id, vec_avg($vec) AS centroid FROM input WHERE NOT $target GROUP BY $label
 ), votes AS (

@@ -1,11 +1,16 @@
 -- LeaF (2025), tokens that confuse a student: where the gradient of the teacher's loss is small beside that of the student's. Each run
 -- of such tokens gives one counterfactual text without it. Answers with a row for every run: the id, the number of the run, its
 -- first token and length, and the text. Norms are scaled to [0, 1] in each row; tokens of white space are never marked.
--- param id column: the row key; the job's id column by default
+-- param id column in unique: the row key; the job's id column by default
 -- param tokens column tokens: the tokens, a list of texts
 -- param student column student: norm of the loss gradient by each token for the student
 -- param teacher column teacher: the same for the teacher
 -- param quantile number 0.1 in 0..1: share of the tokens at most marked; a difference above one half is never
+-- gives id: the row
+-- gives run: number of the run of marked tokens
+-- gives first_token: its first token, from 1
+-- gives tokens: its length
+-- gives text: the text without it
 WITH words AS (
   SELECT $id AS row_id, unnest($tokens) AS token, unnest($student) AS s, unnest($teacher) AS t,
     unnest(range(1, CAST(cardinality($tokens) AS BIGINT) + 1)) AS place

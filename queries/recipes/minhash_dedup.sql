@@ -7,6 +7,10 @@
 -- param recall number 0.99: least probability with which a pair at the threshold is found
 -- param ngram number 5: units in a shingle
 -- param unit text word in word|token|python_word|char: what a shingle is made of: word (prose), token (code), python_word or char
+-- adds keep: whether the row stays
+-- adds duplicate_of: the row that stays in its place
+-- adds similarity: to that row
+-- adds cluster_id: the smallest id among rows that are duplicates of each other
 SELECT * FROM minhash_dedup(
   input, text => $text, id => $id, order_by => $order_by, threshold => $threshold, recall => $recall, ngram => $ngram, unit => $unit
 )

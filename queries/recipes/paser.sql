@@ -1,7 +1,7 @@
 -- PASER (2025), instructions that heal a pruned model: clusters of instructions get budgets by how much pruning changed the model's
 -- predictions on them, whole rows only, the rest of the budget unspent; inside a cluster the most change for the least cost comes first;
 -- rows whose concepts conflict with what was accepted go. (The paper factorises the eigenvectors; spectral_clusters groups them.)
--- param id column: the row key; the job's id column by default
+-- param id column in unique: the row key; the job's id column by default
 -- param vector column vector: embedding of the instruction
 -- param before column before: class probabilities of the original model
 -- param after column after: class probabilities of the pruned model
@@ -11,6 +11,10 @@
 -- param landmarks number 200: rows that affinities are computed to
 -- param budget number 1000 in 0..: rows to keep at most
 -- param seed number 42: seed of the landmarks
+-- adds cluster_id: the cluster
+-- adds score: change of the predictions by the logarithm of the cost
+-- adds keep: whether the row stays
+-- adds reason: why a row conflicts with one that was accepted
 WITH clusters AS (
   SELECT id AS row_id, cluster_id FROM spectral_clusters(input, id => $id, vector => $vector, k => $k, landmarks => $landmarks, seed => $seed)
 ), changed AS (
@@ -31,4 +35,4 @@ WITH clusters AS (
   FROM clusters AS c JOIN scored AS s ON c.row_id = s.row_id JOIN consistent AS g ON c.row_id = g.row_id JOIN budgets AS b ON c.cluster_id = b.cluster_id
 )
 SELECT input.*, r.cluster_id, r.ies AS score, r.fits AND r.place <= r.allocated AS keep, r.reason
-FROM ranked AS r JOIN input ON $id = r.row_id
+FROM ranked AS r JOIN input ON input.$id = r.row_id

@@ -2,7 +2,7 @@
 -- noise (Q1) and what is known well (Q3) go. The quantile alpha, at most 0.49, that keeps the wanted share is the rows' own: each row
 -- enters at an alpha that follows from its two ranks. What then is missing comes by the distance between the two scaled scores.
 -- Tokens of Q2 rows are pruned by their neighbour score; paper and code disagree whether the highest go, so it is an argument.
--- param id column: the row key; the job's id column by default
+-- param id column in unique: the row key; the job's id column by default
 -- param nll column nll: losses of the tokens, a list of numbers
 -- param entropy column entropy: entropies of the tokens, a list of numbers
 -- param fraction number 0.5 in 0..1: share of the rows to keep
@@ -10,6 +10,12 @@
 -- param lambda number 0.5: weight of a token's neighbours
 -- param keep_tokens text low in low|high: which tokens stay, those of low or high neighbour score
 -- param seed number 42: seed of ties
+-- adds ppl: perplexity of the row
+-- adds ent: mean entropy of its tokens
+-- adds quadrant: Q1 noise, Q2 misconception, Q3 known, Q4 calibration
+-- adds alpha: the quantile at which the row enters
+-- adds keep: whether the row stays
+-- adds token_keep: for Q2, which tokens stay
 WITH measured AS (
   SELECT $id AS row_id, perplexity($nll) AS ppl, array_avg($entropy) AS ent FROM input
 ), ranks AS (
@@ -29,6 +35,6 @@ WITH measured AS (
     ORDER BY alpha <= 0.49 DESC, CASE WHEN alpha <= 0.49 THEN alpha ELSE -gap END, hash_uniform($seed, row_id), row_id
   ) AS place FROM quadrants
 )
-SELECT input.*, ppl, ent, quadrant, alpha, coalesce(place <= round($fraction * n_rows), false) AS keep,
-  CASE WHEN quadrant = 'Q2' THEN list_topk_mask(neighbor_score($nll, $lambda, 'exp'), $tokens, $keep_tokens) END AS token_keep
-FROM (SELECT count(*) AS n_rows FROM input) CROSS JOIN (ranked RIGHT JOIN input ON $id = ranked.row_id)
+SELECT input.*, ranked.ppl, ranked.ent, ranked.quadrant, ranked.alpha, coalesce(ranked.place <= round($fraction * totals.n_rows), false) AS keep,
+  CASE WHEN ranked.quadrant = 'Q2' THEN list_topk_mask(neighbor_score(input.$nll, $lambda, 'exp'), $tokens, $keep_tokens) END AS token_keep
+FROM (SELECT count(*) AS n_rows FROM input) AS totals CROSS JOIN (ranked RIGHT JOIN input ON input.$id = ranked.row_id)

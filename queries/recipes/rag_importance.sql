@@ -8,6 +8,8 @@
 -- param learning_rate number 500: of the ascent
 -- param steps number 50: of the ascent
 -- param remove number 0.1 in 0..1: share of the results to remove
+-- adds importance: importance of the source
+-- adds keep: whether the source stays
 WITH worth AS (
   SELECT $source AS ranked, importance FROM multilinear_importance(input, query => $query, rank => $rank, source => $source,
     utility => $utility, k => $k, learning_rate => $learning_rate, steps => $steps)
@@ -18,4 +20,4 @@ WITH worth AS (
     sum(results) OVER () AS total
   FROM worth JOIN sizes ON ranked = sized
 )
-SELECT input.*, q.importance, q.gone >= $remove * q.total AS keep FROM input JOIN queue AS q ON $source = q.ranked
+SELECT input.*, q.importance, q.gone >= $remove * q.total AS keep FROM input JOIN queue AS q ON input.$source = q.ranked

@@ -1,14 +1,16 @@
 -- A random share of the rows: the baseline of every selection.
--- param id column: the row key; the job's id column by default
+-- param id column in unique: the row key; the job's id column by default
 -- param fraction number 0.5 in 0..1: share of the rows to keep
 -- param seed number 42: seed of the draw
+-- adds keep: whether the row stays
 WITH keys AS (
-  SELECT hash_uniform($seed, $id) AS priority, $id AS row_id FROM input
+  SELECT hash_uniform($seed, $id) AS priority, $id AS row_key FROM input
 ), cut AS (
   -- The key of the last row that stays: one row, so that the others stream past it.
-  SELECT max(priority) AS cut_priority, max(row_id) AS cut_id
+  SELECT max(priority) AS priority, max(row_key) AS row_key
   FROM (SELECT round($fraction * count(*)) AS budget FROM input)
-  CROSS JOIN (SELECT *, row_number() OVER (ORDER BY priority, row_id) AS place FROM keys) WHERE place = budget
+  CROSS JOIN (SELECT *, row_number() OVER (ORDER BY priority, row_key) AS place FROM keys) WHERE place = budget
 )
-SELECT input.*, coalesce(hash_uniform($seed, $id) < cut_priority OR (hash_uniform($seed, $id) = cut_priority AND $id <= cut_id), false) AS keep
+SELECT input.*, coalesce(hash_uniform($seed, input.$id) < cut.priority
+  OR (hash_uniform($seed, input.$id) = cut.priority AND input.$id <= cut.row_key), false) AS keep
 FROM cut CROSS JOIN input

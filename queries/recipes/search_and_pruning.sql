@@ -4,9 +4,13 @@
 -- place of the paper's random subsamples, and clusters are of free size.
 -- param vec column embedding: the vectors; project them to at most a few hundred dimensions before
 -- param group column group: the group of a source row
--- param target column target: true for the rows of the target
+-- param target column target in flags: true for the rows of the target
 -- param k number 50 in 1..: clusters
 -- param seed number 42: seed of the clusters
+-- adds cluster: cluster of the group
+-- adds fd: Frechet distance of the cluster from the target
+-- adds prefix_fd: that of all clusters up to this one
+-- adds keep: whether the row stays
 WITH means AS (
   SELECT $group AS member, vec_avg($vec) AS mean FROM input WHERE NOT $target GROUP BY $group
 ), clusters AS (

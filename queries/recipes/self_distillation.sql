@@ -3,6 +3,8 @@
 -- param original column original: the human answer
 -- param rewritten column rewritten: the model's rewrite
 -- param gold column gold: the known result
+-- adds distilled: the answer to train on
+-- adds is_rewrite: whether it is the rewrite
 SELECT *, CASE WHEN coalesce(answer_match($rewritten, $gold), false) THEN $rewritten ELSE $original END AS distilled,
   coalesce(answer_match($rewritten, $gold), false) AS is_rewrite
 FROM input

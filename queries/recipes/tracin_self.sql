@@ -1,21 +1,28 @@
 -- TracIn of every row with itself: the sum over epochs of the squared norm of its gradient (Pruthi et al. 2020). Keep the
 -- lowest: the highest are outliers and wrong labels.
--- param id column: the row key; the job's id column by default
+-- param id column in unique: the row key; the job's id column by default
 -- param vector column vector: the embedding, a list of floats
--- param label column label: the class, an integer from 0
+-- param label column label in classes: the class, an integer from 0 or text
 -- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
 -- param epochs number 10 in 1..: epochs of training
 -- param runs number 5 in 1..: networks with a seed each
 -- param fraction number 0.9 in 0..1: share of the rows to keep
 -- param seed number 42: seed of the probe and of ties
+-- param log relation fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed): a training log of your own, with id, label, probs, h_sq: a path, a table or a query; by default that of a probe
+-- param balance text none in none|proportional|equal: proportional keeps the same share of every label, equal as many of each
+-- adds score: sum over epochs of the squared norm of the gradient; NULL where the log lacks the row
+-- adds keep: whether the row stays
 WITH scores AS (
   -- The mean in decimals is exact: the same whatever the order of the rows.
   SELECT * FROM materialize((
-    SELECT id AS row_id, CAST(avg(CAST(power(grand(probs, label, h_sq), 2) AS DECIMAL(38, 18))) AS DOUBLE) AS score
-    FROM fit_softmax(input, id => $id, vector => $vector, label => $label, hidden => $hidden, epochs => $epochs, runs => $runs, seed => $seed)
+    SELECT id AS scored, min(label) AS class, CAST(avg(CAST(power(grand(probs, label, h_sq), 2) AS DECIMAL(38, 18))) AS DOUBLE) AS score
+    FROM $log
     GROUP BY id
   ))
+), answers AS (
+  -- Rows without a score count too: the share is one of all rows.
+  SELECT input.$id AS row_key, scores.score AS score, scores.class AS class FROM scores RIGHT JOIN input ON input.$id = scores.scored
 )
 SELECT input.*, chosen.score, chosen.keep
-FROM recipe('score_top', scores, id => row_id, order => 'lowest', fraction => $fraction, seed => $seed) AS chosen
-JOIN input ON $id = chosen.row_id
+FROM recipe('score_top', answers, id => row_key, order => 'lowest', fraction => $fraction, class => class, balance => $balance, seed => $seed) AS chosen
+JOIN input ON input.$id = chosen.row_key

@@ -5,6 +5,8 @@
 -- param gradient column gradient: gradient of the true class's logit by the input, a list of floats
 -- param fraction number 0.5 in 0..1: share of the rows to keep
 -- param seed number 42: seed of ties
+-- gives score: variance of the gradients, scaled in the class
+-- gives keep: whether the row stays
 SELECT * FROM recipe('score_top', (
   SELECT $id, $label, zscore(vog) OVER (PARTITION BY $label) AS score
   FROM (SELECT $id, $label, array_avg(vec_spread($gradient)) AS vog FROM input GROUP BY $id, $label)

@@ -2,18 +2,34 @@
 //! `input`.
 //!
 //! A recipe declares its parameters in comment lines, `-- param NAME KIND [DEFAULT] [in ALLOWED]: what it is`, and writes them as
-//! `$NAME`. The default `''` is the empty text, of a column none. What is allowed is a range, `0..1` or `1..`, or words,
-//! `highest|lowest`. A description `with OTHER, ...` says that the parameter needs OTHER.
-//! Kinds: `column` (becomes a quoted identifier), `number` and `text` (become literals), so an argument can never change
-//! the shape of the query.
+//! `$NAME`. The default `''` is the empty text, and elsewhere nothing, NULL. What is allowed is a range, `0..1` or `1..`, words,
+//! `highest|lowest`, or what a column must be, `unique`, `numbers`, `flags` or `classes`. A description `with OTHER, ...` says that the
+//! parameter needs OTHER.
+//! Kinds: `column` (becomes a quoted identifier), `number` and `text` (become literals), and `relation` (a table, a path or a query; its default
+//! is SQL), so an argument can never change the shape of the query.
+//!
+//! `-- adds NAME: what` declares a column that the answer has beside those of the input, `-- gives NAME: what` one of an answer with rows
+//! of its own. Expanding a recipe puts [`input`] before it and [`checks`] behind it.
 
+pub mod checks;
 pub mod docs;
+pub mod input;
+mod parameter;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use checks::Used;
+use input::Needs;
+use parameter::Kind;
+pub use parameter::{Output, Parameter, outputs, parameters};
 
 /// The texts of recipes by name.
 macro_rules! texts {
@@ -35,6 +51,7 @@ const BUILT_IN: &[(&str, &str)] = texts![
     "data_diet_grand",
     "data_mixture",
     "dealrec",
+    "deita",
     "density_pruning",
     "distilled_pruning",
     "divprune",
@@ -66,110 +83,158 @@ const BUILT_IN: &[(&str, &str)] = texts![
     "vog",
 ];
 
-/// What an argument turns into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Column,
-    Number,
-    Text,
+/// A recipe with its arguments, and what it reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Its name, or the path of a `.sql` file.
+    pub name: &'a str,
+    /// Arguments by name.
+    pub args: &'a [(&'a str, &'a str)],
+    /// The value of the parameter `id` where none is given.
+    pub id: &'a str,
+    /// The value of the parameter `text` where none is given.
+    pub text: Option<&'a str>,
+    /// The query that is its input.
+    pub input: &'a str,
+    /// Whether keys, labels and scores of the input are checked; not where that was done before.
+    pub checked: bool,
 }
 
-/// What values a parameter may have.
-#[derive(Debug, Clone, PartialEq)]
-enum Allowed {
-    Any,
-    /// From the first number to the second, both included.
-    Range(f64, f64),
-    Words(Vec<String>),
-}
-
-impl Allowed {
-    fn parse(text: &str) -> Result<Self, String> {
-        let Some((low, high)) = text.split_once("..") else {
-            return Ok(Self::Words(text.split('|').map(str::to_owned).collect()));
-        };
-        let number = |text: &str| text.parse::<f64>().map_err(|_| format!("`{text}` is no number"));
-        Ok(Self::Range(number(low)?, if high.is_empty() { f64::INFINITY } else { number(high)? }))
-    }
-
-    /// What is wrong with a value, in words.
-    fn problem(&self, value: &str) -> Option<String> {
-        match self {
-            Self::Words(words) if !words.iter().any(|word| word == value) => {
-                Some(format!("must be one of {}, not `{value}`", words.join(", ")))
-            }
-            Self::Range(low, high) if !value.trim().parse::<f64>().is_ok_and(|v| (*low..=*high).contains(&v)) => {
-                let most = if high.is_finite() { format!(" and at most {high}") } else { String::new() };
-                Some(format!("must be a number of at least {low}{most}, not `{value}`"))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// A parameter of a recipe.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parameter {
-    /// As the recipe writes it, without the `$`.
-    pub name: String,
-    kind: Kind,
-    allowed: Allowed,
-    /// Its value where none is given.
-    pub default: Option<String>,
-    /// What it is.
-    pub about: String,
-}
-
-/// The query of recipe `name` with `args`; the parameters `id` and `text` default to the job's columns.
+/// The query of recipe `name` with `args` over the relation `input`; the parameters `id` and `text` default to the job's columns.
 /// An error says what the recipe accepts.
 pub fn expand(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -> Result<String, String> {
-    let recipe = load(name)?;
-    let parameters = parameters(&recipe).map_err(|error| format!("recipe `{name}`: {error}"))?;
-    for (argument, _) in args {
-        if !parameters.iter().any(|parameter| parameter.name == *argument) {
-            let known = parameters.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(format!("recipe `{name}` has no argument `{argument}`; it has {known}"));
-        }
+    Call { name, args, id, text, input: "SELECT * FROM input", checked: true }.sql()
+}
+
+impl Call<'_> {
+    /// The query.
+    ///
+    /// # Errors
+    /// There is no such recipe; an argument is unknown, missing or not allowed.
+    pub fn sql(&self) -> Result<String, String> {
+        let name = self.name;
+        let recipe = load(name)?;
+        let parameters = parameters(&recipe).map_err(|error| format!("recipe `{name}`: {error}"))?;
+        self.check(&parameters)?;
+        let used = RefCell::new(BTreeSet::new());
+        let code = self.fill(&recipe, &parameters, &used)?;
+        let used = used.into_inner();
+        let columns = parameters.iter().filter(|parameter| parameter.kind == Kind::Column);
+        let columns = columns.filter(|parameter| used.contains(&parameter.name));
+        let named: Vec<(&Parameter, String)> =
+            columns.filter_map(|parameter| Some((parameter, self.value(parameter)?))).collect();
+        let named = named.iter().filter(|(_, column)| !column.is_empty());
+        let columns: Vec<Used> =
+            named.map(|(parameter, column)| Used { parameter, column, sql: quote(column) }).collect();
+        let needs = Needs {
+            recipe: name.to_owned(),
+            columns: columns
+                .iter()
+                .map(|used| (used.parameter.name.clone(), used.column.to_owned(), used.parameter.of_column().to_owned()))
+                .collect(),
+            adds: outputs(&recipe).into_iter().filter(|output| output.added).map(|output| output.name).collect(),
+        };
+        let needs = serde_json::to_string(&needs).map_err(|error| error.to_string())?;
+        let input = format!("SELECT * FROM {}(({}), {})", input::NAME, self.input, literal(&needs));
+        let checks = if self.checked { checks::query(name, &columns) } else { None };
+        assemble(&code, &input, checks).map_err(|error| format!("recipe `{name}`: {error}"))
     }
-    // A parameter described as `with OTHER, ...` is nothing without OTHER.
-    for parameter in parameters.iter().filter(|parameter| args.iter().any(|(name, _)| *name == parameter.name)) {
-        let needed =
-            parameter.about.strip_prefix("with ").and_then(|about| about.split_once(',')).map(|(other, _)| other);
-        if let Some(other) = needed.filter(|other| !args.iter().any(|(name, _)| name == other)) {
-            return Err(format!("recipe `{name}`: the argument `{}` needs `{other}`", parameter.name));
+
+    /// Whether the arguments are those of the recipe.
+    fn check(&self, parameters: &[Parameter]) -> Result<(), String> {
+        let name = self.name;
+        for (argument, _) in self.args {
+            if !parameters.iter().any(|parameter| parameter.name == *argument) {
+                let known = parameters.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(format!("recipe `{name}` has no argument `{argument}`; it has {known}"));
+            }
         }
+        let given = |wanted: &str| self.args.iter().any(|(name, value)| *name == wanted && !value.is_empty());
+        for parameter in parameters.iter().filter(|parameter| given(&parameter.name)) {
+            if let Some(other) = parameter.needs().filter(|other| !given(other)) {
+                return Err(format!("recipe `{name}`: the argument `{}` needs `{other}`", parameter.name));
+            }
+        }
+        Ok(())
     }
-    let value = |wanted: &str| {
-        let parameter = parameters.iter().find(|parameter| parameter.name == wanted);
-        let parameter = parameter.ok_or_else(|| format!("recipe `{name}` uses ${wanted} without a `-- param` line"))?;
-        let own = match wanted {
-            "id" => Some(id.to_owned()),
-            "text" => text.map(str::to_owned),
+
+    /// The value of a parameter: the one given, its default, or the job's column.
+    fn value(&self, parameter: &Parameter) -> Option<String> {
+        let given = self.args.iter().rfind(|(name, _)| *name == parameter.name).map(|(_, value)| (*value).to_owned());
+        let own = match parameter.name.as_str() {
+            "id" => Some(self.id.to_owned()),
+            "text" => self.text.map(str::to_owned),
             _ => None,
         };
-        let given = args.iter().rfind(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
-        let value = given.or_else(|| parameter.default.clone()).or(own);
-        let value = value.ok_or_else(|| format!("recipe `{name}` needs the argument `{wanted}`"))?;
-        parameter.render(&value).map_err(|error| format!("recipe `{name}`: {error}"))
+        given.or_else(|| parameter.default.clone()).or(own)
+    }
+
+    /// The query without its comments, each `$name` replaced; `used` are the parameters that stand in it.
+    fn fill(&self, recipe: &str, parameters: &[Parameter], used: &RefCell<BTreeSet<String>>) -> Result<String, String> {
+        let name = self.name;
+        let value = |wanted: &str| {
+            let parameter = parameters.iter().find(|parameter| parameter.name == wanted);
+            let parameter = parameter.ok_or_else(|| format!("recipe `{name}` uses ${wanted} without a `-- param` line"))?;
+            used.borrow_mut().insert(wanted.to_owned());
+            let given = self.args.iter().any(|(name, value)| *name == wanted && !value.is_empty());
+            if let (Kind::Relation, false, Some(default)) = (parameter.kind, given, &parameter.default) {
+                return self.fill(default, parameters, used);
+            }
+            let value = self.value(parameter).ok_or_else(|| format!("recipe `{name}` needs the argument `{wanted}`"))?;
+            if let (Kind::Relation, Some(query)) = (parameter.kind, query(&value)) {
+                return Ok(format!("({query})"));
+            }
+            parameter.render(&value).map_err(|error| format!("recipe `{name}`: {error}"))
+        };
+        substitute(recipe, value)
+    }
+}
+
+/// The query that a text is, if it is one.
+fn query(text: &str) -> Option<Query> {
+    let start = text.trim_start().to_ascii_lowercase();
+    if !["select ", "with ", "("].iter().any(|word| start.starts_with(word)) {
+        return None;
+    }
+    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(text.trim()).ok()?;
+    let query = parser.parse_query().ok()?;
+    (parser.peek_token().token == Token::EOF).then(|| *query)
+}
+
+/// The recipe's query between its input and its checks.
+fn assemble(code: &str, input: &str, checks: Option<String>) -> Result<String, String> {
+    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(code).map_err(|error| error.to_string())?;
+    let mut query = parser.parse_query().map_err(|error| error.to_string())?;
+    if parser.peek_token().token != Token::EOF {
+        return Err(format!("it is no single query: after it stands `{}`", parser.peek_token()));
+    }
+    let mut tables = vec![format!("input AS ({input})")];
+    tables.extend(query.with.take().into_iter().flat_map(|with| with.cte_tables).map(|table| table.to_string()));
+    let answer = match checks {
+        None => query.to_string(),
+        Some(checks) => {
+            tables.push(format!("__answer AS ({query})"));
+            format!("SELECT __answer.* FROM ({checks}) AS __checks CROSS JOIN __answer")
+        }
     };
-    substitute(&recipe, value)
+    Ok(format!("WITH {} {answer}", tables.join(", ")))
 }
 
 /// What the parameters of recipe `name` are, with `args` and defaults; those that name a column are marked.
 pub fn values(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -> Vec<(String, String, bool)> {
     let declared = load(name).and_then(|recipe| parameters(&recipe)).unwrap_or_default();
+    let call = Call { name, args, id, text, input: "", checked: false };
     let value = |parameter: Parameter| {
-        let given = args.iter().rfind(|(name, _)| *name == parameter.name).map(|(_, value)| (*value).to_owned());
-        let own = match parameter.name.as_str() {
-            "id" => Some(id.to_owned()),
-            "text" => text.map(str::to_owned),
-            _ => None,
-        };
-        let value = given.or(parameter.default).or(own)?;
+        let value = call.value(&parameter)?;
         let is_column = parameter.kind == Kind::Column && !value.is_empty();
         Some((parameter.name, value, is_column))
     };
     declared.into_iter().filter_map(value).collect()
+}
+
+/// The parameter that says how much a recipe keeps: `fraction`, a share of the rows, or `budget`, their number.
+pub fn size_parameter(parameters: &[Parameter]) -> Option<&'static str> {
+    ["fraction", "budget"].into_iter().find(|name| parameters.iter().any(|parameter| parameter.name == *name))
 }
 
 /// Names of the recipes that come with limpid, in the order of the alphabet.
@@ -192,71 +257,7 @@ pub fn load(name: &str) -> Result<String, String> {
 /// What a recipe is, from the comment at its head.
 pub fn description(recipe: &str) -> String {
     let head = recipe.lines().map_while(|line| line.trim().strip_prefix("--").map(str::trim));
-    head.take_while(|line| !line.starts_with("param ")).collect::<Vec<_>>().join(" ")
-}
-
-/// The `-- param` lines.
-pub fn parameters(recipe: &str) -> Result<Vec<Parameter>, String> {
-    let lines = recipe.lines().filter_map(|line| line.trim().strip_prefix("--")?.trim().strip_prefix("param "));
-    lines
-        .map(|line| {
-            let (declaration, about) = line.split_once(':').unwrap_or((line, ""));
-            let mut words = declaration.split_whitespace();
-            let name = words.next().unwrap_or_default().to_owned();
-            let kind = match words.next() {
-                Some("column") => Kind::Column,
-                Some("number") => Kind::Number,
-                Some("text") => Kind::Text,
-                other => {
-                    return Err(format!(
-                        "parameter `{name}` must be column, number or text, not `{}`",
-                        other.unwrap_or("")
-                    ));
-                }
-            };
-            let words: Vec<&str> = words.collect();
-            let (default, allowed) = match words.as_slice() {
-                [default @ .., "in", allowed] => (default.join(" "), Allowed::parse(allowed)?),
-                default => (default.join(" "), Allowed::Any),
-            };
-            Ok(Parameter {
-                name,
-                kind,
-                allowed,
-                default: match default.as_str() {
-                    "" => None,
-                    "''" => Some(String::new()),
-                    _ => Some(default),
-                },
-                about: about.trim().to_owned(),
-            })
-        })
-        .collect()
-}
-
-impl Parameter {
-    /// The word for what it takes.
-    pub fn kind(&self) -> &'static str {
-        match self.kind {
-            Kind::Column => "column",
-            Kind::Number => "number",
-            Kind::Text => "text",
-        }
-    }
-
-    fn render(&self, value: &str) -> Result<String, String> {
-        if let Some(problem) = self.allowed.problem(value) {
-            return Err(format!("argument `{}` {problem}", self.name));
-        }
-        match self.kind {
-            // The default '' of a column is no column.
-            Kind::Column if value.is_empty() => Ok("NULL".to_owned()),
-            Kind::Column => Ok(quote(value)),
-            Kind::Text => Ok(literal(value)),
-            Kind::Number if value.trim().parse::<f64>().is_ok_and(f64::is_finite) => Ok(value.trim().to_owned()),
-            Kind::Number => Err(format!("argument `{}` must be a number, not `{value}`", self.name)),
-        }
-    }
+    head.take_while(|line| !parameter::declares(line)).collect::<Vec<_>>().join(" ")
 }
 
 /// `name` as a quoted SQL identifier.
@@ -286,6 +287,7 @@ fn substitute(recipe: &str, value: impl Fn(&str) -> Result<String, String>) -> R
 
 #[cfg(test)]
 mod tests {
+    use super::parameter::Allowed;
     use super::*;
 
     #[test]
@@ -329,7 +331,7 @@ mod tests {
                             assert!(wrong(name, value).contains(&format!("argument `{name}` must be")), "{recipe}");
                         }
                     }
-                    Allowed::Any => {}
+                    _ => {}
                 }
                 if name == "fraction" {
                     fractions += 1;
@@ -353,6 +355,11 @@ mod tests {
             for parameter in parameters(recipe).unwrap() {
                 assert!(!parameter.about.is_empty(), "{name} says what {} is", parameter.name);
                 assert!(recipe.contains(&format!("${}", parameter.name)), "{name} uses {}", parameter.name);
+            }
+            let outputs = outputs(recipe);
+            assert!(!outputs.is_empty(), "{name} says what it answers with");
+            for output in outputs {
+                assert!(!output.about.is_empty(), "{name} says what {} is", output.name);
             }
         }
         assert!(names().is_sorted());

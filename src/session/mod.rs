@@ -112,6 +112,7 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
     limpid_udfs::operators::planner::register(&mut state)?;
     limpid_connectors::register_formats(&mut state)?;
     limpid_lakes::sql::register(&mut state)?;
+    state.register_relation_planner(Arc::new(crate::recipes::input::InputPlanner))?;
     Ok(state)
 }
 

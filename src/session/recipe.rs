@@ -64,13 +64,9 @@ fn query(state: &SessionState, provenance: &Provenance, args: &[FunctionArg], ca
     };
     let args: Vec<(&str, String)> = rest.iter().map(argument).collect::<Result<_>>()?;
     let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let sql = recipes::expand(name, &args, "id", Some("text")).map_err(|error| plan_datafusion_err!("{error}"))?;
+    let call = recipes::Call { name, args: &args, id: "id", text: Some("text"), input: &relation, checked: true };
+    let sql = call.sql().map_err(|error| plan_datafusion_err!("{error}"))?;
     let mut recipe = parse(state, name, &sql)?;
-    let mut input = parse(state, name, &format!("WITH input AS ({relation}) SELECT * FROM input"))?;
-    if let (Some(first), Some(rest)) = (&mut input.with, recipe.with.take()) {
-        first.cte_tables.extend(rest.cte_tables);
-    }
-    recipe.with = input.with;
     if let ControlFlow::Break(error) = relations(state, provenance, &mut recipe, calls) {
         return Err(error);
     }
@@ -128,7 +124,7 @@ impl VisitorMut for Names {
     }
 }
 
-/// The name and value of an argument: a column, a number or text.
+/// The name and value of an argument: a column, a number, text or a query.
 fn argument(arg: &FunctionArg) -> Result<(&str, String)> {
     let (name, value) = match arg {
         FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. }
@@ -144,7 +140,8 @@ fn argument(arg: &FunctionArg) -> Result<(&str, String)> {
             other => other.to_string(),
         },
         Expr::UnaryOp { .. } => value.to_string(),
-        other => return plan_err!("{NAME}: `{name}` is a column, a number or text in quotes, not `{other}`"),
+        Expr::Subquery(query) => query.to_string(),
+        other => return plan_err!("{NAME}: `{name}` is a column, a number, text in quotes or (SELECT ...), not `{other}`"),
     };
     Ok((&name.value, text))
 }

@@ -58,7 +58,7 @@ const RECIPES: &[(&str, &[(&str, &str)])] = &[
     ("density_pruning", &[("vec", "scores"), ("k", "2"), ("budget", "3")]),
     ("divprune", &[("vec", "scores"), ("group", "grp"), ("k", "3")]),
     ("farthest_points", &[("vec", "scores"), ("group", "grp"), ("k", "3"), ("order", "worth DESC")]),
-    ("k_center", &[("vec", "scores"), ("k", "3")]),
+    ("k_center", &[("vec", "scores"), ("budget", "3")]),
     ("adapt_infinity_pool", &[("vector", "scores"), ("cluster", "grp"), ("fraction", "0.3")]),
     ("data_diet_el2n", &[("vector", "scores"), ("runs", "1"), ("fraction", "0.3")]),
     ("aum", &[("vector", "scores"), ("runs", "1"), ("fraction", "0.3")]),

@@ -90,7 +90,7 @@ async fn diverse_rows_of_each_group() {
     assert_eq!(pruned, [1, 10, 11, 20]);
     let points = kept(&ctx, "farthest_points", &[("group", "grp"), ("k", "3")]).await;
     assert!(points.len() == 6 && [1, 10, 11, 20].iter().all(|id| points.contains(id)), "{points:?}");
-    let centers = kept(&ctx, "k_center", &[("k", "2")]).await;
+    let centers = kept(&ctx, "k_center", &[("budget", "2")]).await;
     assert!(centers.len() == 2 && (centers[0] <= 10) != (centers[1] <= 10), "{centers:?}");
 }
 
@@ -136,7 +136,7 @@ async fn d4_deduplicates_before_it_clusters() {
          AS embedding FROM generate_series(0, 19)",
     )
     .await;
-    let rows = kept(&ctx, "d4", &[("k", "2"), ("threshold", "0.9999"), ("fraction", "0.6")]).await;
+    let rows = kept(&ctx, "d4", &[("k", "2"), ("threshold", "0.9999"), ("fraction", "0.3")]).await;
     assert_eq!(rows.len(), 6);
     assert!(rows.iter().all(|id| *id < 10), "copies go: {rows:?}");
 }

@@ -212,7 +212,7 @@ async fn chains_of_reasoning_are_checked() {
     // Twenty right chains of difficulty 0, ten of difficulty 1; the shorter half of each stays.
     assert_eq!(rows.len(), 15);
     assert!(rows.iter().all(|id| id % 4 != 3 && *id < 20), "{rows:?}");
-    let rows = kept(&ctx, "automate_cot_pool", &[("pool", "6")]).await;
+    let rows = kept(&ctx, "automate_cot_pool", &[("budget", "6")]).await;
     assert!(rows.len() == 6 && rows.iter().all(|id| id % 4 != 3), "{rows:?}");
     let questions: std::collections::BTreeSet<i64> = rows.iter().map(|id| id / 4).collect();
     assert_eq!(questions.len(), 6);

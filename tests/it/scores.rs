@@ -238,7 +238,7 @@ async fn mistakes_are_named() {
             "SELECT * FROM fit_softmax(t, vector => id)",
             "vector must be a list of 16, 32 or 64-bit floats, `id` is Int64",
         ),
-        ("SELECT * FROM fit_softmax(t, label => vector)", "label must be an integer"),
+        ("SELECT * FROM fit_softmax(t, label => vector)", "label must be an integer or text"),
         ("SELECT * FROM fit_softmax(t, epochs => 0)", "`epochs` must be a whole number from 1 to 100000, not 0"),
         ("SELECT * FROM fit_softmax(t, train => id)", "`id` must be Boolean, not Int64"),
         ("SELECT * FROM fit_softmax(t, learning_rate => 1000, l2 => 1, epochs => 300)", "diverged in epoch"),

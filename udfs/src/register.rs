@@ -24,6 +24,7 @@ use crate::functions::quality::language::LanguageFunction;
 use crate::functions::quality::pii_redact::PiiRedact;
 use crate::functions::sampling::hash_uniform::HashUniform;
 use crate::functions::sampling::sample_key::SampleKey;
+use crate::functions::checks::require::Require;
 use crate::functions::scores::answer_match::AnswerMatch;
 use crate::functions::scores::el2n::El2n;
 use crate::functions::scores::entropy::Entropy;
@@ -126,6 +127,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         udf::<TopsisCloseness>(),
         udf::<AnswerMatch>(),
         udf::<WidthBucket>(),
+        udf::<Require>(),
     ]
 }
 

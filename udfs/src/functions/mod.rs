@@ -1,6 +1,7 @@
 //! SQL functions, one file each. A file holds the documentation, the signature and the batch loop; the mathematics
 //! is in [`crate::kernels`].
 
+pub mod checks;
 mod compiled;
 pub mod embedding;
 pub mod hash;

@@ -184,7 +184,8 @@ pub fn operators() -> Vec<OperatorDoc> {
                  it is multinomial logistic regression. Stochastic gradient descent with momentum, in an order that depends on \
                  the seed, the run, the epoch and the ids: partitions and threads change nothing. O(runs * epochs * rows * \
                  weights); vectors go to disk where memory does not hold them, and runs are spread over threads. Rows without a \
-                 label, or outside `train`, are predicted but not learned from. NULL ids and vectors, NaN, vectors of different \
+                 label, or outside `train`, are predicted but not learned from. Labels are integers from 0, or texts, which are numbered in the \
+                 order of their bytes. NULL ids and vectors, NaN, vectors of different \
                  length and ids that come twice are errors.",
                 "fit_softmax(relation, vector => column, label => column, runs => 1, epochs => 10)",
             )
@@ -205,7 +206,7 @@ pub fn operators() -> Vec<OperatorDoc> {
             .with_argument("relation", INPUT)
             .with_argument("id", "Column of the row key; `id` by default.")
             .with_argument("vector", "Column of lists of floats, `vector` by default; values of about 1 suit the learning rate.")
-            .with_argument("label", "Integer column of the true class, from 0; `label` by default.")
+            .with_argument("label", "Column of the true class: integers from 0, or texts; `label` by default.")
             .with_argument("train", "Boolean column: which rows are learned from; all by default.")
             .with_argument("hidden", "Units of a hidden ReLU layer; 0, the default, for none.")
             .with_argument("runs", "Networks, each with a seed of its own; 1 by default.")
@@ -250,7 +251,7 @@ pub fn operators() -> Vec<OperatorDoc> {
             .with_argument("relation", INPUT)
             .with_argument("id", "Column of the row key; `id` by default.")
             .with_argument("vector", "Column of lists of floats; `vector` by default. A constant 1 among them acts as a bias.")
-            .with_argument("label", "Integer column of the true class, from 0; `label` by default. NULL is an error.")
+            .with_argument("label", "Column of the true class: integers from 0, or texts; `label` by default. NULL is an error.")
             .with_argument("target", "Boolean column: true for the validation rows whose loss matters.")
             .with_argument("l2", "Weight of half the squared norm of the weights; 0.01 by default, above 0.")
             .with_argument(

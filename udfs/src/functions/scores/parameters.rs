@@ -31,6 +31,13 @@ pub(in crate::functions) struct Parameter {
     optional: bool,
 }
 
+impl Parameter {
+    /// How SQL may name it.
+    pub(in crate::functions) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// An argument that must be given.
 pub(in crate::functions) const fn required(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, optional: false }

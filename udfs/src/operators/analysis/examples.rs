@@ -1,8 +1,10 @@
 //! Vectors, labelled or not, in the order of their ids: in memory while the pool allows, in a file beyond.
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Builder, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
 use arrow::row::{RowConverter, Rows as EncodedRows, SortField};
@@ -14,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::exec::Work;
 use crate::functions::scores::lists::Lists;
+use crate::functions::strings::Strings;
 use crate::kernels::learn::regression::Rows;
 use crate::storage::blobs::{BlobWriter, Blobs};
 
@@ -27,8 +30,8 @@ const ENTRY: usize = 24;
 pub fn check_columns(operator: &str, columns: &[FieldRef]) -> Result<()> {
     let [id, vector, label, flag @ ..] = columns else { return plan_err!("{operator} takes id, vector and label") };
     check_vectors(operator, id, vector)?;
-    if !label.data_type().is_integer() {
-        return plan_err!("{operator}: label must be an integer, `{}` is {}", label.name(), label.data_type());
+    if !label.data_type().is_integer() && !is_text(label.data_type()) {
+        return plan_err!("{operator}: label must be an integer or text, `{}` is {}", label.name(), label.data_type());
     }
     match flag.first() {
         Some(flag) if *flag.data_type() != DataType::Boolean => {
@@ -36,6 +39,10 @@ pub fn check_columns(operator: &str, columns: &[FieldRef]) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+fn is_text(label: &DataType) -> bool {
+    matches!(label, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// The roles of id and vector.
@@ -92,6 +99,7 @@ impl Examples {
             label_name: if work.columns.len() > 2 { work.name(2) } else { String::new() },
             ids: converter.empty_rows(0, 0),
             labels: vec![],
+            texts: HashMap::new(),
             flags: vec![],
             dimensions: None,
             writer: BlobWriter::new("vectors", &env),
@@ -190,36 +198,72 @@ struct Gathered {
     label_name: String,
     ids: EncodedRows,
     labels: Vec<Option<u32>>,
+    /// Labels that are texts, in the order in which they came.
+    texts: HashMap<String, u32>,
     flags: Vec<bool>,
     dimensions: Option<usize>,
     writer: BlobWriter,
 }
 
 impl Gathered {
+    /// Labels as numbers; texts get theirs as they come.
+    fn numbered(&mut self, labels: &ArrayRef) -> Result<ArrayRef> {
+        if !is_text(labels.data_type()) {
+            return Ok(cast(labels, &DataType::Int64)?);
+        }
+        let mut numbers = Int64Builder::with_capacity(labels.len());
+        for text in Strings::try_new(labels, &self.label_name)?.iter() {
+            numbers.append_option(text.map(|text| {
+                let next = self.texts.len() as u32;
+                let number = self.texts.get(text).copied();
+                i64::from(number.unwrap_or_else(|| *self.texts.entry(text.to_owned()).or_insert(next)))
+            }));
+        }
+        Ok(Arc::new(numbers.finish()))
+    }
+
+    /// Numbers texts in the order of their bytes, whatever the order in which they came.
+    fn sort_labels(&mut self) {
+        let mut texts: Vec<(&String, u32)> = self.texts.iter().map(|(text, number)| (text, *number)).collect();
+        texts.sort_unstable();
+        let mut places = vec![0; texts.len()];
+        for (place, (_, number)) in texts.iter().enumerate() {
+            places[*number as usize] = place as u32;
+        }
+        if !places.is_empty() {
+            self.labels.iter_mut().flatten().for_each(|label| *label = places[*label as usize]);
+        }
+    }
+
     fn add(&mut self, batch: &RecordBatch, columns: &[usize]) -> Result<()> {
         let operator = self.operator;
         let vectors = Lists::try_new(operator, "vector", batch.column(columns[1]))?;
-        let labels = columns.get(2).map(|at| cast(batch.column(*at), &DataType::Int64)).transpose()?;
+        let labels = columns.get(2).map(|at| self.numbered(batch.column(*at))).transpose()?;
         let labels = labels.as_ref().map(|labels| labels.as_primitive::<Int64Type>());
+        let row_of = |row: usize| array_value_to_string(batch.column(columns[0]), row);
         let flags = columns.get(3).map(|at| batch.column(*at).as_boolean());
         let (mut numbers, mut bytes) = (vec![], vec![]);
         for row in 0..batch.num_rows() {
-            let Some(vector) = vectors.finite(row, &mut numbers)? else {
-                return exec_err!("{operator}: column `{}` has a NULL vector; leave such rows out", self.vector_name);
+            let found = vectors.finite(row, &mut numbers);
+            let in_row = |error: DataFusionError| match row_of(row) {
+                Ok(id) => error.context(format!("column `{}` in row {id}", self.vector_name)),
+                Err(_) => error,
+            };
+            let Some(vector) = found.map_err(in_row)? else {
+                let (name, id) = (&self.vector_name, row_of(row)?);
+                return exec_err!("{operator}: column `{name}` has a NULL vector in row {id}; leave such rows out");
             };
             let width = *self.dimensions.get_or_insert(vector.len());
             if vector.len() != width || width == 0 {
-                return exec_err!(
-                    "{operator}: column `{}` has vectors of {width} and {} values",
-                    self.vector_name,
-                    vector.len()
-                );
+                let (name, own, id) = (&self.vector_name, vector.len(), row_of(row)?);
+                return exec_err!("{operator}: column `{name}` has vectors of {width} and, in row {id}, {own} values");
             }
             bytes.clear();
             for value in vector {
                 let value = *value as f32;
                 if !value.is_finite() {
-                    return exec_err!("{operator}: column `{}` has a value beyond 32 bits", self.vector_name);
+                    let (name, id) = (&self.vector_name, row_of(row)?);
+                    return exec_err!("{operator}: column `{name}` has a value beyond 32 bits in row {id}");
                 }
                 bytes.extend_from_slice(&value.to_le_bytes());
             }
@@ -229,8 +273,9 @@ impl Gathered {
                 Some(label) if (0..CLASSES).contains(&label) => Some(label as u32),
                 Some(label) => {
                     return exec_err!(
-                        "{operator}: column `{}` has label {label}; labels are integers from 0 to {}",
+                        "{operator}: column `{}` has label {label} in row {}; labels are integers from 0 to {}, or texts",
                         self.label_name,
+                        row_of(row)?,
                         CLASSES - 1
                     );
                 }
@@ -242,7 +287,8 @@ impl Gathered {
         Ok(())
     }
 
-    fn finish(self, converter: RowConverter, memory: MemoryReservation) -> Result<Examples> {
+    fn finish(mut self, converter: RowConverter, memory: MemoryReservation) -> Result<Examples> {
+        self.sort_labels();
         let Self { operator, ids, labels, flags, dimensions, writer, .. } = self;
         let mut order: Vec<u32> = (0..ids.num_rows() as u32).collect();
         order.sort_unstable_by(|a, b| ids.row(*a as usize).cmp(&ids.row(*b as usize)));

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::ExecutionPlan;
@@ -23,8 +23,9 @@ use crate::kernels::vector::search::{Best, Metric, NOBODY, Rows, Scores, improve
 use crate::operators::call::table::LONGEST;
 use crate::operators::dedup::matcher::Surroundings;
 
-/// The centroids, read once by whichever partition of this process needs them first.
-pub type SharedCentroids = Arc<OnceCell<Arc<Centroids>>>;
+/// The centroids, read once by whichever partition of this process needs them first; where that fails, all partitions fail: their
+/// plan cannot be run twice.
+pub type SharedCentroids = Arc<OnceCell<Result<Arc<Centroids>, Arc<DataFusionError>>>>;
 
 /// The centroids in ascending order of their ids, so that ties go to the smallest id.
 #[derive(Debug)]
@@ -72,11 +73,11 @@ impl Centroids {
             }
             ids.push(Arc::clone(id));
         }
-        if squared.is_empty() {
-            return exec_err!("{NAME}: `centroids` has no row");
-        }
         let dimensions = dimensions.unwrap_or_default();
-        let ids = concat(&ids.iter().map(AsRef::as_ref).collect::<Vec<_>>())?;
+        let ids = match ids.as_slice() {
+            [] => new_empty_array(below.field(columns[0]).data_type()),
+            ids => concat(&ids.iter().map(AsRef::as_ref).collect::<Vec<_>>())?,
+        };
         let converter = RowConverter::new(vec![SortField::new(below.field(columns[0]).data_type().clone())])?;
         let rows = converter.convert_columns(std::slice::from_ref(&ids))?;
         let mut order: Vec<u32> = (0..ids.len() as u32).collect();
@@ -100,6 +101,11 @@ impl Centroids {
         let centroids = Rows { values: &self.values, squared: &self.squared, dimensions: self.dimensions };
         let vectors = Embeddings::try_new(NAME, vectors)?;
         let mut found = vec![Best::NONE; vectors.len()];
+        match (vectors.len(), centroids.len()) {
+            (0, _) => return Ok(found),
+            (_, 0) => return exec_err!("{NAME}: `centroids` has no row"),
+            _ => {}
+        }
         let block = (PRODUCTS / centroids.len()).clamp(16, 1024);
         let (mut values, mut squared, mut rows) = (vec![], vec![], vec![]);
         for row in 0..vectors.len() {
@@ -150,11 +156,10 @@ pub async fn run(
     let metric = call.metric;
     let read = || async {
         let input = centroids.execute(0, Arc::clone(&around.context))?;
-        Ok::<_, datafusion::error::DataFusionError>(Arc::new(
-            Centroids::read(metric, &columns[1], input, &around).await?,
-        ))
+        Centroids::read(metric, &columns[1], input, &around).await
     };
-    let centroids = Arc::clone(shared.get_or_try_init(read).await?);
+    let read = || async { read().await.map(Arc::new).map_err(Arc::new) };
+    let centroids = shared.get_or_init(read).await.clone().map_err(DataFusionError::Shared)?;
     let compared = MetricBuilder::new(&around.metrics).counter("compared_pairs", 0);
     let vec = columns[0][0];
     let mut scores = Scores::default();

@@ -37,8 +37,10 @@ pub async fn run(
         Rounds::MiniBatch(_) => Chosen::All(Shuffler::new(NAME, call.sample, &around)),
         _ => Chosen::Some(Sampler::new(NAME, call.sample, &around)),
     };
+    let mut seen = 0;
     let without_vector = MetricBuilder::new(&around.metrics).counter("rows_without_vector", 0);
     while let Some(batch) = input.try_next().await? {
+        seen += batch.num_rows();
         let ids = batch.column(id);
         if ids.null_count() > 0 {
             let name = below.field(id).name();
@@ -56,6 +58,10 @@ pub async fn run(
         reservation.try_resize(chosen.size())?;
     }
     drop(input);
+    if seen == 0 {
+        // No rows have no clusters.
+        return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::empty())));
+    }
     let k = usize::try_from(call.k).unwrap_or(usize::MAX);
     let (vectors, squared) = chosen.finish()?;
     let (rows, dimensions) = (vectors.len(), vectors.dimensions());

@@ -1,0 +1,111 @@
+//! `recipe_input(relation, 'what the recipe needs')`: the relation `input` of a recipe, which expanding a recipe writes around what
+//! the user gave.
+//!
+//! It has the columns of the relation but those that the recipe's answer adds: **a column of the answer replaces the input's column of that
+//! name**. Columns that begin with `__` are the recipes' own. A column that an argument names must be there, and be of its kind.
+
+use datafusion::common::{DFSchemaRef, Result, plan_datafusion_err, plan_err};
+use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
+use datafusion::logical_expr::{Expr as Logical, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, TableFactor, Value};
+use serde::{Deserialize, Serialize};
+
+/// The SQL name.
+pub const NAME: &str = "recipe_input";
+
+/// What begins the names that recipes use inside.
+const RESERVED: &str = "__";
+
+/// What a recipe needs of its input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// The recipe.
+    pub recipe: String,
+    /// The arguments that name columns: parameter, column, and the word for what the column must be.
+    pub columns: Vec<(String, String, String)>,
+    /// The columns that its answer adds.
+    pub adds: Vec<String>,
+}
+
+/// Plans `FROM recipe_input(...)`.
+#[derive(Debug)]
+pub struct InputPlanner;
+
+impl RelationPlanner for InputPlanner {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
+        match relation {
+            TableFactor::Table { name, args: Some(args), alias, .. } if name.to_string().eq_ignore_ascii_case(NAME) => {
+                let plan = plan(args.args, context)?;
+                Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
+            }
+            other => Ok(RelationPlanning::Original(Box::new(other))),
+        }
+    }
+}
+
+fn plan(args: Vec<FunctionArg>, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query))),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(needs))),
+    ] = args.as_slice()
+    else {
+        return plan_err!("{NAME} stands in recipes only: it takes a query and what the recipe needs of it");
+    };
+    let Value::SingleQuotedString(needs) = &needs.value else { return plan_err!("{NAME} takes text") };
+    let needs: Needs = serde_json::from_str(needs).map_err(|error| plan_datafusion_err!("{NAME}: {error}"))?;
+    let input = TableFactor::Derived { lateral: false, subquery: query.clone(), alias: None, sample: None };
+    let input = context.plan(input)?;
+    needs.check(input.schema())?;
+    let schema = input.schema();
+    let kept = schema.iter().filter(|(_, field)| !needs.adds.contains(field.name()));
+    let kept: Vec<Logical> = kept.map(|column| Logical::Column(column.into())).collect();
+    if kept.len() == schema.fields().len() {
+        return Ok(input);
+    }
+    LogicalPlanBuilder::from(input.clone()).project(kept)?.build()
+}
+
+impl Needs {
+    fn check(&self, schema: &DFSchemaRef) -> Result<()> {
+        let recipe = &self.recipe;
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        if let Some(own) = names.iter().find(|name| name.starts_with(RESERVED)) {
+            return plan_err!("recipe `{recipe}`: the input has the column `{own}`; names that begin with `{RESERVED}` are kept for recipes");
+        }
+        for (parameter, column, kind) in &self.columns {
+            let Some(field) = schema.fields().iter().find(|field| field.name() == column) else {
+                let meant = names.iter().find(|name| name.eq_ignore_ascii_case(column));
+                let meant = meant.map_or_else(String::new, |meant| format!(" Did you mean `{meant}`?"));
+                return plan_err!(
+                    "recipe `{recipe}`: argument `{parameter}`: the input has no column `{column}`.{meant} It has {}",
+                    names.join(", ")
+                );
+            };
+            if self.adds.contains(column) {
+                return plan_err!(
+                    "recipe `{recipe}`: argument `{parameter}` is the column `{column}`, and the answer has a column of that name; give the input's column another name"
+                );
+            }
+            let (found, wanted) = (field.data_type(), kind.as_str());
+            let fits = match wanted {
+                "numbers" => found.is_numeric() || found.is_null(),
+                "flags" => *found == arrow::datatypes::DataType::Boolean || found.is_null(),
+                "unique" | "classes" => !found.is_nested(),
+                _ => true,
+            };
+            if !fits {
+                let wanted = match wanted {
+                    "numbers" => "numbers",
+                    "flags" => "true or false",
+                    _ => "plain values, not lists or structs",
+                };
+                return plan_err!("recipe `{recipe}`: argument `{parameter}`: column `{column}` must hold {wanted}; it is {found}");
+            }
+        }
+        Ok(())
+    }
+}

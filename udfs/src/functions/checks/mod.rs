@@ -1,0 +1,3 @@
+//! What must hold of rows, said where it matters.
+
+pub mod require;
