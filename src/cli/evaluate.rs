@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
 use comfy_table::Table;
@@ -12,9 +13,10 @@ use super::engine::Engine;
 use super::errors::{Failure, note};
 use super::rows::{self, check, columns, count, numbers};
 use super::run::assignment;
-use super::select::{share, shares};
+use super::select::{Method, share, shares};
+use crate::jobs::progress::StepBar;
 use crate::recipes::{self, literal, quote};
-use crate::report::evaluation::{self, Evaluation, Measured, Method};
+use crate::report::evaluation::{self, Evaluation, Measured};
 use crate::session::spill_folder;
 
 /// A small selection is trained on for more epochs, so that it takes as many steps; this many at most.
@@ -27,12 +29,13 @@ const MOST_EPOCHS: f64 = 300.0;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   limpid evaluate train.parquet --vector emb --methods data_diet_el2n,ccs --report pays.html
-  limpid evaluate train.parquet --methods ccs --arg beta=0.2 --fractions 0.1,0.5 --seeds 10 --json")]
+  limpid evaluate train.parquet --methods ccs --arg beta=0.2 --fractions 0.1,0.5 --seeds 10 --json
+  limpid evaluate queries.parquet --text text --label intent --methods aum,k_center")]
 pub struct EvaluateArgs {
     /// The rows: a path, a glob, a URL, or a query
     #[arg(value_name = "SOURCE")]
     pub source: String,
-    /// Recipes with the parameter `fraction`; random is always there
+    /// Recipes with the parameter `fraction` or `budget`; random is always there
     #[arg(long, value_name = "RECIPES", value_delimiter = ',', default_value = "data_diet_el2n,aum,ccs")]
     pub methods: Vec<String>,
     /// Shares of the rows to keep
@@ -47,7 +50,13 @@ pub struct EvaluateArgs {
     /// Column of the vectors
     #[arg(long, value_name = "COLUMN", default_value = "vector")]
     pub vector: String,
-    /// Column of the labels, integers from 0
+    /// Column of texts that are embedded first, instead of a column of vectors
+    #[arg(long, value_name = "COLUMN", conflicts_with = "vector")]
+    pub text: Option<String>,
+    /// The encoder of --text (`limpid models`); the one that is part of the program by default
+    #[arg(long, value_name = "NAME", requires = "text")]
+    pub model: Option<String>,
+    /// Column of the labels, integers from 0 or texts
     #[arg(long, value_name = "COLUMN", default_value = "label")]
     pub label: String,
     /// Share of the rows to test on, drawn by their keys
@@ -79,11 +88,10 @@ pub struct EvaluateArgs {
     pub json: bool,
 }
 
-/// A recipe and the arguments it takes of those given.
+/// A method, and how it is repeated.
 #[derive(Debug, Clone)]
 struct Recipe {
-    name: String,
-    args: Vec<(String, String)>,
+    method: Method,
     /// Whether another seed keeps other rows for no other cost.
     draws: bool,
 }
@@ -103,8 +111,12 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
     let mut probe = Probe::new(args);
     let (source, test, test_share, seed) = (args.source.clone(), args.test.clone(), args.test_share, args.seed);
     let (seeds, quiet) = (args.seeds, engine.quiet);
+    let (text, model) = (args.text.clone(), args.model.clone());
     let evaluation = engine.run(async move {
         rows::register(&ctx, "everything", &source, &[]).await?;
+        if let Some(text) = &text {
+            rows::embed(&ctx, "everything", (text, model.as_deref()), folder.path()).await?;
+        }
         let known = columns(&ctx, "everything").await?;
         let used = [(&probe.id, "--id"), (&probe.vector, "--vector"), (&probe.label, "--label")];
         for (column, flag) in used.into_iter().chain(test.iter().map(|test| (test, "--test"))) {
@@ -137,7 +149,9 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
                 probe.vector, probe.scale
             ));
         }
-        let everything = probe.measure(&ctx, "SELECT * FROM input", 1.0, (seed, seeds)).await?;
+        let probes = u64::from(seeds) * (1 + (methods.len() * fractions.len()) as u64);
+        let progress = Progress { bar: StepBar::of("evaluate", "probes trained", probes), trained: AtomicU64::new(0) };
+        let everything = probe.measure((&ctx, &progress), "SELECT * FROM input", 1.0, (seed, seeds)).await?;
         say(&format!("everything: {:.2}", mean(&everything)));
         let mut evaluation = Evaluation {
             source,
@@ -152,23 +166,24 @@ pub fn run(args: &EvaluateArgs, engine: &Engine) -> Result<(), Failure> {
         let groups = drawing.into_iter().map(|method| vec![method]).chain((!deciding.is_empty()).then_some(deciding));
         let mut found = std::collections::BTreeMap::new();
         for group in groups {
-            let names: Vec<&str> = group.iter().map(|method| method.name.as_str()).collect();
+            let names: Vec<&str> = group.iter().map(|recipe| recipe.method.name.as_str()).collect();
             say(&format!("{}: choosing and training", names.join(", ")));
-            let measured = probe.methods(&ctx, folder.path(), &group, &fractions, (seed, seeds)).await?;
-            found.extend(group.into_iter().map(|method| method.name).zip(measured));
+            let measured = probe.methods((&ctx, &progress), folder.path(), &group, (&fractions, sizes[0]), (seed, seeds)).await?;
+            found.extend(group.into_iter().map(|recipe| recipe.method.name).zip(measured));
         }
-        for method in methods {
+        drop(progress);
+        for Recipe { method, .. } in methods {
             let mut budgets: Vec<Measured> = vec![];
             let found = found.get(&method.name).cloned().unwrap_or_default();
             for (at, (fraction, (kept, accuracies))) in fractions.iter().zip(found).enumerate() {
                 say(&format!("{} at {fraction}: {:.2}", method.name, mean(&accuracies)));
                 let mut measured = Measured::new(*fraction, kept, accuracies);
-                if let Some(random) = evaluation.methods.first().and_then(|random: &Method| random.budgets.get(at)) {
+                if let Some(random) = evaluation.methods.first().and_then(|random: &evaluation::Method| random.budgets.get(at)) {
                     measured.against(random);
                 }
                 budgets.push(measured);
             }
-            evaluation.methods.push(Method { name: method.name, budgets });
+            evaluation.methods.push(evaluation::Method { name: method.name, budgets });
         }
         drop(folder);
         Ok(evaluation)
@@ -186,15 +201,29 @@ fn mean(values: &[f64]) -> f64 {
 fn recipe(name: &str, args: &EvaluateArgs) -> Result<Recipe, Failure> {
     let parameters = recipes::parameters(&recipes::load(name).map_err(Failure::error)?).map_err(Failure::error)?;
     let has = |wanted: &str| parameters.iter().any(|parameter| parameter.name == wanted);
-    if !has("fraction") {
+    let Some(size) = recipes::size_parameter(&parameters) else {
         return Err(Failure::error(format!(
-            "the recipe `{name}` has no parameter `fraction`, so it has no budgets to compare"
+            "the recipe `{name}` has neither the parameter `fraction` nor `budget`, so it has no budgets to compare"
         )));
-    }
-    let columns = [("vector", &args.vector), ("vec", &args.vector), ("label", &args.label)];
-    let columns = columns.into_iter().map(|(name, value)| (name.to_owned(), value.clone()));
+    };
+    let vector = args.text.as_ref().map_or(args.vector.as_str(), |_| rows::TEXT_VECTOR);
+    let columns = [("vector", vector), ("vec", vector), ("label", &args.label)];
+    let columns = columns.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let values = columns.chain(args.arg.iter().cloned()).filter(|(name, _)| has(name)).collect();
-    Ok(Recipe { name: name.to_owned(), args: values, draws: has("seed") && !has("vector") && !has("vec") })
+    let method = Method { name: name.to_owned(), args: values, id: args.id.clone(), size };
+    Ok(Recipe { method, draws: has("seed") && !has("vector") && !has("vec") })
+}
+
+/// How many probes have been trained.
+struct Progress {
+    bar: StepBar,
+    trained: AtomicU64,
+}
+
+impl Progress {
+    async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        self.bar.during(|| self.trained.load(Ordering::Relaxed), work).await
+    }
 }
 
 /// The probe and the columns it learns from.
@@ -215,7 +244,8 @@ const SQUARES: f64 = 30.0;
 impl Probe {
     fn new(args: &EvaluateArgs) -> Self {
         let EvaluateArgs { id, vector, label, hidden, epochs, learning_rate, .. } = args;
-        let (id, vector, label) = (id.clone(), vector.clone(), label.clone());
+        let vector = args.text.as_ref().map_or_else(|| vector.clone(), |_| rows::TEXT_VECTOR.to_owned());
+        let (id, label) = (id.clone(), label.clone());
         Self { id, vector, label, hidden: *hidden, epochs: *epochs, rate: *learning_rate, scale: 1.0 }
     }
 
@@ -242,10 +272,10 @@ impl Probe {
     /// For each method and share the rows kept, and the accuracy of each seed. Either one method draws, or none does.
     async fn methods(
         &self,
-        ctx: &SessionContext,
+        (ctx, progress): (&SessionContext, &Progress),
         folder: &Path,
         methods: &[Recipe],
-        fractions: &[f64],
+        (fractions, rows): (&[f64], u64),
         (seed, seeds): (u64, u32),
     ) -> Result<Vec<Vec<(u64, Vec<f64>)>>, Failure> {
         let mut found = vec![vec![(0, vec![]); fractions.len()]; methods.len()];
@@ -257,22 +287,20 @@ impl Probe {
             let mut budgets = vec![];
             for (of, method) in methods.iter().enumerate() {
                 for (at, fraction) in fractions.iter().enumerate() {
-                    let (share, drawn) = (fraction.to_string(), seed.to_string());
-                    let own = method.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                    let mut args: Vec<_> = own.chain([("fraction", share.as_str())]).collect();
-                    if method.draws {
-                        args.push(("seed", drawn.as_str()));
-                    }
-                    let sql = recipes::expand(&method.name, &args, &self.id, Some("text")).map_err(Failure::error)?;
+                    let drawn = seed.to_string();
+                    let more: &[_] = if method.draws { &[("seed", drawn.as_str())] } else { &[] };
+                    // The rows are the same in every budget: they are checked in the first.
+                    let sql = method.method.sql(*fraction, rows, draw == 0 && at == 0, more)?;
                     budgets.push(format!(
                         "SELECT {of} AS method, {at} AS budget, {id} AS kept_id FROM ({sql}) WHERE keep"
                     ));
                 }
             }
-            let name = methods.first().map_or("none", |method| method.name.as_str()).replace(['/', '\\'], "-");
+            let name = methods.first().map_or("none", |recipe| recipe.method.name.as_str()).replace(['/', '\\'], "-");
             let file = folder.join(format!("{name}-{draw}.parquet"));
             let file = literal(&file.to_string_lossy());
-            rows::run(ctx, &format!("COPY ({}) TO {file} STORED AS PARQUET", budgets.join(" UNION ALL "))).await?;
+            let choose = format!("COPY ({}) TO {file} STORED AS PARQUET", budgets.join(" UNION ALL "));
+            progress.during(rows::run(ctx, &choose)).await?;
             rows::run(ctx, &format!("CREATE OR REPLACE VIEW kept AS SELECT * FROM {file}")).await?;
             let cells = (0..methods.len()).flat_map(|of| (0..fractions.len()).map(move |at| (of, at)));
             for (of, at) in cells {
@@ -280,10 +308,10 @@ impl Probe {
                 let part = format!("FROM kept WHERE method = {of} AND budget = {at}");
                 let kept = count(ctx, &format!("SELECT count(*) {part}")).await?;
                 if kept == 0 {
-                    return Err(Failure::error(format!("{} keeps no row at {fraction}", method.name)));
+                    return Err(Failure::error(format!("{} keeps no row at {fraction}", method.method.name)));
                 }
                 let chosen = format!("SELECT * FROM input WHERE {id} IN (SELECT kept_id {part})");
-                let accuracies = self.measure(ctx, &chosen, *fraction, (seed, seeds / draws)).await?;
+                let accuracies = self.measure((ctx, progress), &chosen, *fraction, (seed, seeds / draws)).await?;
                 found[of][at].0 = kept;
                 found[of][at].1.extend(accuracies);
             }
@@ -294,7 +322,7 @@ impl Probe {
     /// Test accuracies in percent of `runs` probes that learn from `chosen`.
     async fn measure(
         &self,
-        ctx: &SessionContext,
+        (ctx, progress): (&SessionContext, &Progress),
         chosen: &str,
         fraction: f64,
         (seed, runs): (u64, u32),
@@ -309,7 +337,9 @@ impl Probe {
              train => train, hidden => {hidden}, epochs => {epochs}, runs => {runs}, batch => 16, learning_rate => {rate}, seed => {seed}, \
              log => 'last') AS probe WHERE probe.id IN (SELECT {id} AS tested FROM test_rows) GROUP BY run ORDER BY run"
         );
-        Ok(numbers(&rows::run(ctx, &sql).await?, 1))
+        let found = progress.during(rows::run(ctx, &sql)).await?;
+        progress.trained.fetch_add(u64::from(runs), Ordering::Relaxed);
+        Ok(numbers(&found, 1))
     }
 }
 

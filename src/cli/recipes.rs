@@ -37,7 +37,7 @@ struct ListArgs {
     json: bool,
 }
 
-/// Print a recipe: what it is, its parameters, its query
+/// Print a recipe: what it is, its parameters (-- param), the columns of its answer (-- adds, -- gives), its query
 #[derive(Debug, Args)]
 struct ShowArgs {
     /// The recipe's name, or the path of a .sql file
@@ -97,8 +97,12 @@ fn list(args: &ListArgs) -> Result<(), Failure> {
                     |p| serde_json::json!({ "name": p.name, "kind": p.kind(), "default": p.default, "about": p.about }),
                 )
                 .collect();
+            let outputs: Vec<_> = recipes::outputs(&text)
+                .iter()
+                .map(|o| serde_json::json!({ "name": o.name, "about": o.about, "added": o.added }))
+                .collect();
             let about = recipes::description(&text);
-            all.push(serde_json::json!({ "name": name, "about": about, "parameters": parameters }));
+            all.push(serde_json::json!({ "name": name, "about": about, "parameters": parameters, "outputs": outputs }));
         }
         writeln!(out, "{:#}", serde_json::Value::from(all))?;
         return Ok(());

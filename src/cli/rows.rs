@@ -1,19 +1,59 @@
 //! What commands over one relation share: where rows come from, running a statement, reading small answers.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::SessionContext;
 use limpid_connectors::url_table::PROVENANCE;
 
 use super::errors::Failure;
+use crate::jobs::progress::StepBar;
 use crate::recipes::{literal, quote};
-use crate::session::statement;
+use crate::session::{metrics, statement};
 
 /// Runs a statement and gives its rows.
 pub async fn run(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, Failure> {
     Ok(statement::sql(ctx, sql).await?.collect().await?)
+}
+
+/// Runs a statement while `bar` shows the rows that were read.
+pub async fn run_shown(ctx: &SessionContext, sql: &str, bar: &StepBar) -> Result<(), Failure> {
+    let frame = statement::sql(ctx, sql).await?;
+    let tasks = Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await?;
+    let work = collect(Arc::clone(&plan), tasks);
+    bar.during(|| metrics::rows_read(plan.as_ref()), work).await?;
+    Ok(())
+}
+
+/// The column of vectors that [`embed`] adds.
+pub const TEXT_VECTOR: &str = "text_vector";
+
+/// Adds the vectors of the texts in `column` to the relation `name`, as [`TEXT_VECTOR`]: computed once, into a file in `folder`.
+pub async fn embed(
+    ctx: &SessionContext,
+    name: &str,
+    (column, model): (&str, Option<&str>),
+    folder: &Path,
+) -> Result<(), Failure> {
+    let known = columns(ctx, name).await?;
+    check(&known, column, "--text")?;
+    if known.iter().any(|known| known == TEXT_VECTOR) {
+        return Err(Failure::error(format!("--text: the rows have a column `{TEXT_VECTOR}` already; name it with --arg vector")));
+    }
+    let rows = count(ctx, &format!("SELECT count(*) FROM {}", quote(name))).await?;
+    let file = literal(&folder.join("embedded.parquet").to_string_lossy());
+    let model = model.map_or_else(String::new, |model| format!(", model => {}", literal(model)));
+    let sql = format!("COPY (SELECT *, embed_text({}{model}) AS {TEXT_VECTOR} FROM {}) TO {file}", quote(column), quote(name));
+    let bar = StepBar::of(&format!("vectors of {column}"), "rows read", rows);
+    run_shown(ctx, &sql, &bar).await?;
+    run(ctx, &format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {file}", quote(name))).await?;
+    Ok(())
 }
 
 /// Makes `source` the relation `name`: a query, or a path, glob or URL of files. Of files, it has the columns `_file`, `_row` and

@@ -11,7 +11,8 @@ use super::engine::Engine;
 use super::errors::{Failure, note};
 use super::rows::{self, check, columns, count, numbers, texts};
 use super::run::assignment;
-use crate::recipes::{self, literal, quote};
+use crate::jobs::progress::StepBar;
+use crate::recipes::{self, Call, literal, quote};
 use crate::report::data::Histogram;
 use crate::report::numbers::thousands;
 use crate::report::selection::{self, Budget, Example, Selection};
@@ -25,13 +26,16 @@ const EXAMPLES: usize = 8;
 
 /// Select training rows: a method, a budget, the kept rows, all scores, a report
 ///
-/// The method is a recipe with the parameter `fraction` (`limpid recipes list`); `--score` alone keeps the highest values of a column.
+/// The method is a recipe with the parameter `fraction` or `budget` (`limpid recipes list`); `--score` alone keeps the highest values of a column.
 /// The report shows the scores, the strata with their budgets, what other budgets would keep, and the rows at both ends.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   limpid select train.parquet --method ccs --fraction 0.1 --arg vector=emb -o kept.parquet --report why.html
   limpid select docs.parquet --score quality --budget 100000 -o kept.parquet
-  limpid select docs.parquet --method score_strata --score aum --arg trim=0.1 --fraction 0.3 -o kept.parquet")]
+  limpid select docs.parquet --method score_strata --score aum --arg trim=0.1 --fraction 0.3 -o kept.parquet
+  limpid select docs.parquet --method deita --text text --score quality --budget 10000 -o kept.parquet
+  limpid select train.parquet --method aum --log log.parquet --fraction 0.9 --arg balance=proportional -o kept.parquet
+`limpid recipes show METHOD` says what a method takes and which columns it adds. A column of the input that has the name of one of these is replaced.")]
 pub struct SelectArgs {
     /// The rows: a path, a glob, a URL, or a query
     #[arg(value_name = "SOURCE")]
@@ -54,6 +58,15 @@ pub struct SelectArgs {
     /// Column of the label, for a method that learns and for the report
     #[arg(long, value_name = "COLUMN")]
     pub label: Option<String>,
+    /// Column of texts, for a method that reads vectors: they are embedded first
+    #[arg(long, value_name = "COLUMN")]
+    pub text: Option<String>,
+    /// The encoder of --text (`limpid models`); the one that is part of the program by default
+    #[arg(long, value_name = "NAME", requires = "text")]
+    pub model: Option<String>,
+    /// A training log of your own, for a method that learns: a path or a query with id, label, probs, ...
+    #[arg(long, value_name = "SOURCE")]
+    pub log: Option<String>,
     /// A parameter of the recipe; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     pub arg: Vec<(String, String)>,
@@ -90,19 +103,28 @@ pub(super) fn shares(text: &str) -> Result<Vec<f64>, Failure> {
     parsed.map_err(|error| Failure::Usage(format!("`{text}`: {error}, separated by commas")))
 }
 
-/// The method with all its arguments but the share.
-struct Method {
-    name: String,
-    args: Vec<(String, String)>,
-    id: String,
+/// A recipe that keeps a share or a number of rows, with all its arguments but that one.
+#[derive(Debug, Clone)]
+pub(super) struct Method {
+    pub name: String,
+    pub args: Vec<(String, String)>,
+    pub id: String,
+    /// The parameter that says how much is kept.
+    pub size: &'static str,
 }
 
 impl Method {
-    fn sql(&self, fraction: f64) -> Result<String, Failure> {
-        let fraction = fraction.to_string();
+    /// The query that keeps `fraction` of `rows`; `checked` where the input is to be checked first.
+    pub fn sql(&self, fraction: f64, rows: u64, checked: bool, more: &[(&str, &str)]) -> Result<String, Failure> {
+        let size = match self.size {
+            "budget" => (fraction * rows as f64).round().to_string(),
+            _ => fraction.to_string(),
+        };
         let own = self.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let args: Vec<_> = own.chain([("fraction", fraction.as_str())]).collect();
-        recipes::expand(&self.name, &args, &self.id, Some("text")).map_err(Failure::error)
+        let args: Vec<_> = own.chain([(self.size, size.as_str())]).chain(more.iter().copied()).collect();
+        let (name, id) = (&self.name, &self.id);
+        let call = Call { name, args: &args, id, text: Some("text"), input: "SELECT * FROM input", checked };
+        call.sql().map_err(Failure::error)
     }
 }
 
@@ -124,6 +146,7 @@ pub fn run(args: &SelectArgs, engine: &Engine) -> Result<(), Failure> {
     let (source, budget, fraction) = (args.source.clone(), args.budget, args.fraction);
     let options = Report { score: args.score.clone(), label: args.label.clone(), show: args.show.clone(), sweep };
     let (output, scores, report) = (args.output.clone(), args.scores.clone(), args.report.clone());
+    let (text, model) = (args.text.clone(), args.model.clone());
     let selection = engine.run(async move {
         rows::register(&ctx, "input", &source, &[method.id.as_str()]).await?;
         let known = columns(&ctx, "input").await?;
@@ -133,16 +156,22 @@ pub fn run(args: &SelectArgs, engine: &Engine) -> Result<(), Failure> {
             column.map_or(Ok(()), |column| check(&known, column, flag))?;
         }
         let total = count(&ctx, "SELECT count(*) FROM input").await?;
+        if let Some(text) = &text {
+            rows::embed(&ctx, "input", (text, model.as_deref()), folder.path()).await?;
+        }
         if budget.is_some_and(|budget| budget > total) {
             return Err(Failure::error(format!("--budget: there are {} rows only", thousands(total))));
         }
         let fraction = fraction.unwrap_or_else(|| budget.unwrap_or(0) as f64 / total.max(1) as f64);
         let decided = Decided { ctx: &ctx, id: quote(&method.id), folder: folder.path() };
-        let sql = method.sql(fraction)?;
-        let columns = decided.save("decided", &sql).await?;
+        let sql = method.sql(fraction, total, true, &[])?;
+        let bar = StepBar::of(&method.name, "rows read", total);
+        let columns = decided.save("decided", &sql, &bar).await?;
+        drop(bar);
         check(&columns, "keep", &format!("the recipe `{}`", method.name))?;
         let score = options.score.clone().or_else(|| columns.iter().find(|column| *column == "score").cloned());
-        decided.write(output.as_deref(), "SELECT * EXCEPT (keep) FROM decided WHERE keep").await?;
+        let left_out = if text.is_some() { format!("keep, {}", rows::TEXT_VECTOR) } else { "keep".to_owned() };
+        decided.write(output.as_deref(), &format!("SELECT * EXCEPT ({left_out}) FROM decided WHERE keep")).await?;
         let value = score.as_deref().map_or_else(|| "CAST(NULL AS DOUBLE)".to_owned(), quote);
         let all = format!("SELECT {}, {value} AS score, keep FROM decided", decided.id);
         decided.write(scores.as_deref(), &all).await?;
@@ -185,18 +214,26 @@ fn method(args: &SelectArgs) -> Result<Method, Failure> {
     };
     let parameters = recipes::parameters(&recipes::load(&name).map_err(Failure::error)?).map_err(Failure::error)?;
     let has = |wanted: &str| parameters.iter().any(|parameter| parameter.name == wanted);
-    if !has("fraction") {
+    let Some(size) = recipes::size_parameter(&parameters) else {
         return Err(Failure::error(format!(
-            "the recipe `{name}` has no parameter `fraction`, so it keeps what it keeps: run it with `limpid recipes run {name}`"
+            "the recipe `{name}` has neither the parameter `fraction` nor `budget`, so it keeps what it keeps: run it with `limpid recipes run {name}`"
         )));
-    }
+    };
     let mut values = args.arg.clone();
-    for (parameter, column) in [("score", &args.score), ("label", &args.label)] {
-        if let (true, Some(column)) = (has(parameter), column) {
-            values.insert(0, (parameter.to_owned(), column.clone()));
+    let vector = args.text.as_ref().map(|_| rows::TEXT_VECTOR.to_owned());
+    for (flag, value) in [("--text", &vector), ("--log", &args.log)] {
+        let (one, other) = if flag == "--text" { ("vector", "vec") } else { ("log", "log") };
+        if value.is_some() && !has(one) && !has(other) {
+            return Err(Failure::error(format!("{flag}: the recipe `{name}` has no parameter `{one}`")));
         }
     }
-    Ok(Method { name, args: values, id: args.id.clone() })
+    let flags = [("score", &args.score), ("label", &args.label), ("log", &args.log), ("vector", &vector), ("vec", &vector)];
+    for (parameter, value) in flags {
+        if let (true, Some(value)) = (has(parameter), value) {
+            values.insert(0, (parameter.to_owned(), value.clone()));
+        }
+    }
+    Ok(Method { name, args: values, id: args.id.clone(), size })
 }
 
 /// What the report is to show.
@@ -216,10 +253,10 @@ struct Decided<'a> {
 
 impl Decided<'_> {
     /// Computes `sql` once, into a file that is the relation `name`; its columns.
-    async fn save(&self, name: &str, sql: &str) -> Result<Vec<String>, Failure> {
+    async fn save(&self, name: &str, sql: &str, bar: &StepBar) -> Result<Vec<String>, Failure> {
         let file = self.folder.join(format!("{name}.parquet"));
         let file = file.to_string_lossy();
-        rows::run(self.ctx, &format!("COPY ({sql}) TO {} STORED AS PARQUET", literal(&file))).await?;
+        rows::run_shown(self.ctx, &format!("COPY ({sql}) TO {} STORED AS PARQUET", literal(&file)), bar).await?;
         rows::run(self.ctx, &format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}", quote(name), literal(&file)))
             .await?;
         columns(self.ctx, name).await
@@ -281,12 +318,14 @@ impl Decided<'_> {
         let (value, class) = (score.unwrap_or("CAST(NULL AS DOUBLE)"), label.unwrap_or("CAST(NULL AS BIGINT)"));
         let mut budgets = vec![];
         for (at, fraction) in options.sweep.iter().enumerate() {
-            let sql = method.sql(*fraction)?;
+            let sql = method.sql(*fraction, to.rows, false, &[])?;
             budgets.push(format!(
                 "SELECT {at} AS budget, {id} AS row_id, {value} AS v, {class} AS class, keep FROM ({sql})"
             ));
         }
-        self.save("others", &budgets.join(" UNION ALL ")).await?;
+        let bar = StepBar::of("other budgets", "rows read", to.rows * options.sweep.len() as u64);
+        self.save("others", &budgets.join(" UNION ALL "), &bar).await?;
+        drop(bar);
         for (at, fraction) in options.sweep.iter().enumerate() {
             let other = format!("(SELECT * FROM others WHERE budget = {at})");
             let sql = format!("SELECT count(*), min(v), avg(v), max(v) FROM {other} WHERE keep");

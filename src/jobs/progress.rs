@@ -10,6 +10,9 @@ use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 /// Time between two lines where there is no terminal. A step that takes less says nothing.
 const LINES: Duration = Duration::from_secs(15);
 
+/// How often a bar looks at what it shows.
+const TICK: Duration = Duration::from_millis(200);
+
 /// The bar of one step.
 pub struct StepBar {
     bar: ProgressBar,
@@ -20,6 +23,8 @@ pub struct StepBar {
 /// What stands for a bar in a log.
 struct Lines {
     step: String,
+    /// What is counted, such as `rows read`.
+    counted: &'static str,
     started: Instant,
     told: Instant,
     read: u64,
@@ -35,29 +40,44 @@ impl Lines {
         self.told = Instant::now();
         let of = total.map_or_else(String::new, |total| format!(" of {}", HumanCount(total)));
         let seconds = self.started.elapsed().as_secs();
-        Some(format!("step {}: {}{of} rows read, {doing}{seconds} s", self.step, HumanCount(self.read)))
+        Some(format!("{}: {}{of} {}, {doing}{seconds} s", self.step, HumanCount(self.read), self.counted))
     }
 }
 
 impl StepBar {
     /// A bar for a step or several that run as one, which read `total` rows where that is known.
     pub fn start(step: &str, total: Option<u64>) -> Self {
-        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
         let template = match total {
             Some(_) => "{prefix:>20} [{bar:30}] {human_pos}/{human_len} rows {speed}/s ETA {eta} {msg}",
             None => "{prefix:>20} {spinner} {human_pos} rows {speed}/s {elapsed} {msg}",
         };
+        Self::with(template, step.to_owned(), format!("step {step}"), ("rows read", total))
+    }
+
+    /// A bar for `work`, in which `total` of something are done, such as `probes trained`.
+    pub fn of(work: &str, counted: &'static str, total: u64) -> Self {
+        let template = format!("{{prefix:>20}} [{{bar:30}}] {{human_pos}}/{{human_len}} {counted} {{elapsed}} {{msg}}");
+        Self::with(&template, work.to_owned(), work.to_owned(), (counted, Some(total)))
+    }
+
+    fn with(template: &str, prefix: String, step: String, (counted, total): (&'static str, Option<u64>)) -> Self {
+        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").with_key("speed", speed));
         }
+<<<<<<< HEAD
         let step = step.to_owned();
         bar.set_prefix(step.clone());
         bar.enable_steady_tick(Duration::from_millis(200));
+=======
+        bar.set_prefix(prefix);
+        bar.enable_steady_tick(TICK);
+>>>>>>> a71a305 (Select and evaluate: texts, logs and labels as they are, budgets for every recipe, progress)
         // With `--quiet` only errors are told.
         let quiet = !log::log_enabled!(log::Level::Warn);
         let now = Instant::now();
         let lines = (!std::io::stderr().is_terminal() && !quiet)
-            .then(|| Mutex::new(Lines { step, started: now, told: now, read: 0 }));
+            .then(|| Mutex::new(Lines { step, counted, started: now, told: now, read: 0 }));
         Self { bar, total, lines }
     }
 
@@ -69,6 +89,19 @@ impl StepBar {
             self.bar.set_message("working");
         }
         self.tell(read, if done { "working, " } else { "" });
+    }
+
+    /// Shows what `read` counts while `work` is under way.
+    pub async fn during<T>(&self, read: impl Fn() -> u64, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = tick.tick() => self.read(read()),
+            }
+        }
     }
 
     /// Writes a line where one is due.
@@ -106,7 +139,7 @@ mod tests {
     #[test]
     fn a_log_gets_a_line_now_and_then() {
         let now = Instant::now();
-        let mut lines = Lines { step: "2/3 near".to_owned(), started: now, told: now, read: 0 };
+        let mut lines = Lines { step: "step 2/3 near".to_owned(), counted: "rows read", started: now, told: now, read: 0 };
         assert_eq!(lines.due(1_000, Some(5_000), ""), None);
         lines.told = now.checked_sub(LINES).unwrap();
         assert_eq!(lines.due(2_000, Some(5_000), "").unwrap(), "step 2/3 near: 2,000 of 5,000 rows read, 0 s");
