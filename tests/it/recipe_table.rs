@@ -486,13 +486,20 @@ async fn recipes_chain() {
     let table = format!("CREATE TABLE t AS {}", PLAIN.sql());
     statement::sql(&ctx, &table).await.unwrap().collect().await.unwrap();
     let probe = "vector => vec, hidden => 2, epochs => 2, runs => 1";
-    let aum = format!("recipe('aum', t, {probe}, fraction => 0.5)");
-    let ccs = format!("recipe('ccs', (SELECT * FROM {aum} WHERE keep), {probe}, fraction => 0.5)");
-    let top = format!("recipe('score_top', (SELECT * FROM {ccs} WHERE keep), fraction => 0.4)");
-    let random = format!("recipe('random', (SELECT * FROM {top} WHERE keep), fraction => 0.5)");
-    let batches = statement::sql(&ctx, &format!("SELECT * FROM {random} WHERE keep")).await.unwrap().collect().await.unwrap();
-    // 60, 30, 15, 6, 3.
-    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
+    let kept = |recipe: String| format!("(SELECT * FROM {recipe} WHERE keep)");
+    let aum = kept(format!("recipe('aum', t, {probe}, fraction => 0.5)"));
+    let top = kept("recipe('score_top', t, score => worth, fraction => 0.5)".to_owned());
+    // 60, 30, 15.
+    for chain in [
+        format!("recipe('ccs', {aum}, {probe}, fraction => 0.5)"),
+        format!("recipe('score_top', {aum}, fraction => 0.5)"),
+        format!("recipe('random', {top}, fraction => 0.5)"),
+        format!("recipe('k_center', {top}, vec => vec, budget => 15)"),
+    ] {
+        let sql = format!("SELECT * FROM {chain} WHERE keep");
+        let batches = statement::sql(&ctx, &sql).await.unwrap().collect().await.unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 15, "{chain}");
+    }
 }
 
 #[test]
