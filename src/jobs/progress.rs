@@ -65,14 +65,8 @@ impl StepBar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").with_key("speed", speed));
         }
-<<<<<<< HEAD
-        let step = step.to_owned();
-        bar.set_prefix(step.clone());
-        bar.enable_steady_tick(Duration::from_millis(200));
-=======
         bar.set_prefix(prefix);
         bar.enable_steady_tick(TICK);
->>>>>>> a71a305 (Select and evaluate: texts, logs and labels as they are, budgets for every recipe, progress)
         // With `--quiet` only errors are told.
         let quiet = !log::log_enabled!(log::Level::Warn);
         let now = Instant::now();
