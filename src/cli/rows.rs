@@ -44,12 +44,18 @@ pub async fn embed(
     let known = columns(ctx, name).await?;
     check(&known, column, "--text")?;
     if known.iter().any(|known| known == TEXT_VECTOR) {
-        return Err(Failure::error(format!("--text: the rows have a column `{TEXT_VECTOR}` already; name it with --arg vector")));
+        return Err(Failure::error(format!(
+            "--text: the rows have a column `{TEXT_VECTOR}` already; name it with --arg vector"
+        )));
     }
     let rows = count(ctx, &format!("SELECT count(*) FROM {}", quote(name))).await?;
     let file = literal(&folder.join("embedded.parquet").to_string_lossy());
     let model = model.map_or_else(String::new, |model| format!(", model => {}", literal(model)));
-    let sql = format!("COPY (SELECT *, embed_text({}{model}) AS {TEXT_VECTOR} FROM {}) TO {file}", quote(column), quote(name));
+    let sql = format!(
+        "COPY (SELECT *, embed_text({}{model}) AS {TEXT_VECTOR} FROM {}) TO {file}",
+        quote(column),
+        quote(name)
+    );
     let bar = StepBar::of(&format!("vectors of {column}"), "rows read", rows);
     run_shown(ctx, &sql, &bar).await?;
     run(ctx, &format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {file}", quote(name))).await?;

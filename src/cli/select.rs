@@ -227,7 +227,8 @@ fn method(args: &SelectArgs) -> Result<Method, Failure> {
             return Err(Failure::error(format!("{flag}: the recipe `{name}` has no parameter `{one}`")));
         }
     }
-    let flags = [("score", &args.score), ("label", &args.label), ("log", &args.log), ("vector", &vector), ("vec", &vector)];
+    let flags =
+        [("score", &args.score), ("label", &args.label), ("log", &args.log), ("vector", &vector), ("vec", &vector)];
     for (parameter, value) in flags {
         if let (true, Some(value)) = (has(parameter), value) {
             values.insert(0, (parameter.to_owned(), value.clone()));

@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn a_log_gets_a_line_now_and_then() {
         let now = Instant::now();
-        let mut lines = Lines { step: "step 2/3 near".to_owned(), counted: "rows read", started: now, told: now, read: 0 };
+        let mut lines =
+            Lines { step: "step 2/3 near".to_owned(), counted: "rows read", started: now, told: now, read: 0 };
         assert_eq!(lines.due(1_000, Some(5_000), ""), None);
         lines.told = now.checked_sub(LINES).unwrap();
         assert_eq!(lines.due(2_000, Some(5_000), "").unwrap(), "step 2/3 near: 2,000 of 5,000 rows read, 0 s");

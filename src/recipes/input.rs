@@ -74,7 +74,9 @@ impl Needs {
         let recipe = &self.recipe;
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         if let Some(own) = names.iter().find(|name| name.starts_with(RESERVED)) {
-            return plan_err!("recipe `{recipe}`: the input has the column `{own}`; names that begin with `{RESERVED}` are kept for recipes");
+            return plan_err!(
+                "recipe `{recipe}`: the input has the column `{own}`; names that begin with `{RESERVED}` are kept for recipes"
+            );
         }
         for (parameter, column, kind) in &self.columns {
             let Some(field) = schema.fields().iter().find(|field| field.name() == column) else {
@@ -103,7 +105,9 @@ impl Needs {
                     "flags" => "true or false",
                     _ => "plain values, not lists or structs",
                 };
-                return plan_err!("recipe `{recipe}`: argument `{parameter}`: column `{column}` must hold {wanted}; it is {found}");
+                return plan_err!(
+                    "recipe `{recipe}`: argument `{parameter}`: column `{column}` must hold {wanted}; it is {found}"
+                );
             }
         }
         Ok(())

@@ -130,7 +130,9 @@ impl Call<'_> {
             recipe: name.to_owned(),
             columns: columns
                 .iter()
-                .map(|used| (used.parameter.name.clone(), used.column.to_owned(), used.parameter.of_column().to_owned()))
+                .map(|used| {
+                    (used.parameter.name.clone(), used.column.to_owned(), used.parameter.of_column().to_owned())
+                })
                 .collect(),
             adds: outputs(&recipe).into_iter().filter(|output| output.added).map(|output| output.name).collect(),
         };
@@ -174,13 +176,15 @@ impl Call<'_> {
         let name = self.name;
         let value = |wanted: &str| {
             let parameter = parameters.iter().find(|parameter| parameter.name == wanted);
-            let parameter = parameter.ok_or_else(|| format!("recipe `{name}` uses ${wanted} without a `-- param` line"))?;
+            let parameter =
+                parameter.ok_or_else(|| format!("recipe `{name}` uses ${wanted} without a `-- param` line"))?;
             used.borrow_mut().insert(wanted.to_owned());
             let given = self.args.iter().any(|(name, value)| *name == wanted && !value.is_empty());
             if let (Kind::Relation, false, Some(default)) = (parameter.kind, given, &parameter.default) {
                 return self.fill(default, parameters, used);
             }
-            let value = self.value(parameter).ok_or_else(|| format!("recipe `{name}` needs the argument `{wanted}`"))?;
+            let value =
+                self.value(parameter).ok_or_else(|| format!("recipe `{name}` needs the argument `{wanted}`"))?;
             if let (Kind::Relation, Some(query)) = (parameter.kind, query(&value)) {
                 return Ok(format!("({query})"));
             }

@@ -141,7 +141,9 @@ fn argument(arg: &FunctionArg) -> Result<(&str, String)> {
         },
         Expr::UnaryOp { .. } => value.to_string(),
         Expr::Subquery(query) => query.to_string(),
-        other => return plan_err!("{NAME}: `{name}` is a column, a number, text in quotes or (SELECT ...), not `{other}`"),
+        other => {
+            return plan_err!("{NAME}: `{name}` is a column, a number, text in quotes or (SELECT ...), not `{other}`");
+        }
     };
     Ok((&name.value, text))
 }

@@ -174,5 +174,6 @@ fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusi
 
 /// How many relations the function of that name takes first; `None` where it is none of ours.
 fn relation_arguments(name: &str) -> Option<usize> {
-    limpid_lakes::sql::relations(name).or_else(|| (is_operator(name) || name == crate::recipes::input::NAME).then_some(1))
+    limpid_lakes::sql::relations(name)
+        .or_else(|| (is_operator(name) || name == crate::recipes::input::NAME).then_some(1))
 }

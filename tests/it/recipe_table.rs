@@ -49,7 +49,8 @@ const fn case(
 }
 
 /// A probe that learns little and quickly.
-const PROBE: &[(&str, &str)] = &[("vector", "vec"), ("hidden", "2"), ("epochs", "2"), ("runs", "1"), ("fraction", "0.5")];
+const PROBE: &[(&str, &str)] =
+    &[("vector", "vec"), ("hidden", "2"), ("epochs", "2"), ("runs", "1"), ("fraction", "0.5")];
 
 const CASES: &[Case] = &[
     case(
@@ -83,14 +84,24 @@ const CASES: &[Case] = &[
     case("d4", ShareAtMost, "vec", &[("vec", "vec"), ("k", "2"), ("threshold", "0.9999"), ("fraction", "0.5")]),
     case("data_diet_el2n", Share, "vec", PROBE),
     case("data_diet_grand", Share, "vec", PROBE),
-    case("data_mixture", Rows, "worth", &[("source", "grp"), ("weight", "share"), ("reward", "worth"), ("budget", "20")]),
+    case(
+        "data_mixture",
+        Rows,
+        "worth",
+        &[("source", "grp"), ("weight", "share"), ("reward", "worth"), ("budget", "20")],
+    ),
     case(
         "dealrec",
         ShareAtMost,
         "vec",
         &[("vector", "vec"), ("target", "flag"), ("epochs", "2"), ("fraction", "0.5"), ("strata", "4")],
     ),
-    case("deita", ShareAtMost, "worth", &[("vec", "vec"), ("score", "worth"), ("threshold", "0.9999"), ("fraction", "0.5")]),
+    case(
+        "deita",
+        ShareAtMost,
+        "worth",
+        &[("vec", "vec"), ("score", "worth"), ("threshold", "0.9999"), ("fraction", "0.5")],
+    ),
     case("density_pruning", Rows, "vec", &[("vec", "vec"), ("k", "2"), ("budget", "20")]),
     case("distilled_pruning", Share, "vec", PROBE),
     case("divprune", Own, "vec", &[("vec", "vec"), ("group", "grp"), ("k", "3")]),
@@ -165,15 +176,8 @@ struct Input {
     extra: &'static str,
 }
 
-const PLAIN: Input = Input {
-    rows: ROWS,
-    key: "value",
-    key_name: "id",
-    label: "value % 2",
-    number: "",
-    odd: "",
-    extra: "",
-};
+const PLAIN: Input =
+    Input { rows: ROWS, key: "value", key_name: "id", label: "value % 2", number: "", odd: "", extra: "" };
 
 /// Columns called as recipes call theirs, inside or in the answer.
 const NAMES: &str = ", 'mine' AS score, 7 AS keep, 'b' AS before, 'a' AS after, 1 AS class, 2 AS place, 3 AS rank, 4 AS distance, 5 AS source, \
@@ -189,7 +193,9 @@ impl Input {
             // In a list one value is NaN, or the list is NULL.
             let odd = match (usual.starts_with('['), self.odd) {
                 (_, "NULL") => "NULL".to_owned(),
-                (true, _) => format!("[CAST('NaN' AS DOUBLE){}]", &usual[usual.find(',').unwrap_or(0)..usual.len() - 1]),
+                (true, _) => {
+                    format!("[CAST('NaN' AS DOUBLE){}]", &usual[usual.find(',').unwrap_or(0)..usual.len() - 1])
+                }
                 (false, _) => "CAST('NaN' AS DOUBLE)".to_owned(),
             };
             format!("CASE WHEN value = 1 THEN {odd} ELSE {usual} END")
@@ -230,7 +236,8 @@ struct Answer {
 
 async fn answer(input: &Input, case: &Case, args: &[(&str, &str)]) -> Result<Answer, String> {
     let ctx = context(&EngineOptions { threads: Some(2), ..Default::default() }).map_err(|error| error.to_string())?;
-    let mut all: Vec<(&str, &str)> = case.args.iter().copied().filter(|(name, _)| args.iter().all(|(n, _)| n != name)).collect();
+    let mut all: Vec<(&str, &str)> =
+        case.args.iter().copied().filter(|(name, _)| args.iter().all(|(n, _)| n != name)).collect();
     all.extend(args);
     if case.recipe == "dualvla_frames" {
         all.iter_mut().filter(|(name, _)| *name == "time").for_each(|(_, value)| *value = input.key_name);
@@ -260,7 +267,8 @@ fn chosen(batch: &RecordBatch, keep: usize, key: usize) -> Vec<String> {
 }
 
 /// What no message may hold.
-const FORBIDDEN: [&str; 8] = ["nternal", "bug", "panicked", "DataFusion", "Execution error", "Error during", "more than one table", "__"];
+const FORBIDDEN: [&str; 8] =
+    ["nternal", "bug", "panicked", "DataFusion", "Execution error", "Error during", "more than one table", "__"];
 
 struct Table {
     lines: Vec<Vec<String>>,
@@ -298,8 +306,23 @@ impl Table {
 }
 
 const COLUMNS: [&str; 17] = [
-    "plain", "-0.1", "0", "0.0001", "1", "1.5", "wrong word", "own names", "key row_id", "key twice", "key NULL", "key text", "NULL", "NaN",
-    "one class", "one row", "no rows",
+    "plain",
+    "-0.1",
+    "0",
+    "0.0001",
+    "1",
+    "1.5",
+    "wrong word",
+    "own names",
+    "key row_id",
+    "key twice",
+    "key NULL",
+    "key text",
+    "NULL",
+    "NaN",
+    "one class",
+    "one row",
+    "no rows",
 ];
 
 fn ensure(holds: bool, why: &str) -> Result<(), String> {
@@ -328,7 +351,9 @@ async fn line(case: &Case, table: &mut Table) {
         Share | ShareAtMost => {
             ("fraction", [("-0.1", None), ("0", Some(0.0)), ("0.0001", Some(0.0)), ("1", Some(60.0)), ("1.5", None)])
         }
-        Rows | RowsAtMost => ("budget", [("-1", None), ("0", Some(0.0)), ("1", Some(1.0)), ("60", Some(60.0)), ("half", None)]),
+        Rows | RowsAtMost => {
+            ("budget", [("-1", None), ("0", Some(0.0)), ("1", Some(1.0)), ("60", Some(60.0)), ("half", None)])
+        }
     };
     for (at, (value, expected)) in sizes.into_iter().enumerate() {
         if name.is_empty() {
@@ -337,25 +362,35 @@ async fn line(case: &Case, table: &mut Table) {
         }
         let found = answer(&PLAIN, case, &[(name, value)]).await;
         let right = match (&found, expected) {
-            (Err(error), None) => ensure(error.contains(&format!("argument `{name}` must be a")), "the argument is named"),
+            (Err(error), None) => {
+                ensure(error.contains(&format!("argument `{name}` must be a")), "the argument is named")
+            }
             (Ok(_), None) => Err("an error is due".to_owned()),
             (Ok(answer), Some(expected)) => {
                 let kept = answer.kept.as_ref().map_or(0, BTreeSet::len) as f64;
                 let exact = matches!(case.size, Share | Rows);
                 ensure(if exact { kept == expected } else { kept <= expected }, "the budget is met")
             }
-            (Err(error), Some(_)) => ensure(names_argument(error, &parameters), "right, or an error that names the argument"),
+            (Err(error), Some(_)) => {
+                ensure(names_argument(error, &parameters), "right, or an error that names the argument")
+            }
         };
         table.cell(case, COLUMNS[1 + at], &found, right);
     }
 
     // A word that is not allowed.
-    let worded = parameters.iter().filter(|parameter| expand(case.recipe, &[(&parameter.name, "wrong")], "id", Some("answer")).is_err_and(|error| error.contains("must be one of")));
+    let worded = parameters.iter().filter(|parameter| {
+        expand(case.recipe, &[(&parameter.name, "wrong")], "id", Some("answer"))
+            .is_err_and(|error| error.contains("must be one of"))
+    });
     match worded.map(|parameter| parameter.name.clone()).next() {
         None => table.skip(),
         Some(word) => {
             let found = answer(&PLAIN, case, &[(&word, "desc")]).await;
-            let right = ensure(found.as_ref().is_err_and(|error| error.contains(&format!("argument `{word}` must be one of"))), "the argument is named");
+            let right = ensure(
+                found.as_ref().is_err_and(|error| error.contains(&format!("argument `{word}` must be one of"))),
+                "the argument is named",
+            );
             table.cell(case, "wrong word", &found, right);
         }
     }
@@ -364,7 +399,11 @@ async fn line(case: &Case, table: &mut Table) {
     let same = |found: &Result<Answer, String>, input: &Input| match (found, &plain) {
         (Ok(found), Ok(plain)) => {
             columns(found, input, &outputs)?;
-            ensure(found.rows == plain.rows && found.kept.as_ref().map(BTreeSet::len) == plain.kept.as_ref().map(BTreeSet::len), "the same rows are kept")
+            ensure(
+                found.rows == plain.rows
+                    && found.kept.as_ref().map(BTreeSet::len) == plain.kept.as_ref().map(BTreeSet::len),
+                "the same rows are kept",
+            )
         }
         (Err(error), _) => Err(error.clone()),
         _ => Ok(()),
@@ -379,7 +418,8 @@ async fn line(case: &Case, table: &mut Table) {
     table.cell(case, "key row_id", &found, right);
 
     // Keys.
-    for (column, key) in [("key twice", "CASE WHEN value = 8 THEN 7 ELSE value END"), ("key NULL", "NULLIF(value, 7)")] {
+    for (column, key) in [("key twice", "CASE WHEN value = 8 THEN 7 ELSE value END"), ("key NULL", "NULLIF(value, 7)")]
+    {
         if !has("id") || case.recipe == "vog" {
             table.skip();
             continue;
@@ -387,7 +427,9 @@ async fn line(case: &Case, table: &mut Table) {
         let found = answer(&Input { key, ..PLAIN }, case, &[]).await;
         let right = match &found {
             Ok(_) => Err("an error is due".to_owned()),
-            Err(error) if column == "key twice" => ensure(error.contains("`id`") && error.contains('7'), "key and value are named"),
+            Err(error) if column == "key twice" => {
+                ensure(error.contains("`id`") && error.contains('7'), "key and value are named")
+            }
             Err(error) => ensure(error.contains("`id`") && error.contains("NULL"), "the key is named"),
         };
         table.cell(case, column, &found, right);
@@ -407,10 +449,13 @@ async fn line(case: &Case, table: &mut Table) {
         let right = match &found {
             // A row without a vector is nobody's neighbour or duplicate: recipes that only drop rows keep it.
             Ok(answer) => ensure(
-                answer.kept.as_ref().is_none_or(|kept| !kept.contains("1")) || matches!(case.recipe, "d4" | "semdedup" | "nirvana_calibration" | "rag_importance" | "dealrec"),
+                answer.kept.as_ref().is_none_or(|kept| !kept.contains("1"))
+                    || matches!(case.recipe, "d4" | "semdedup" | "nirvana_calibration" | "rag_importance" | "dealrec"),
                 "such a row does not win",
             ),
-            Err(error) => ensure(error.contains(odd) || error.contains("finite") || error.contains("NaN"), "the value is named"),
+            Err(error) => {
+                ensure(error.contains(odd) || error.contains("finite") || error.contains("NaN"), "the value is named")
+            }
         };
         table.cell(case, odd, &found, right);
     }
@@ -422,8 +467,9 @@ async fn line(case: &Case, table: &mut Table) {
     ] {
         let found = answer(&input, case, &[]).await;
         let right = match &found {
-            Ok(answer) if adds => columns(answer, &input, &outputs)
-                .and_then(|()| ensure(answer.rows <= input.rows, "no row is made")),
+            Ok(answer) if adds => {
+                columns(answer, &input, &outputs).and_then(|()| ensure(answer.rows <= input.rows, "no row is made"))
+            }
             Ok(_) => Ok(()),
             Err(error) => ensure(names_argument(error, &parameters), "right, or an error that names the argument"),
         };

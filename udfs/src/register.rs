@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl, WindowUDF, WindowUDFImpl};
 
+use crate::functions::checks::require::Require;
 use crate::functions::embedding::embed_image::EmbedImage;
 use crate::functions::embedding::embed_text::EmbedText;
 use crate::functions::embedding::token_nll::TokenNll;
@@ -24,7 +25,6 @@ use crate::functions::quality::language::LanguageFunction;
 use crate::functions::quality::pii_redact::PiiRedact;
 use crate::functions::sampling::hash_uniform::HashUniform;
 use crate::functions::sampling::sample_key::SampleKey;
-use crate::functions::checks::require::Require;
 use crate::functions::scores::answer_match::AnswerMatch;
 use crate::functions::scores::el2n::El2n;
 use crate::functions::scores::entropy::Entropy;

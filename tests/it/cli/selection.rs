@@ -78,8 +78,7 @@ fn a_selection_writes_rows_scores_and_a_report() {
     assert_eq!(good(folder.path(), &["sql", "--format", "csv", "-c", check]), "kept,scored,stay,wrong\n40,400,40,0\n");
     let first = fs::read(folder.path().join("kept.parquet")).unwrap();
     let page = fs::read_to_string(folder.path().join("why.html")).unwrap();
-    for part in
-        ["<svg", "Strata with their budgets", "Other budgets", "Most valuable", "row ", "scores AS (", "10.0%"]
+    for part in ["<svg", "Strata with their budgets", "Other budgets", "Most valuable", "row ", "scores AS (", "10.0%"]
     {
         assert!(page.contains(part), "{part}");
     }
@@ -125,8 +124,14 @@ fn mistakes_of_a_selection_are_named() {
             .contains("--score: there is no column `wort`. Did you mean `worth`? The columns are id, text")
     );
     assert!(error(&["--score", "worth", "--budget", "401"]).contains("there are 400 rows only"));
-    assert!(error(&["--method", "exact_dedup", "--fraction", "0.5"]).contains("neither the parameter `fraction` nor `budget`"));
-    assert!(error(&["--method", "random", "--text", "text", "--budget", "5"]).contains("--text: the recipe `random` has no parameter"));
+    assert!(
+        error(&["--method", "exact_dedup", "--fraction", "0.5"])
+            .contains("neither the parameter `fraction` nor `budget`")
+    );
+    assert!(
+        error(&["--method", "random", "--text", "text", "--budget", "5"])
+            .contains("--text: the recipe `random` has no parameter")
+    );
     assert!(error(&["--method", "ccs", "--log", "none.parquet", "--budget", "5"]).contains("none.parquet"));
     assert!(error(&["--method", "random", "--fraction", "0.5", "--arg", "sead=1"]).contains("has no argument `sead`"));
 }
@@ -192,9 +197,25 @@ fn every_budget_is_met() {
     select(&["--score", "worth", "--arg", "class=label", "--arg", "balance=equal", "-o", "kept.parquet"]);
     assert_eq!(good(folder.path(), &["sql", "--format", "csv", "-c", classes]), "difference\n1\n");
     // Fewer stay where others are too similar, and a warning says so.
-    let args = ["select", "points.parquet", "--method", "deita", "--score", "worth", "--arg", "vec=vector", "--fraction", "0.9"];
+    let args = [
+        "select",
+        "points.parquet",
+        "--method",
+        "deita",
+        "--score",
+        "worth",
+        "--arg",
+        "vec=vector",
+        "--fraction",
+        "0.9",
+    ];
     let ended = run(folder.path(), &args);
-    assert!(ended.err.contains("warning: deita keeps") && ended.out.starts_with("deita: "), "{} {}", ended.err, ended.out);
+    assert!(
+        ended.err.contains("warning: deita keeps") && ended.out.starts_with("deita: "),
+        "{} {}",
+        ended.err,
+        ended.out
+    );
 }
 
 #[test]
@@ -212,7 +233,20 @@ fn labels_and_texts_are_taken_as_they_are() {
     assert_eq!(good(folder.path(), &["sql", "--format", "csv", "-c", check]), "wrong\n0\n");
     let out = good(folder.path(), &["sql", "--format", "csv", "-c", "SELECT * FROM 'kept.parquet' LIMIT 1"]);
     assert!(out.starts_with("id,body,topic,score\n"), "{out}");
-    let evaluate = ["evaluate", "named.parquet", "--methods", "k_center", "--fractions", "0.3", "--seeds", "2", "--epochs", "3", "--hidden", "0"];
+    let evaluate = [
+        "evaluate",
+        "named.parquet",
+        "--methods",
+        "k_center",
+        "--fractions",
+        "0.3",
+        "--seeds",
+        "2",
+        "--epochs",
+        "3",
+        "--hidden",
+        "0",
+    ];
     let out = good(folder.path(), &[&evaluate[..], &args].concat());
     assert!(out.contains("k_center"), "{out}");
 }

@@ -49,7 +49,11 @@ impl Default for Require {
         let names = PARAMETERS.iter().map(|parameter| parameter.name()).collect();
         // Volatile: a condition that is looked at for its effect is neither left out nor moved.
         let plain = || Signature::user_defined(Volatility::Volatile);
-        Self { signature: plain().with_parameter_names(names).unwrap_or_else(|_: datafusion::error::DataFusionError| plain()) }
+        Self {
+            signature: plain()
+                .with_parameter_names(names)
+                .unwrap_or_else(|_: datafusion::error::DataFusionError| plain()),
+        }
     }
 }
 

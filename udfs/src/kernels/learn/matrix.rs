@@ -3,8 +3,6 @@
 //! Every element of a product is one sum in the order of the inner dimension. The width of the registers, the blocking and the number
 //! of threads never change that order, so all machines compute the same bits.
 
-use crate::kernels::vector::arithmetic::widest;
-
 /// Widths of matrices are multiples of this many columns; the rest is zeros.
 pub const LANES: usize = 16;
 
@@ -46,54 +44,91 @@ pub fn add_product(
     out: &mut [f32],
     panel: &mut Vec<[f32; ROWS]>,
 ) {
-    widest!(
-        add_product_of,
-        (left: Left, inner: usize, right: &[f32], width: usize, out: &mut [f32], panel: &mut Vec<[f32; ROWS]>)
-    );
-}
-
-#[inline(always)]
-fn add_product_of(
-    left: Left,
-    inner: usize,
-    right: &[f32],
-    width: usize,
-    out: &mut [f32],
-    panel: &mut Vec<[f32; ROWS]>,
-) {
     if width == 0 || inner == 0 {
         return;
     }
     let rows = out.len() / width;
+    let right = &right[..inner * width];
+    panel.resize(inner, [0.0; ROWS]);
     for (block, out) in out.chunks_mut(ROWS * width).enumerate() {
         let first = block * ROWS;
         let present = (rows - first).min(ROWS);
-        panel.clear();
-        panel.extend((0..inner).map(|column| {
-            let mut values = [0.0; ROWS];
+        for (column, values) in panel.iter_mut().enumerate() {
             for (row, value) in values.iter_mut().enumerate().take(present) {
                 *value = left.values[(first + row) * left.row_step + column * left.column_step];
             }
-            values
-        }));
-        for column in (0..width).step_by(LANES) {
-            let mut sums = [[0.0_f32; LANES]; ROWS];
-            for (row, sums) in sums.iter_mut().enumerate().take(present) {
-                sums.copy_from_slice(&out[row * width + column..][..LANES]);
-            }
-            for (values, right) in panel.iter().zip(right.chunks_exact(width)) {
-                let Some(right) = right[column..].first_chunk::<LANES>() else { continue };
-                for row in 0..ROWS {
-                    for lane in 0..LANES {
-                        sums[row][lane] += values[row] * right[lane];
+        }
+        if present == ROWS { add_block(panel, right, width, out) } else { add_rows(panel, right, width, out) }
+    }
+}
+
+/// [`ROWS`] rows of the product with the widest registers of the processor. Nothing is fused, and each element adds up in the order of
+/// the panel, so the bits are those of [`add_rows`]. The instructions are named, because compilers find them in few settings.
+fn add_block(panel: &[[f32; ROWS]], right: &[f32], width: usize, out: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has AVX-512F, as the line above found.
+            return unsafe { x86::avx512(panel, right, width, out) };
+        }
+        if is_x86_feature_detected!("avx") {
+            // SAFETY: the processor has AVX, as the line above found.
+            return unsafe { x86::avx(panel, right, width, out) };
+        }
+    }
+    add_rows(panel, right, width, out);
+}
+
+/// At most [`ROWS`] rows of the product.
+fn add_rows(panel: &[[f32; ROWS]], right: &[f32], width: usize, out: &mut [f32]) {
+    for (row, out) in out.chunks_exact_mut(width).enumerate() {
+        for (values, right) in panel.iter().zip(right.chunks_exact(width)) {
+            let value = values[row];
+            out.iter_mut().zip(right).for_each(|(sum, right)| *sum += value * right);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        _mm256_add_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm512_add_ps,
+        _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    };
+
+    use super::{LANES, ROWS};
+
+    /// Sums of one register a row, over all columns of the panel. `$lanes` divides [`LANES`].
+    macro_rules! kernel {
+        ($name:ident, $feature:literal, $lanes:literal, $load:ident, $store:ident, $splat:ident, $multiply:ident, $add:ident) => {
+            #[target_feature(enable = $feature)]
+            pub(super) fn $name(panel: &[[f32; ROWS]], right: &[f32], width: usize, out: &mut [f32]) {
+                assert!(out.len() == ROWS * width && right.len() == panel.len() * width && width % LANES == 0);
+                let (right, out) = (right.as_ptr(), out.as_mut_ptr());
+                for column in (0..width).step_by($lanes) {
+                    // SAFETY: `column + $lanes <= width`; `out` has ROWS rows of `width` values and `right` one for each of the panel.
+                    unsafe {
+                        let rows = [0, 1, 2, 3].map(|row| out.add(row * width + column));
+                        let mut sums = [$load(rows[0]), $load(rows[1]), $load(rows[2]), $load(rows[3])];
+                        for (at, values) in panel.iter().enumerate() {
+                            let right = $load(right.add(at * width + column));
+                            sums[0] = $add(sums[0], $multiply($splat(values[0]), right));
+                            sums[1] = $add(sums[1], $multiply($splat(values[1]), right));
+                            sums[2] = $add(sums[2], $multiply($splat(values[2]), right));
+                            sums[3] = $add(sums[3], $multiply($splat(values[3]), right));
+                        }
+                        $store(rows[0], sums[0]);
+                        $store(rows[1], sums[1]);
+                        $store(rows[2], sums[2]);
+                        $store(rows[3], sums[3]);
                     }
                 }
             }
-            for (row, sums) in sums.iter().enumerate().take(present) {
-                out[row * width + column..][..LANES].copy_from_slice(sums);
-            }
-        }
+        };
     }
+
+    kernel!(avx512, "avx512f", 16, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_mul_ps, _mm512_add_ps);
+    kernel!(avx, "avx", 8, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_mul_ps, _mm256_add_ps);
 }
 
 #[cfg(test)]
@@ -119,6 +154,15 @@ mod tests {
                 let mut out = vec![0.5; rows * width];
                 add_product(side, inner, &right, width, &mut out, &mut vec![]);
                 assert_eq!(out, expected, "{rows} x {inner} x {width}");
+            }
+            #[cfg(target_arch = "x86_64")]
+            if rows == ROWS && is_x86_feature_detected!("avx") {
+                let panel: Vec<[f32; ROWS]> =
+                    (0..inner).map(|column| [0, 1, 2, 3].map(|row| left[row * inner + column])).collect();
+                let mut out = vec![0.5; rows * width];
+                // SAFETY: the processor has AVX, as the line above found.
+                unsafe { x86::avx(&panel, &right, width, &mut out) };
+                assert_eq!(out, expected, "AVX");
             }
         }
     }
