@@ -7,7 +7,7 @@
 -- adds prior_id: that row
 -- adds keep: whether the row stays
 WITH compared AS (
-  SELECT row_key, part, max_prior_similarity, prior_id, row_number() OVER (PARTITION BY part ORDER BY max_prior_similarity, row_key) AS place
+  SELECT row_key, part, max_prior_similarity, prior_id, row_number() OVER (PARTITION BY part ORDER BY vector IS NULL, max_prior_similarity, row_key) AS place
   FROM max_prior_similarity((SELECT $id AS row_key, $vector AS vector, $cluster AS part FROM input), vec => vector, id => row_key, partition_by => part)
 ), shares AS (
   -- Shares of the clusters add up to the share of all rows.

@@ -9,12 +9,12 @@
 -- gives slot: the slot
 -- gives candidate: what was drawn
 -- gives draws: how often
--- gives gradient: the estimate
+-- gives gradient: the estimate; NULL where there is one trial
 WITH trials AS (
   SELECT $trial AS trial_id, min($loss) AS trial_loss FROM input GROUP BY $trial
 ), means AS (
   SELECT CAST(avg(CAST(trial_loss AS DECIMAL(38, 18))) AS DOUBLE) AS mean_loss, count(*) AS trial_count FROM trials
 ), terms AS (
-  SELECT $slot AS slot, $candidate AS candidate, ($loss - mean_loss) / $probability / (trial_count - 1) AS term FROM input CROSS JOIN means
+  SELECT $slot AS slot, $candidate AS candidate, ($loss - mean_loss) / $probability / nullif(trial_count - 1, 0) AS term FROM input CROSS JOIN means
 )
 SELECT slot, candidate, count(*) AS draws, CAST(sum(CAST(term AS DECIMAL(38, 18))) AS DOUBLE) AS gradient FROM terms GROUP BY slot, candidate

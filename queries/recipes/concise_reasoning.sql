@@ -14,4 +14,4 @@ WITH checked AS (
   SELECT *, row_number() OVER (PARTITION BY $difficulty, right_answer ORDER BY $tokens, $id) AS __place,
     count(*) OVER (PARTITION BY $difficulty, right_answer) AS __chains FROM checked
 )
-SELECT * EXCEPT (__place, __chains), coalesce(right_answer AND __place <= ceil($longest * __chains), false) AS keep FROM ranked
+SELECT * EXCEPT (__place, __chains), coalesce(right_answer AND NOT isnan(CAST($tokens AS DOUBLE)) AND __place <= ceil($longest * __chains), false) AS keep FROM ranked

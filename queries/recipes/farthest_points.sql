@@ -8,6 +8,7 @@
 -- param metric text l2 in l2|cosine: l2 or cosine
 -- param order text '': columns that say which row of a group is taken first, such as 'quality DESC'; the first by id otherwise
 -- adds rank: place in the sample of its group, from 1; NULL for a row that goes
+-- adds min_distance: distance from the nearest row that was taken before it
 -- adds keep: whether the row stays
 SELECT *, rank IS NOT NULL AS keep
 FROM farthest_first(

@@ -105,7 +105,7 @@ fn divide(call: &AllocateBudget, budget: u64, groups: &mut [(OwnedRow, usize, Gr
     }
     if floors > u128::from(budget) {
         return exec_err!(
-            "{NAME}: a floor of {floor} rows in each of {} groups asks for {floors} rows, more than the budget of {budget}",
+            "{NAME}: a `floor` of {floor} rows in each of {} groups asks for {floors} rows, more than the budget of {budget}",
             groups.len()
         );
     }
