@@ -392,10 +392,8 @@ sink: { path: out }
         let inputs: Vec<_> = job.steps.iter().map(|step| step.input.as_str()).collect();
         assert_eq!(inputs, ["docs", "short", "short"]);
         assert!(job.steps[0].sql.contains("(length(text) >= 3 -- why\n    ) IS NOT TRUE THEN 'too_short'"));
-        assert_eq!(
-            job.steps[1].sql,
-            "SELECT * FROM exact_dedup(input, text => \"text\", id => \"id\", order_by => '')"
-        );
+        let query = "SELECT * FROM exact_dedup(input, text => \"text\", id => \"id\", order_by => '')";
+        assert!(job.steps[1].sql.ends_with(query), "{}", job.steps[1].sql);
         assert_eq!(job.steps[2].sql, "SELECT * FROM input");
         assert_eq!(job.work, Path::new(".limpid/tiny"));
         assert_eq!(job.step_folder(1), Path::new(".limpid/tiny/2-exact"));

@@ -323,9 +323,13 @@ mod tests {
     fn every_recipe_checks_its_words_and_ranges() {
         let mut fractions = 0;
         for (recipe, text) in BUILT_IN {
-            let wrong = |name: &str, value: &str| expand(recipe, &[(name, value)], "id", Some("text")).unwrap_err();
             for parameter in parameters(text).unwrap() {
                 let name = parameter.name.as_str();
+                let wrong = |name: &str, value: &str| {
+                    let needed = parameter.needs().map(|other| (other, "x"));
+                    let args: Vec<_> = [(name, value)].into_iter().chain(needed).collect();
+                    expand(recipe, &args, "id", Some("text")).unwrap_err()
+                };
                 match &parameter.allowed {
                     Allowed::Words(_) => {
                         assert!(wrong(name, "desc").contains(&format!("argument `{name}` must be one of")), "{recipe}");
