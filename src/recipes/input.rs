@@ -39,7 +39,7 @@ impl RelationPlanner for InputPlanner {
     ) -> Result<RelationPlanning> {
         match relation {
             TableFactor::Table { name, args: Some(args), alias, .. } if name.to_string().eq_ignore_ascii_case(NAME) => {
-                let plan = plan(args.args, context)?;
+                let plan = plan(&args.args, context)?;
                 Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
             }
             other => Ok(RelationPlanning::Original(Box::new(other))),
@@ -47,11 +47,11 @@ impl RelationPlanner for InputPlanner {
     }
 }
 
-fn plan(args: Vec<FunctionArg>, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+fn plan(args: &[FunctionArg], context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
     let [
         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query))),
         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(needs))),
-    ] = args.as_slice()
+    ] = args
     else {
         return plan_err!("{NAME} stands in recipes only: it takes a query and what the recipe needs of it");
     };

@@ -202,7 +202,7 @@ fn query(text: &str) -> Option<Query> {
     }
     let mut parser = Parser::new(&GenericDialect {}).try_with_sql(text.trim()).ok()?;
     let query = parser.parse_query().ok()?;
-    (parser.peek_token().token == Token::EOF).then(|| *query)
+    (parser.peek_token().token == Token::EOF).then_some(*query)
 }
 
 /// The recipe's query between its input and its checks.
