@@ -51,7 +51,7 @@ fn carry_out(join: &Join) -> Result<Option<LogicalPlan>> {
         return Ok(None);
     }
     let left = Left::new(&join.left)?;
-    let Some(plan) = left.under(&join.right, nulls)? else { return Ok(None) };
+    let plan = left.under(&join.right, nulls)?;
     // The columns of the join, under their names.
     let (right, taken) = split(&plan, &left);
     let named = |columns: Vec<Column>, side: &LogicalPlan| -> Vec<Expr> {
@@ -77,14 +77,20 @@ fn unnests(plan: &LogicalPlan) -> bool {
             LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, .. }) => return lateral && unnest,
             _ => {}
         }
-        at = match at {
-            LogicalPlan::Subquery(subquery) => &subquery.subquery,
-            LogicalPlan::SubqueryAlias(alias) => &alias.input,
-            LogicalPlan::Projection(projection) => &projection.input,
-            LogicalPlan::Unnest(unnest) => &unnest.input,
-            LogicalPlan::Filter(filter) => &filter.input,
-            _ => return false,
-        };
+        let Some(input) = input(at) else { return false };
+        at = input;
+    }
+}
+
+/// What a step reads that can take columns along.
+fn input(step: &LogicalPlan) -> Option<&LogicalPlan> {
+    match step {
+        LogicalPlan::Subquery(subquery) => Some(&subquery.subquery),
+        LogicalPlan::SubqueryAlias(alias) => Some(&alias.input),
+        LogicalPlan::Projection(projection) => Some(&projection.input),
+        LogicalPlan::Unnest(unnest) => Some(&unnest.input),
+        LogicalPlan::Filter(filter) => Some(&filter.input),
+        _ => None,
     }
 }
 
@@ -112,18 +118,11 @@ impl Left {
         Ok(Self { plan, columns, originals })
     }
 
-    /// The steps of `plan` on top of these rows; `None` where a step cannot take columns along.
-    fn under(&self, plan: &LogicalPlan, nulls: NullHandling) -> Result<Option<LogicalPlan>> {
-        let input = match plan {
-            LogicalPlan::EmptyRelation(_) => return Ok(Some(self.plan.clone())),
-            LogicalPlan::Subquery(subquery) => return self.under(&subquery.subquery, nulls),
-            LogicalPlan::SubqueryAlias(alias) => &alias.input,
-            LogicalPlan::Projection(projection) => &projection.input,
-            LogicalPlan::Unnest(unnest) => &unnest.input,
-            LogicalPlan::Filter(filter) => &filter.input,
-            _ => return Ok(None),
-        };
-        let Some(input) = self.under(input, nulls)? else { return Ok(None) };
+    /// The steps of `plan` on top of these rows.
+    fn under(&self, plan: &LogicalPlan, nulls: NullHandling) -> Result<LogicalPlan> {
+        // `unnests` has seen that all steps are among these, down to the relation of one row.
+        let Some(below) = input(plan) else { return Ok(self.plan.clone()) };
+        let input = self.under(below, nulls)?;
         let builder = LogicalPlanBuilder::from(input.clone());
         let taken = || self.columns.iter().cloned().map(Expr::Column);
         let built = match plan {
@@ -149,9 +148,9 @@ impl Left {
                 builder.unnest_columns_with_options(unnest.exec_columns.clone(), options)?
             }
             LogicalPlan::Filter(filter) => builder.filter(self.resolve(filter.predicate.clone())?)?,
-            _ => return Ok(None),
+            _ => return Ok(input),
         };
-        built.build().map(Some)
+        built.build()
     }
 
     /// Columns of the outer query become those taken along.

@@ -12,6 +12,7 @@
 
 pub mod groups;
 pub mod joins;
+mod keys;
 pub mod pool;
 pub mod rows;
 pub mod sort;

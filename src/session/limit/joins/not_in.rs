@@ -179,17 +179,11 @@ enum State {
 impl NotIn {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         if matches!(self.state, State::Start) {
-            self.state = State::All;
-            while let Some(batch) = self.values.try_next().await? {
-                if batch.num_rows() == 0 {
-                    continue;
-                }
-                if batch.column(0).is_null(0) {
-                    return Ok(None);
-                }
-                self.state = State::From(self.converter.convert_columns(batch.columns())?, 0);
-                break;
-            }
+            self.state = match self.next_values().await? {
+                Some(values) if values.column(0).is_null(0) => return Ok(None),
+                Some(values) => self.least_of(&values)?,
+                None => State::All,
+            };
         }
         while let Some(batch) = self.rows.try_next().await? {
             if matches!(self.state, State::All) {
@@ -219,7 +213,10 @@ impl NotIn {
                 }
                 *value += 1;
                 if *value == values.num_rows() {
-                    self.advance().await?;
+                    self.state = State::Passed;
+                    if let Some(values) = self.next_values().await? {
+                        self.state = self.least_of(&values)?;
+                    }
                 }
             }
             kept.push(keep);
@@ -227,14 +224,18 @@ impl NotIn {
         Ok(kept.into())
     }
 
-    async fn advance(&mut self) -> Result<()> {
-        self.state = State::Passed;
+    /// The next values, at least one.
+    async fn next_values(&mut self) -> Result<Option<RecordBatch>> {
         while let Some(batch) = self.values.try_next().await? {
             if batch.num_rows() > 0 {
-                self.state = State::From(self.converter.convert_columns(batch.columns())?, 0);
-                break;
+                return Ok(Some(batch));
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// The state at the first of `values`.
+    fn least_of(&self, values: &RecordBatch) -> Result<State> {
+        Ok(State::From(self.converter.convert_columns(values.columns())?, 0))
     }
 }
