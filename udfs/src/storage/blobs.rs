@@ -129,18 +129,24 @@ pub(super) fn open(file: &Arc<dyn SpillFile>, label: &str) -> Result<File> {
     Ok(File::open(path)?)
 }
 
+/// Opens a spill file for reading and changing what was written.
+pub(super) fn open_to_change(file: &Arc<dyn SpillFile>, label: &str) -> Result<File> {
+    let path = file.path().ok_or_else(|| exec_datafusion_err!("{label} needs spill files on a local disk"))?;
+    Ok(File::options().read(true).write(true).open(path)?)
+}
+
 /// A failed write in the user's words: almost always a full disk.
 pub(super) fn spill_error(label: &str, error: std::io::Error) -> DataFusionError {
     DataFusionError::from(error).context(format!("writing temporary files of {label}"))
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, out: &mut [u8], offset: u64) -> std::io::Result<()> {
+pub(super) fn read_exact_at(file: &File, out: &mut [u8], offset: u64) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, out, offset)
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut out: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+pub(super) fn read_exact_at(file: &File, mut out: &mut [u8], mut offset: u64) -> std::io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !out.is_empty() {
         let n = file.seek_read(out, offset)?;
@@ -148,6 +154,25 @@ fn read_exact_at(file: &File, mut out: &mut [u8], mut offset: u64) -> std::io::R
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         out = &mut out[n..];
+        offset += n as u64;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+pub(super) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+pub(super) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> std::io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !bytes.is_empty() {
+        let n = file.seek_write(bytes, offset)?;
+        if n == 0 {
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[n..];
         offset += n as u64;
     }
     Ok(())

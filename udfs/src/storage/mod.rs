@@ -3,6 +3,7 @@
 //! * [`batches::BatchStore`]: record batches, read back in order;
 //! * [`blobs::BlobWriter`]: byte strings, read back at random;
 //! * [`compact`]: rows without the memory that they share with others;
+//! * [`numbers::Numbers`]: a few bytes for each row, read and changed at random;
 //! * [`records::RecordSorter`]: fixed-size records, read back sorted;
 //! * [`sort`]: batches sorted and merged;
 //! * [`vectors::VectorStore`]: vectors, read back in blocks.
@@ -10,6 +11,7 @@
 pub mod batches;
 pub mod blobs;
 pub mod compact;
+pub mod numbers;
 pub mod records;
 pub mod sort;
 pub mod vectors;

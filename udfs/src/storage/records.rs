@@ -16,6 +16,12 @@ use super::blobs::{open, spill_error};
 
 /// Records that a first reservation must hold; below it there is no point in sorting runs.
 const LEAST: usize = 4096;
+/// Runs that are merged at once.
+const FAN_IN: usize = 64;
+/// Bytes of a run that are read at once.
+const READ: usize = 1 << 15;
+/// Bytes of a run that are written at once.
+const WRITE: usize = 1 << 16;
 
 /// Sorts records of `N` words of 64 bits, lexicographically, by O(n log n) comparisons.
 pub struct RecordSorter<const N: usize> {
@@ -63,34 +69,45 @@ impl<const N: usize> RecordSorter<N> {
         }
         self.buffer = vec![];
         self.reservation.free();
-        let mut heap = BinaryHeap::with_capacity(self.runs.len());
-        let mut runs = Vec::with_capacity(self.runs.len());
-        for (at, file) in self.runs.drain(..).enumerate() {
-            let mut run = Run { reader: BufReader::with_capacity(1 << 16, open(&file, self.label)?), _file: file };
-            if let Some(first) = run.next()? {
-                heap.push(Reverse((first, at)));
-            }
-            runs.push(run);
+        self.reservation.grow(self.runs.len().min(FAN_IN) * READ);
+        while self.runs.len() > FAN_IN {
+            let first: Vec<_> = self.runs.drain(..FAN_IN).collect();
+            let merged = Merge::new(first, self.label)?;
+            self.write(merged)?;
         }
-        Ok(SortedRecords { source: Source::Merge { heap, runs }, _reservation: self.reservation })
+        let merge = Merge::new(std::mem::take(&mut self.runs), self.label)?;
+        Ok(SortedRecords { source: Source::Merge(merge), _reservation: self.reservation })
     }
 
     fn spill(&mut self) -> Result<()> {
         self.buffer.sort_unstable();
+        let mut sorted = std::mem::take(&mut self.buffer);
+        self.write(sorted.iter().copied().map(Ok))?;
+        sorted.clear();
+        self.buffer = sorted;
+        Ok(())
+    }
+
+    /// Writes a run.
+    fn write(&mut self, records: impl Iterator<Item = Result<[u64; N]>>) -> Result<()> {
         let file = self.env.disk_manager.create_tmp_file(self.label)?;
         let mut writer = file.open_writer()?;
-        let mut bytes = Vec::with_capacity(1 << 16);
-        for chunk in self.buffer.chunks((1 << 16) / size_of::<[u64; N]>()) {
-            bytes.clear();
-            bytes.extend(chunk.iter().flatten().flat_map(|word| word.to_le_bytes()));
-            writer.write_all(&bytes).map_err(|e| spill_error(self.label, e))?;
+        let mut count = 0;
+        let mut bytes = Vec::with_capacity(WRITE + N * 8);
+        for record in records {
+            bytes.extend(record?.iter().flat_map(|word| word.to_le_bytes()));
+            count += 1;
+            if bytes.len() >= WRITE {
+                writer.write_all(&bytes).map_err(|e| spill_error(self.label, e))?;
+                bytes.clear();
+            }
         }
+        writer.write_all(&bytes).map_err(|e| spill_error(self.label, e))?;
         writer.finish()?;
         self.metrics.spill_file_count.add(1);
-        self.metrics.spilled_rows.add(self.buffer.len());
-        self.metrics.spilled_bytes.add(size_of_val(self.buffer.as_slice()));
+        self.metrics.spilled_rows.add(count);
+        self.metrics.spilled_bytes.add(count * size_of::<[u64; N]>());
         self.runs.push(file);
-        self.buffer.clear();
         Ok(())
     }
 }
@@ -103,7 +120,42 @@ pub struct SortedRecords<const N: usize> {
 
 enum Source<const N: usize> {
     Memory(std::vec::IntoIter<[u64; N]>),
-    Merge { heap: BinaryHeap<Reverse<([u64; N], usize)>>, runs: Vec<Run> },
+    Merge(Merge<N>),
+}
+
+/// Runs that are read side by side.
+struct Merge<const N: usize> {
+    heap: BinaryHeap<Reverse<([u64; N], usize)>>,
+    runs: Vec<Run>,
+}
+
+impl<const N: usize> Merge<N> {
+    fn new(files: Vec<Arc<dyn SpillFile>>, label: &str) -> Result<Self> {
+        let mut heap = BinaryHeap::with_capacity(files.len());
+        let mut runs = Vec::with_capacity(files.len());
+        for (at, file) in files.into_iter().enumerate() {
+            let mut run = Run { reader: BufReader::with_capacity(READ, open(&file, label)?), _file: file };
+            if let Some(first) = run.next()? {
+                heap.push(Reverse((first, at)));
+            }
+            runs.push(run);
+        }
+        Ok(Self { heap, runs })
+    }
+}
+
+impl<const N: usize> Iterator for Merge<N> {
+    type Item = Result<[u64; N]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Reverse((least, at)) = self.heap.pop()?;
+        match self.runs[at].next() {
+            Ok(Some(record)) => self.heap.push(Reverse((record, at))),
+            Ok(None) => {}
+            Err(e) => return Some(Err(e)),
+        }
+        Some(Ok(least))
+    }
 }
 
 struct Run {
@@ -132,15 +184,7 @@ impl<const N: usize> Iterator for SortedRecords<N> {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.source {
             Source::Memory(records) => records.next().map(Ok),
-            Source::Merge { heap, runs } => {
-                let Reverse((least, at)) = heap.pop()?;
-                match runs[at].next() {
-                    Ok(Some(record)) => heap.push(Reverse((record, at))),
-                    Ok(None) => {}
-                    Err(e) => return Some(Err(e)),
-                }
-                Some(Ok(least))
-            }
+            Source::Merge(merge) => merge.next(),
         }
     }
 }
@@ -156,10 +200,11 @@ mod tests {
     #[test]
     fn spilling_and_in_memory_sorts_agree() {
         let records: Vec<[u64; 2]> =
-            (0..100_000_u64).map(|i| [i.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 5000, i]).collect();
+            (0..400_000_u64).map(|i| [i.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 5000, i]).collect();
         let mut expected = records.clone();
         expected.sort_unstable();
-        for limit in [usize::MAX, 300_000] {
+        // The last limit makes more runs than are merged at once.
+        for limit in [usize::MAX, 300_000, 0] {
             let pool = Arc::new(GreedyMemoryPool::new(limit));
             let env = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();
             let set = ExecutionPlanMetricsSet::new();

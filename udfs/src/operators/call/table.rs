@@ -117,10 +117,13 @@ impl Table {
         let counter = MetricBuilder::new(&around.metrics).counter("rows_without_vector", 0);
         counter.add(count - row_of.len());
         let keys = keys.finish()?;
-        let ranks = keys.ranks(op, &around.context).await?;
-        let mut order: Vec<u32> = (0..row_of.len() as u32).collect();
-        order.sort_unstable_by_key(|&at| (group_of[at as usize], ranks.survivor[row_of[at as usize] as usize]));
+        let ranks = keys.ranks(op, around).await?;
+        let ranked = row_of.iter().map(|&row| ranks.survivor.get(row as usize));
+        let ranked: Vec<u32> = ranked.collect::<Result<_>>()?;
         drop(ranks);
+        let mut order: Vec<u32> = (0..row_of.len() as u32).collect();
+        order.sort_unstable_by_key(|&at| (group_of[at as usize], ranked[at as usize]));
+        drop(ranked);
         let mut spans: Vec<Range<usize>> = vec![];
         for (place, &at) in order.iter().enumerate() {
             match spans.last_mut() {

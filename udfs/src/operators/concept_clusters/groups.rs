@@ -101,7 +101,8 @@ impl Groups {
 
 /// The rows with the least random bits.
 fn sample(call: &ConceptClusters, table: &Table, around: &Surroundings) -> Result<Sample> {
-    Sample::of(NAME, (&table.vectors, &table.squared), &table.bits, call.sample, around)
+    let squared = |at: u32| Ok(table.squared[at as usize]);
+    Sample::of(NAME, &table.vectors, squared, table.bits.iter().map(|bits| Ok(*bits)), call.sample, around)
 }
 
 fn plane(metric: Metric, sample: &Sample) -> Result<Plane> {

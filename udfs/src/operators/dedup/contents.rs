@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::matcher::Surroundings;
 use super::resolution::NONE;
+use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 
 /// Bytes an entry of the map costs, with its load factor.
@@ -20,7 +21,7 @@ pub struct Contents {
     reservation: MemoryReservation,
     seen: HashMap<u128, u32>,
     keys: Option<RecordSorter<3>>,
-    of_row: Vec<u32>,
+    of_row: Numbers<u32>,
     /// (number, number that takes its place).
     moved: Vec<(u32, u32)>,
     count: u32,
@@ -36,15 +37,15 @@ impl Contents {
             reservation,
             seen: HashMap::new(),
             keys: None,
-            of_row: vec![],
+            of_row: around.numbers("contents of rows"),
             moved: vec![],
             count: 0,
         }
     }
 
     /// Adds a row without content.
-    pub fn add_null(&mut self) {
-        self.of_row.push(NONE);
+    pub fn add_null(&mut self) -> Result<()> {
+        self.of_row.push(NONE)
     }
 
     /// Adds a row with the hash of its content; true if the content is new and must be kept by the caller, who numbers
@@ -53,7 +54,7 @@ impl Contents {
         while let Some(&number) = self.seen.get(&key) {
             match same(number)? {
                 Same::Yes => {
-                    self.of_row.push(number);
+                    self.of_row.push(number)?;
                     return Ok(false);
                 }
                 Same::Replaces => {
@@ -65,7 +66,7 @@ impl Contents {
         }
         let number = self.count;
         self.count += 1;
-        self.of_row.push(number);
+        self.of_row.push(number)?;
         if self.keys.is_none() && self.reservation.try_grow(ENTRY).is_err() {
             let env = self.around.context.runtime_env();
             let mut keys = RecordSorter::new("dedup contents", &env, self.around.spills.clone());
@@ -91,10 +92,14 @@ impl Contents {
 
     /// The number of every row's content. Contents that were numbered more than once keep one number; the others are
     /// then nobody's. `same` says whether the content of a number is really equal to that of an earlier one.
-    pub fn finish(mut self, same: impl Fn(u32, u32) -> Result<Same>) -> Result<Vec<u32>> {
+    pub fn finish(mut self, same: impl Fn(u32, u32) -> Result<Same>) -> Result<Numbers<u32>> {
         self.seen = HashMap::new();
         self.reservation.free();
-        let mut place: Vec<u32> = (0..self.count).collect();
+        if self.keys.is_none() && self.moved.is_empty() {
+            return Ok(self.of_row);
+        }
+        let mut place = self.around.numbers("contents that take the place of others");
+        (0..self.count).try_for_each(|number| place.push(number))?;
         if let Some(keys) = self.keys.take() {
             let mut hash = [0; 2];
             let mut distinct: Vec<u32> = vec![];
@@ -107,9 +112,9 @@ impl Contents {
                 let mut is_new = true;
                 for earlier in &mut distinct {
                     match same(*earlier, number)? {
-                        Same::Yes => place[number as usize] = *earlier,
+                        Same::Yes => place.set(number as usize, *earlier)?,
                         Same::Replaces => {
-                            place[*earlier as usize] = number;
+                            place.set(*earlier as usize, number)?;
                             *earlier = number;
                         }
                         Same::No => continue,
@@ -123,14 +128,19 @@ impl Contents {
             }
         }
         for (number, other) in self.moved.drain(..) {
-            place[number as usize] = other;
+            place.set(number as usize, other)?;
         }
-        for number in self.of_row.iter_mut().filter(|n| **n != NONE) {
+        self.of_row.update(|_, mut number| {
             // Each step goes to a number that was there when the step was noted, so the way ends.
-            while place[*number as usize] != *number {
-                *number = place[*number as usize];
+            while number != NONE {
+                let next = place.get(number as usize)?;
+                if next == number {
+                    break;
+                }
+                number = next;
             }
-        }
+            Ok(number)
+        })?;
         Ok(self.of_row)
     }
 }

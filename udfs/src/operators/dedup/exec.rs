@@ -6,9 +6,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, exec_datafusion_err, internal_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, CardinalityEffect, EmissionType};
@@ -23,6 +22,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::Rule;
 use super::matcher::Surroundings;
 use super::ranks::KeyWriter;
+use crate::operators::call::workers::Workers;
 use crate::storage::batches::BatchStore;
 
 /// Keeps every row of its input and adds the decision.
@@ -189,10 +189,11 @@ async fn run(
     drop(input);
 
     let keys = keys.finish()?;
-    let ranks = keys.ranks(&spec.name, &around.context).await?;
-    let decided = SpawnedTask::spawn_blocking(move || matcher.resolve(&ranks).map(|found| (found, ranks)));
-    let (resolution, ranks) = decided.join_unwind().await.map_err(|e| exec_datafusion_err!("{}: {e}", spec.name))??;
-    let columns = resolution.into_columns(&keys, &ranks).await?;
+    let ranks = keys.ranks(&spec.name, &around).await?;
+    let workers = Workers::new(&around.context);
+    let decide = move |workers: &Workers| matcher.resolve(&ranks, workers).map(|found| (found, ranks));
+    let (resolution, ranks) = workers.run(&spec.name, decide).await?;
+    let columns = resolution.into_columns(&keys, &ranks, &around).await?;
     drop((keys, ranks));
 
     let mut first = 0_u32;

@@ -11,6 +11,7 @@
 //! | `cluster_id` | type of id | the smallest id of the row's connected component in the verified graph |
 
 pub mod contents;
+pub mod decisions;
 pub mod exec;
 pub mod matcher;
 pub mod node;

@@ -12,13 +12,13 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::TryStreamExt;
 
 use super::matcher::Surroundings;
 use crate::storage::batches::{BatchStore, StoredBatches};
+use crate::storage::numbers::Numbers;
 use crate::storage::sort::sort;
 
 /// The keys of all rows in arrival order: the columns of `order_by`, then the id, then the row's number.
@@ -107,27 +107,27 @@ fn key_schema(below: &Schema, id: usize, order_by: &[(usize, SortOptions)]) -> S
 /// Positions of rows in the two orders.
 pub struct Ranks {
     /// Row number to position in survivor order.
-    pub survivor: Vec<u32>,
-    id: Option<Vec<u32>>,
+    pub survivor: Numbers<u32>,
+    id: Option<Numbers<u32>>,
 }
 
 impl Ranks {
     /// Position of `row` in ascending order of id.
-    pub fn id(&self, row: u32) -> u32 {
-        self.id.as_ref().unwrap_or(&self.survivor)[row as usize]
+    pub fn id(&self, row: u32) -> Result<u32> {
+        self.id.as_ref().unwrap_or(&self.survivor).get(row as usize)
     }
 }
 
 impl Keys {
     /// Sorts the keys; an id that appears twice is an error that shows it.
-    pub async fn ranks(&self, op: &str, context: &Arc<TaskContext>) -> Result<Ranks> {
-        let ids = self.positions(&[(self.order.len(), SortOptions::default())], Some(op), context).await?;
+    pub async fn ranks(&self, op: &str, around: &Surroundings) -> Result<Ranks> {
+        let ids = self.positions(&[(self.order.len(), SortOptions::default())], Some(op), around).await?;
         if self.order.is_empty() {
             return Ok(Ranks { survivor: ids, id: None });
         }
         let mut order: Vec<_> = self.order.iter().copied().enumerate().collect();
         order.push((self.order.len(), SortOptions::default()));
-        Ok(Ranks { survivor: self.positions(&order, None, context).await?, id: Some(ids) })
+        Ok(Ranks { survivor: self.positions(&order, None, around).await?, id: Some(ids) })
     }
 
     /// Position of every row when sorted by the given columns; with `op`, the first of them must be unique.
@@ -135,25 +135,26 @@ impl Keys {
         &self,
         order: &[(usize, SortOptions)],
         op: Option<&str>,
-        context: &Arc<TaskContext>,
-    ) -> Result<Vec<u32>> {
-        let mut positions = vec![0; self.rows];
+        around: &Surroundings,
+    ) -> Result<Numbers<u32>> {
+        let mut positions = around.filled("order of rows", self.rows, 0)?;
         let mut unique = op.map(|op| Unique::try_new(op, &self.schema, order[0].0)).transpose()?;
-        let mut sorted = self.sorted(order, context)?;
+        let mut sorted = self.sorted(order, around)?;
         let mut at = 0_u32;
         while let Some(batch) = sorted.try_next().await? {
             if let Some(unique) = &mut unique {
                 unique.check(&batch)?;
             }
             for &row in batch.column(self.order.len() + 1).as_primitive::<UInt32Type>().values() {
-                positions[row as usize] = at;
+                positions.set(row as usize, at)?;
                 at += 1;
             }
         }
         Ok(positions)
     }
 
-    fn sorted(&self, order: &[(usize, SortOptions)], context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn sorted(&self, order: &[(usize, SortOptions)], around: &Surroundings) -> Result<SendableRecordBatchStream> {
+        let context = &around.context;
         let exprs = order.iter().map(|&(column, options)| {
             PhysicalSortExpr::new(Arc::new(Column::new(self.schema.field(column).name(), column)), options)
         });
@@ -161,14 +162,13 @@ impl Keys {
         let source = Arc::new(Source { batches: Arc::clone(&self.batches), schema: Arc::clone(&self.schema) });
         let source = StreamingTableExec::try_new(Arc::clone(&self.schema), vec![source], None, vec![], false, None)?;
         if matches!(context.memory_pool().memory_limit(), MemoryLimit::Finite(_)) {
-            let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
             return Ok(sort(
                 "order of rows",
                 source.execute(0, Arc::clone(context))?,
                 ordering,
                 None,
                 context,
-                metrics,
+                around.spills.clone(),
             ));
         }
         SortExec::new(ordering, Arc::new(source)).execute(0, Arc::clone(context))

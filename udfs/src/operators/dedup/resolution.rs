@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, RecordBatch, UInt32Array};
 use arrow::compute::{interleave, take};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
+use super::matcher::Surroundings;
 use super::ranks::{Keys, Ranks};
+use crate::storage::numbers::{Number, Numbers};
+use crate::storage::records::RecordSorter;
 
 /// Marks a row without content: a NULL text is nobody's duplicate.
 pub const NONE: u32 = u32::MAX;
@@ -25,61 +29,100 @@ pub struct Content {
     pub cluster: u32,
 }
 
+impl Number for Content {
+    const BYTES: usize = 20;
+
+    fn put(self, bytes: &mut [u8]) {
+        (((self.row, self.duplicate_of), self.cluster), self.similarity).put(bytes);
+    }
+
+    fn take(bytes: &[u8]) -> Self {
+        let (((row, duplicate_of), cluster), similarity) = Number::take(bytes);
+        Self { row, duplicate_of, similarity, cluster }
+    }
+}
+
 /// The outcome for all rows.
 pub struct Resolution {
     /// Row number to content, [`NONE`] for NULL.
-    pub content: Vec<u32>,
+    pub content: Numbers<u32>,
     /// What became of each content.
-    pub contents: Vec<Content>,
+    pub contents: Numbers<Content>,
 }
 
 impl Resolution {
     /// Contents that are all kept, each a cluster of its own. `content` numbers them by first arrival; they are
     /// renumbered by survivor order; the second result maps the old number to the new, [`NONE`] where no row has it.
-    pub fn by_survivor_order(mut content: Vec<u32>, count: usize, ranks: &Ranks) -> (Self, Vec<u32>) {
-        let mut first = vec![NONE; count];
-        for (row, &c) in content.iter().enumerate() {
-            if c != NONE {
-                let best = &mut first[c as usize];
-                if *best == NONE || ranks.survivor[row] < ranks.survivor[*best as usize] {
-                    *best = row as u32;
+    pub fn by_survivor_order(
+        mut content: Numbers<u32>,
+        count: usize,
+        ranks: &Ranks,
+        around: &Surroundings,
+    ) -> Result<(Self, Numbers<u32>)> {
+        let mut first = around.filled("first rows of contents", count, NONE)?;
+        for (row, c) in content.iter().enumerate() {
+            let c = c? as usize;
+            if c != NONE as usize {
+                let best = first.get(c)?;
+                if best == NONE || ranks.survivor.get(row)? < ranks.survivor.get(best as usize)? {
+                    first.set(c, row as u32)?;
                 }
             }
         }
-        let mut order: Vec<u32> = (0..count as u32).filter(|&c| first[c as usize] != NONE).collect();
-        order.sort_unstable_by_key(|&c| ranks.survivor[first[c as usize] as usize]);
-        let mut moved = vec![NONE; count];
-        let mut contents = Vec::with_capacity(count);
-        for (new, &old) in order.iter().enumerate() {
-            moved[old as usize] = new as u32;
-            let new = new as u32;
-            contents.push(Content { row: first[old as usize], duplicate_of: new, similarity: 1.0, cluster: new });
+        let env = around.context.runtime_env();
+        let mut order = RecordSorter::<1>::new("order of contents", &env, around.spills.clone());
+        for (c, row) in first.iter().enumerate() {
+            let row = row?;
+            if row != NONE {
+                order.push([u64::from(ranks.survivor.get(row as usize)?) << 32 | c as u64])?;
+            }
         }
-        for c in content.iter_mut().filter(|c| **c != NONE) {
-            *c = moved[*c as usize];
+        let mut moved = around.filled("new numbers of contents", count, NONE)?;
+        let mut contents = around.numbers("contents");
+        for (new, record) in (0..).zip(order.finish()?) {
+            let old = record?[0] as u32 as usize;
+            moved.set(old, new)?;
+            contents.push(Content { row: first.get(old)?, duplicate_of: new, similarity: 1.0, cluster: new })?;
         }
-        (Self { content, contents }, moved)
+        content.update(|_, c| if c == NONE { Ok(NONE) } else { moved.get(c as usize) })?;
+        Ok((Self { content, contents }, moved))
     }
 
     /// Makes the columns: names the rows referred to and fetches their ids.
-    pub async fn into_columns(self, keys: &Keys, ranks: &Ranks) -> Result<Columns> {
-        let mut smallest = vec![NONE; self.contents.len()];
-        for (row, &c) in self.content.iter().enumerate().filter(|(_, c)| **c != NONE) {
-            let least = &mut smallest[self.contents[c as usize].cluster as usize];
-            if *least == NONE || ranks.id(row as u32) < ranks.id(*least) {
-                *least = row as u32;
+    pub async fn into_columns(self, keys: &Keys, ranks: &Ranks, around: &Surroundings) -> Result<Columns> {
+        let mut smallest = around.filled("smallest ids of clusters", self.contents.len(), NONE)?;
+        for (row, c) in self.content.iter().enumerate() {
+            let c = c?;
+            if c != NONE {
+                let cluster = self.contents.get(c as usize)?.cluster as usize;
+                let least = smallest.get(cluster)?;
+                if least == NONE || ranks.id(row as u32)? < ranks.id(least)? {
+                    smallest.set(cluster, row as u32)?;
+                }
             }
         }
-        let mut columns = Columns { resolution: self, smallest, named: vec![], ids: None };
-        let mut is_named = vec![false; columns.resolution.content.len()];
-        for row in 0..is_named.len() as u32 {
-            let outcome = columns.outcome(row);
+        let rows = self.content.len();
+        let reservation = MemoryConsumer::new("rows referred to").register(&around.context.runtime_env().memory_pool);
+        let mut columns = Columns { resolution: self, smallest, named: vec![], ids: None, reservation };
+        columns.reservation.grow(rows.div_ceil(8));
+        let mut is_named = BooleanBufferBuilder::new(rows);
+        is_named.append_n(rows, false);
+        for (row, c) in (0..).zip(columns.resolution.content.iter()) {
+            let outcome = columns.outcome(row, c?)?;
             for named in outcome.duplicate.map(|(kept, _)| kept).into_iter().chain([outcome.cluster]) {
-                is_named[named as usize] |= named != row;
+                if named != row {
+                    is_named.set_bit(named as usize, true);
+                }
             }
         }
-        columns.named = (0..is_named.len() as u32).filter(|&row| is_named[row as usize]).collect();
-        columns.ids = Some(keys.ids(&columns.named).await?);
+        let is_named = is_named.finish();
+        columns.reservation.grow(is_named.count_set_bits() * size_of::<u32>());
+        let mut named = Vec::with_capacity(is_named.count_set_bits());
+        named.extend(is_named.set_indices().map(|row| row as u32));
+        columns.named = named;
+        let ids = keys.ids(&columns.named).await?;
+        columns.reservation.grow(ids.get_array_memory_size());
+        columns.ids = Some(ids);
         Ok(columns)
     }
 }
@@ -93,30 +136,34 @@ struct Outcome {
 /// Builds the added columns batch by batch.
 pub struct Columns {
     resolution: Resolution,
-    smallest: Vec<u32>,
+    smallest: Numbers<u32>,
     named: Vec<u32>,
     ids: Option<ArrayRef>,
+    reservation: MemoryReservation,
 }
 
 impl Columns {
-    fn outcome(&self, row: u32) -> Outcome {
-        let number = self.resolution.content[row as usize];
+    /// What became of a row of the content of this number.
+    fn outcome(&self, row: u32, number: u32) -> Result<Outcome> {
         if number == NONE {
-            return Outcome { duplicate: None, cluster: row };
+            return Ok(Outcome { duplicate: None, cluster: row });
         }
         let contents = &self.resolution.contents;
-        let own = contents[number as usize];
+        let own = contents.get(number as usize)?;
         let duplicate = if own.duplicate_of != number {
-            Some((contents[own.duplicate_of as usize].row, own.similarity))
+            Some((contents.get(own.duplicate_of as usize)?.row, own.similarity))
         } else {
             (own.row != row).then_some((own.row, 1.0))
         };
-        Outcome { duplicate, cluster: self.smallest[own.cluster as usize] }
+        Ok(Outcome { duplicate, cluster: self.smallest.get(own.cluster as usize)? })
     }
 
     /// `passed`, whose rows start at `first`, with the decision columns after its own; `id` is its id column.
     pub fn append(&self, passed: &RecordBatch, id: usize, first: u32, schema: &SchemaRef) -> Result<RecordBatch> {
-        let outcomes: Vec<Outcome> = (first..first + passed.num_rows() as u32).map(|row| self.outcome(row)).collect();
+        let mut numbers = vec![];
+        self.resolution.content.read(first as usize..first as usize + passed.num_rows(), &mut numbers)?;
+        let outcomes = (first..).zip(numbers).map(|(row, number)| self.outcome(row, number));
+        let outcomes: Vec<Outcome> = outcomes.collect::<Result<_>>()?;
         let at = |row: u32| self.named.partition_point(|&named| named < row);
         let ids = self.ids.as_ref().unwrap_or_else(|| passed.column(id));
         let duplicates: UInt32Array = outcomes.iter().map(|o| o.duplicate.map(|(kept, _)| at(kept) as u32)).collect();

@@ -7,14 +7,17 @@ use datafusion::common::Result;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::functions::strings::Strings;
+use crate::operators::call::workers::Workers;
 use crate::operators::dedup::contents::{Contents, Same};
 use crate::operators::dedup::matcher::{Matcher, Surroundings};
 use crate::operators::dedup::ranks::Ranks;
 use crate::operators::dedup::resolution::Resolution;
 use crate::storage::blobs::BlobWriter;
+use crate::storage::numbers::Numbers;
 
-/// Finds rows of equal text. O(bytes) time; memory O(distinct texts) for hashes, the texts themselves on disk.
+/// Finds rows of equal text. O(bytes) time; hashes and numbers are kept in memory while there is room, the texts on disk.
 pub struct ExactMatcher {
+    around: Surroundings,
     contents: Contents,
     texts: Texts,
 }
@@ -22,7 +25,7 @@ pub struct ExactMatcher {
 /// The distinct texts, to compare with.
 struct Texts {
     blobs: BlobWriter,
-    spans: Vec<(u64, u64)>,
+    spans: Numbers<(u64, u64)>,
     read: RefCell<[Vec<u8>; 2]>,
 }
 
@@ -30,18 +33,18 @@ impl ExactMatcher {
     /// No rows yet.
     pub fn new(around: &Surroundings) -> Self {
         let blobs = BlobWriter::new("texts of exact_dedup", &around.context.runtime_env());
-        Self { contents: Contents::new(around), texts: Texts { blobs, spans: vec![], read: RefCell::default() } }
+        let texts = Texts { blobs, spans: around.numbers("places of texts"), read: RefCell::default() };
+        Self { around: around.clone(), contents: Contents::new(around), texts }
     }
 }
 
 impl Texts {
     fn push(&mut self, text: &[u8]) -> Result<()> {
-        self.spans.push((self.blobs.append(text)?, text.len() as u64));
-        Ok(())
+        self.spans.push((self.blobs.append(text)?, text.len() as u64))
     }
 
     fn equals(&self, number: u32, text: &[u8]) -> Result<Same> {
-        let (offset, length) = self.spans[number as usize];
+        let (offset, length) = self.spans.get(number as usize)?;
         if length != text.len() as u64 {
             return Ok(Same::No);
         }
@@ -52,7 +55,7 @@ impl Texts {
     }
 
     fn same(&self, a: u32, b: u32) -> Result<Same> {
-        let (offset, length) = self.spans[a as usize];
+        let (offset, length) = self.spans.get(a as usize)?;
         let mut text = std::mem::take(&mut self.read.borrow_mut()[1]);
         text.resize(length as usize, 0);
         self.blobs.read(offset, &mut text)?;
@@ -66,7 +69,7 @@ impl Matcher for ExactMatcher {
     fn add(&mut self, sketches: &ArrayRef, _: &ArrayRef) -> Result<()> {
         for text in Strings::try_new(sketches, "text of exact_dedup")?.iter() {
             let Some(text) = text.map(str::as_bytes) else {
-                self.contents.add_null();
+                self.contents.add_null()?;
                 continue;
             };
             let texts = &self.texts;
@@ -77,10 +80,10 @@ impl Matcher for ExactMatcher {
         Ok(())
     }
 
-    fn resolve(self: Box<Self>, ranks: &Ranks) -> Result<Resolution> {
+    fn resolve(self: Box<Self>, ranks: &Ranks, _: &Workers) -> Result<Resolution> {
         let count = self.contents.count();
         let texts = self.texts;
         let of_row = self.contents.finish(|a, b| texts.same(a, b))?;
-        Ok(Resolution::by_survivor_order(of_row, count, ranks).0)
+        Ok(Resolution::by_survivor_order(of_row, count, ranks, &self.around)?.0)
     }
 }

@@ -39,18 +39,26 @@ impl Sample {
     /// The sample that [`Sampler`] takes, of vectors that are at hand with their bits.
     pub fn of(
         label: &'static str,
-        (vectors, squared): (&Vectors, &[f64]),
-        bits: &[u64],
+        vectors: &Vectors,
+        squared: impl Fn(u32) -> Result<f64>,
+        bits: impl Iterator<Item = Result<u64>>,
         most: u64,
         around: &Surroundings,
     ) -> Result<Self> {
-        let mut chosen: Vec<(u64, u64, u32)> = bits.iter().zip(0..).map(|(bits, at)| (*bits, 0, at)).collect();
-        let most = if most == 0 { chosen.len() } else { chosen.len().min(most as usize) };
-        if (1..chosen.len()).contains(&most) {
-            let largest = chosen.select_nth_unstable(most - 1).1.0;
-            chosen.retain(|(bits, ..)| *bits <= largest);
+        let most = if most == 0 { usize::MAX } else { usize::try_from(most).unwrap_or(usize::MAX) };
+        let mut order = RecordSorter::<2>::new(label, &around.context.runtime_env(), around.spills.clone());
+        for (at, bits) in bits.enumerate() {
+            order.push([bits?, at as u64])?;
         }
-        chosen.sort_unstable();
+        let mut chosen: Vec<(u64, u64, u32)> = vec![];
+        for record in order.finish()? {
+            let [bits, at] = record?;
+            // Of equal bits all are looked at: a hash decides.
+            if chosen.len() >= most && chosen.last().is_some_and(|(last, ..)| *last != bits) {
+                break;
+            }
+            chosen.push((bits, 0, at as u32));
+        }
         let (mut buffer, mut bytes) = (vec![], vec![]);
         for equal in chosen.chunk_by_mut(|a, b| a.0 == b.0).filter(|equal| equal.len() > 1) {
             for (_, hash, at) in &mut *equal {
@@ -68,14 +76,14 @@ impl Sample {
 fn ordered(
     label: &'static str,
     vectors: &Vectors,
-    squared: &[f64],
+    squared: impl Fn(u32) -> Result<f64>,
     places: impl Iterator<Item = u32>,
     around: &Surroundings,
 ) -> Result<Sample> {
     let mut store = VectorStore::new(label, &around.context.runtime_env(), around.spills.clone());
     let (mut of_sample, mut buffer) = (vec![], vec![]);
     for at in places {
-        of_sample.push(squared[at as usize]);
+        of_sample.push(squared(at)?);
         store.push(vectors.block(at as usize, at as usize + 1, &mut buffer)?)?;
     }
     Ok(Sample { vectors: store.finish()?, squared: of_sample })
@@ -125,7 +133,7 @@ impl Sampler {
     /// The sample, ordered.
     pub fn finish(self) -> Result<Sample> {
         let places = self.heap.into_sorted_vec().into_iter().map(|(.., at)| at);
-        ordered(self.label, &self.store.finish()?, &self.squared, places, &self.around)
+        ordered(self.label, &self.store.finish()?, |at| Ok(self.squared[at as usize]), places, &self.around)
     }
 }
 
@@ -197,8 +205,9 @@ mod tests {
                     sampler.add(bits, &vector, *squared).unwrap();
                 }
             }
-            let (one, other) =
-                (sampler.finish().unwrap(), Sample::of("test", (&store, &squared), &bits, most, &around).unwrap());
+            let of = |at: u32| Ok(squared[at as usize]);
+            let other = Sample::of("test", &store, of, bits.iter().map(|bits| Ok(*bits)), most, &around).unwrap();
+            let one = sampler.finish().unwrap();
             assert_eq!(one.squared, other.squared, "{most}");
             let all = |sample: &Sample| sample.vectors.block(0, sample.vectors.len(), &mut vec![]).unwrap().to_vec();
             assert_eq!(all(&one), all(&other));

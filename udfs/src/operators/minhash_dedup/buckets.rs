@@ -1,17 +1,35 @@
 //! From band hashes to the components that are compared within themselves.
 
 use datafusion::common::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::component::Component;
+use super::sets::to_bytes;
 use crate::kernels::union_find::UnionFind;
 use crate::operators::dedup::matcher::Surroundings;
-use crate::storage::blobs::BlobWriter;
-use crate::storage::records::{RecordSorter, SortedRecords};
+use crate::storage::numbers::Numbers;
+use crate::storage::records::RecordSorter;
 
-/// Groups contents by equal cells, then the groups by what they connect. All of it spills.
+/// Groups contents by equal cells, then the groups by what they connect. Memory 4 bytes a content; all else spills.
 pub struct Buckets {
     around: Surroundings,
     cells: RecordSorter<2>,
+}
+
+/// Contents that share a bucket with others, numbered by component, and within it in survivor order: their places.
+pub struct Components {
+    /// The content of each place.
+    pub contents: Numbers<u32>,
+    /// Where each component ends.
+    pub ends: Numbers<u32>,
+    /// The members of the buckets as places, each bucket ascending, one bucket after the other.
+    pub members: Numbers<u32>,
+    /// For each place its buckets: where the bucket starts in `members`, and how many of its members come before the place.
+    pub buckets: Numbers<(u64, u32)>,
+    /// Where the buckets of each place end.
+    pub bucket_ends: Numbers<u64>,
+    /// Members of the largest bucket.
+    pub largest_bucket: usize,
 }
 
 impl Buckets {
@@ -28,84 +46,166 @@ impl Buckets {
 
     /// The components of the graph that joins the contents of a cell, of `contents` contents in all.
     pub fn components(self, contents: usize) -> Result<Components> {
-        let env = self.around.context.runtime_env();
-        let mut joined = UnionFind::new(contents);
-        let mut log = BlobWriter::new("LSH buckets", &env);
-        let mut logged = 0_u64;
-        let mut bucket: Vec<u32> = vec![];
-        let mut cell = None;
-        let mut close = |bucket: &mut Vec<u32>| -> Result<()> {
-            if bucket.len() > 1 {
-                for &content in &bucket[1..] {
-                    joined.union(bucket[0], content);
-                }
-                let size = bucket.len() as u32;
-                let bytes: Vec<u8> = [size].iter().chain(bucket.iter()).flat_map(|v| v.to_le_bytes()).collect();
-                log.append(&bytes)?;
-                logged += bytes.len() as u64;
-            }
-            bucket.clear();
-            Ok(())
-        };
-        for record in self.cells.finish()? {
-            let [found, content] = record?;
-            if cell != Some(found) {
-                close(&mut bucket)?;
-                cell = Some(found);
-            }
-            bucket.push(content as u32);
-        }
-        close(&mut bucket)?;
+        let around = self.around;
+        let env = around.context.runtime_env();
+        let joined = MemoryConsumer::new("components of minhash_dedup").register(&env.memory_pool);
+        joined.grow(contents * size_of::<u32>());
+        let joined = (UnionFind::new(contents), joined);
 
-        let log = log.finish()?;
-        let mut members = RecordSorter::new("LSH components", &env, self.around.spills.clone());
-        let (mut at, mut number) = (0, 0_u32);
-        while at < logged {
-            let mut size = [0; 4];
-            log.read(at, &mut size)?;
-            let mut bytes = vec![0; u32::from_le_bytes(size) as usize * 4];
-            log.read(at + 4, &mut bytes)?;
-            let (contents, _) = bytes.as_chunks::<4>();
-            for content in contents.iter().map(|c| u32::from_le_bytes(*c)) {
-                members.push([u64::from(joined.find(content)) << 32 | u64::from(number), u64::from(content)])?;
+        let mut found = Found {
+            joined,
+            members: around.numbers("members of LSH buckets"),
+            ends: around.numbers("ends of LSH buckets"),
+            hashes: RecordSorter::new("hashes of LSH buckets", &env, around.spills.clone()),
+            bytes: vec![],
+        };
+        let (mut bucket, mut cell) = (vec![], None);
+        for record in self.cells.finish()? {
+            let [of, content] = record?;
+            if cell != Some(of) {
+                found.close(&mut bucket)?;
+                cell = Some(of);
             }
-            at += 4 + bytes.len() as u64;
-            number = number.wrapping_add(1);
+            bucket.push(content);
         }
-        Ok(Components { members: members.finish()?, next: None })
+        found.close(&mut bucket)?;
+        found.components(contents, &around)
     }
 }
 
-/// Yields one component after another.
-pub struct Components {
-    members: SortedRecords<2>,
-    next: Option<[u64; 2]>,
+/// Buckets of two contents or more.
+struct Found {
+    joined: (UnionFind, MemoryReservation),
+    members: Numbers<u32>,
+    ends: Numbers<u64>,
+    /// The hash of each bucket's members, and its number.
+    hashes: RecordSorter<2>,
+    bytes: Vec<u8>,
 }
 
-impl Iterator for Components {
-    type Item = Result<Component>;
+impl Found {
+    fn close(&mut self, bucket: &mut Vec<u64>) -> Result<()> {
+        if let [first, others @ ..] = bucket.as_slice()
+            && !others.is_empty()
+        {
+            to_bytes(bucket, &mut self.bytes);
+            self.hashes.push([xxh3_64(&self.bytes), self.ends.len() as u64])?;
+            self.members.push(*first as u32)?;
+            for &content in others {
+                self.joined.0.union(*first as u32, content as u32);
+                self.members.push(content as u32)?;
+            }
+            self.ends.push(self.members.len() as u64)?;
+        }
+        bucket.clear();
+        Ok(())
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut component = Component::default();
-        let (mut root, mut bucket) = (None, None);
-        loop {
-            let [key, content] = match self.next.take().map(Ok).or_else(|| self.members.next()) {
-                Some(Ok(record)) => record,
-                Some(Err(e)) => return Some(Err(e)),
-                None => break,
-            };
-            if *root.get_or_insert(key >> 32) != key >> 32 {
-                self.next = Some([key, content]);
-                break;
-            }
-            if bucket != Some(key) {
-                bucket = Some(key);
-                component.buckets.push(vec![]);
-            }
-            if let Some(members) = component.buckets.last_mut() {
-                members.push(content as u32);
+    fn components(mut self, contents: usize, around: &Surroundings) -> Result<Components> {
+        let env = around.context.runtime_env();
+        let mut largest_bucket = 0;
+        let mut listed = RecordSorter::<3>::new("LSH components", &env, around.spills.clone());
+        let mut members = vec![];
+        for number in Distinct::new(self.hashes, &self.members, &self.ends)? {
+            let start = read_bucket(number?, &self.members, &self.ends, &mut members)?;
+            largest_bucket = largest_bucket.max(members.len());
+            for (place, &content) in members.iter().enumerate() {
+                let root = self.joined.0.find(content);
+                listed.push([u64::from(root) << 32 | u64::from(content), start, place as u64])?;
             }
         }
-        root.map(|_| Ok(component))
+        drop((self.joined, self.ends));
+
+        let mut found = Components {
+            contents: around.numbers("contents of components"),
+            ends: around.numbers("ends of components"),
+            members: self.members,
+            buckets: around.numbers("buckets of contents"),
+            bucket_ends: around.numbers("ends of the buckets of contents"),
+            largest_bucket,
+        };
+        let mut places = around.filled("places of contents", contents, 0)?;
+        let mut last = None;
+        for record in listed.finish()? {
+            let [key, start, place] = record?;
+            if last != Some(key) {
+                if let Some(last) = last {
+                    found.bucket_ends.push(found.buckets.len() as u64)?;
+                    if last >> 32 != key >> 32 {
+                        found.ends.push(found.contents.len() as u32)?;
+                    }
+                }
+                places.set(key as u32 as usize, found.contents.len() as u32)?;
+                found.contents.push(key as u32)?;
+                last = Some(key);
+            }
+            found.buckets.push((start, place as u32))?;
+        }
+        if last.is_some() {
+            found.bucket_ends.push(found.buckets.len() as u64)?;
+            found.ends.push(found.contents.len() as u32)?;
+        }
+        found.members.update(|_, content| places.get(content as usize))?;
+        Ok(found)
+    }
+}
+
+/// Puts the members of a bucket into `out`; where they start.
+fn read_bucket(number: u64, members: &Numbers<u32>, ends: &Numbers<u64>, out: &mut Vec<u32>) -> Result<u64> {
+    let start = if number == 0 { 0 } else { ends.get(number as usize - 1)? };
+    members.read(start as usize..ends.get(number as usize)? as usize, out)?;
+    Ok(start)
+}
+
+/// The numbers of buckets without those that have the members of another one: near copies share most of their cells.
+struct Distinct<'a> {
+    hashes: crate::storage::records::SortedRecords<2>,
+    members: &'a Numbers<u32>,
+    ends: &'a Numbers<u64>,
+    hash: u64,
+    /// Buckets of the present hash.
+    seen: Vec<u64>,
+    buffers: [Vec<u32>; 2],
+}
+
+impl<'a> Distinct<'a> {
+    fn new(hashes: RecordSorter<2>, members: &'a Numbers<u32>, ends: &'a Numbers<u64>) -> Result<Self> {
+        Ok(Self { hashes: hashes.finish()?, members, ends, hash: 0, seen: vec![], buffers: Default::default() })
+    }
+
+    fn is_new(&mut self, hash: u64, number: u64) -> Result<bool> {
+        if self.hash != hash {
+            (self.hash, self.seen) = (hash, vec![]);
+        }
+        let [own, other] = &mut self.buffers;
+        if !self.seen.is_empty() {
+            read_bucket(number, self.members, self.ends, own)?;
+        }
+        for &earlier in &self.seen {
+            read_bucket(earlier, self.members, self.ends, other)?;
+            if own == other {
+                return Ok(false);
+            }
+        }
+        self.seen.push(number);
+        Ok(true)
+    }
+}
+
+impl Iterator for Distinct<'_> {
+    type Item = Result<u64>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let [hash, number] = match self.hashes.next()? {
+                Ok(record) => record,
+                Err(error) => return Some(Err(error)),
+            };
+            match self.is_new(hash, number) {
+                Ok(true) => return Some(Ok(number)),
+                Ok(false) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }

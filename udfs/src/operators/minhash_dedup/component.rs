@@ -1,30 +1,20 @@
 //! Decides the contents of one component: no content outside shares a bucket with them.
 
+use std::ops::Range;
+
 use datafusion::common::Result;
 
+use super::buckets::Components;
 use super::sets::Comparer;
 use crate::kernels::union_find::UnionFind;
+use crate::operators::dedup::decisions::Decisions;
 use crate::operators::dedup::{Linkage, Similar};
 
-/// Contents that share buckets, directly or through others. Contents are numbered in survivor order.
-#[derive(Debug, Default)]
-pub struct Component {
-    /// The members of each bucket, ascending.
-    pub buckets: Vec<Vec<u32>>,
-}
+/// Decisions that are handed over at once.
+const BATCH: usize = 1024;
 
-/// What became of a content.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Decision {
-    /// The content.
-    pub content: u32,
-    /// The kept content it duplicates; itself where it is kept.
-    pub duplicate_of: u32,
-    /// Exact similarity to that content.
-    pub similarity: f64,
-    /// First content, in survivor order, of its connected component in the verified graph.
-    pub cluster: u32,
-}
+/// Bytes a member takes while its component is decided.
+pub const ENTRY: usize = 13;
 
 /// What was counted on the way.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
@@ -35,83 +25,137 @@ pub struct Counts {
     pub verified_pairs: usize,
     /// Pairs of a bucket that its limit left out; another bucket may have brought the pair.
     pub skipped_pairs: usize,
-    /// Members of the largest bucket.
-    pub largest_bucket: usize,
 }
 
-impl Component {
+impl Counts {
+    /// What both counted.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            candidate_pairs: self.candidate_pairs + other.candidate_pairs,
+            verified_pairs: self.verified_pairs + other.verified_pairs,
+            skipped_pairs: self.skipped_pairs + other.skipped_pairs,
+        }
+    }
+}
+
+/// Decides components; one a thread.
+pub struct Decider<'a> {
+    rule: &'a Similar,
+    components: &'a Components,
+    comparer: Comparer<'a>,
+    decisions: &'a Decisions<'a>,
+    /// What was counted so far.
+    pub counts: Counts,
+    decided: Vec<(u32, (u32, f64))>,
+    buckets: Vec<(u64, u32)>,
+    members: Vec<u32>,
+    candidates: Vec<u32>,
+}
+
+impl<'a> Decider<'a> {
+    /// One that has decided nothing.
+    pub fn new(
+        rule: &'a Similar,
+        components: &'a Components,
+        comparer: Comparer<'a>,
+        decisions: &'a Decisions<'a>,
+    ) -> Self {
+        let (decided, buckets, members, candidates) = (vec![], vec![], vec![], vec![]);
+        Self { rule, components, comparer, decisions, counts: Counts::default(), decided, buckets, members, candidates }
+    }
+
     /// Takes the contents in survivor order and compares each with earlier ones that share a bucket: with the kept ones
     /// until one is similar enough, then with those it is not yet connected to. A pair within a connected component is
     /// not compared again, so that a cluster of m copies costs m comparisons, not m squared.
-    pub fn decide(self, rule: &Similar, comparer: &mut Comparer, counts: &mut Counts) -> Result<Vec<Decision>> {
-        let mut buckets = self.buckets;
-        buckets.sort_unstable();
-        buckets.dedup();
-        let mut members: Vec<u32> = buckets.iter().flatten().copied().collect();
-        members.sort_unstable();
-        members.dedup();
-        let local = |content: u32| members.partition_point(|&m| m < content) as u32;
-        let mut places: Vec<Vec<(u32, u32)>> = vec![vec![]; members.len()];
-        for (number, bucket) in buckets.iter_mut().enumerate() {
-            counts.largest_bucket = counts.largest_bucket.max(bucket.len());
-            for (place, member) in bucket.iter_mut().enumerate() {
-                *member = local(*member);
-                places[*member as usize].push((number as u32, place as u32));
-            }
-        }
-
-        let threshold = rule.threshold();
-        let mut clusters = UnionFind::new(members.len());
-        let mut decisions: Vec<Decision> = Vec::with_capacity(members.len());
-        let mut stamp = vec![u32::MAX; members.len()];
-        let mut candidates: Vec<u32> = vec![];
-        for (b, &content) in members.iter().enumerate() {
-            let b = b as u32;
-            candidates.clear();
-            for &(bucket, place) in &places[b as usize] {
-                let compared = place.min(rule.bucket_limit);
-                counts.skipped_pairs += (place - compared) as usize;
-                for &a in &buckets[bucket as usize][..compared as usize] {
-                    if stamp[a as usize] != b {
-                        stamp[a as usize] = b;
-                        candidates.push(a);
-                    }
-                }
-            }
-            counts.candidate_pairs += candidates.len();
-            candidates.sort_unstable();
-            let is_kept = |a: u32| decisions[a as usize].duplicate_of == decisions[a as usize].content;
-            let mut decision = Decision { content, duplicate_of: content, similarity: 1.0, cluster: content };
-            for &a in candidates.iter().filter(|a| is_kept(**a)) {
-                counts.verified_pairs += 1;
+    pub fn decide(&mut self, places: Range<u32>, check: impl Fn() -> Result<()>) -> Result<()> {
+        let threshold = self.rule.threshold();
+        let mut contents = vec![];
+        self.components.contents.read(places.start as usize..places.end as usize, &mut contents)?;
+        let mut clusters = UnionFind::new(contents.len());
+        let mut is_kept = vec![true; contents.len()];
+        let mut stamp = vec![u32::MAX; contents.len()];
+        for (b, &content) in (0..).zip(&contents) {
+            check()?;
+            self.candidates(places.start, b, &mut stamp)?;
+            for &a in self.candidates.iter().filter(|a| is_kept[**a as usize]) {
+                self.counts.verified_pairs += 1;
                 stamp[a as usize] = u32::MAX;
-                if let Some(similarity) = comparer.similarity(members[a as usize], content, threshold)? {
-                    (decision.duplicate_of, decision.similarity) = (members[a as usize], similarity);
+                if let Some(similarity) = self.comparer.similarity(contents[a as usize], content, threshold)? {
+                    is_kept[b as usize] = false;
+                    self.decided.push((content, (contents[a as usize], similarity)));
                     clusters.union(a, b);
                     break;
                 }
             }
             // The stamp tells candidates compared above from those still open.
-            for &a in &candidates {
+            for &a in &self.candidates {
                 if stamp[a as usize] == b && clusters.find(a) != clusters.find(b) {
-                    counts.verified_pairs += 1;
-                    if comparer.similarity(members[a as usize], content, threshold)?.is_some() {
+                    self.counts.verified_pairs += 1;
+                    if self.comparer.similarity(contents[a as usize], content, threshold)?.is_some() {
                         clusters.union(a, b);
                     }
                 }
             }
-            decisions.push(decision);
-        }
-
-        for at in 0..members.len() as u32 {
-            let first = clusters.find(at);
-            let decision = &mut decisions[at as usize];
-            decision.cluster = members[first as usize];
-            if rule.linkage == Linkage::Transitive && first != at {
-                let similarity = comparer.similarity(decision.cluster, decision.content, 0.0)?;
-                (decision.duplicate_of, decision.similarity) = (decision.cluster, similarity.unwrap_or(0.0));
+            if self.decided.len() >= BATCH {
+                self.hand_over()?;
             }
         }
-        Ok(decisions)
+        self.hand_over()?;
+        self.clusters(&contents, &mut clusters)
+    }
+
+    fn hand_over(&mut self) -> Result<()> {
+        self.decisions.change(&mut self.decided, |content, (duplicate_of, similarity)| {
+            (content.duplicate_of, content.similarity) = (duplicate_of, similarity);
+        })
+    }
+
+    /// The earlier members of the component that share a bucket with `b`, within the bucket limit, ascending; their stamp is then `b`.
+    fn candidates(&mut self, start: u32, b: u32, stamp: &mut [u32]) -> Result<()> {
+        let place = (start + b) as usize;
+        let first = if place == 0 { 0 } else { self.components.bucket_ends.get(place - 1)? };
+        let end = self.components.bucket_ends.get(place)?;
+        self.components.buckets.read(first as usize..end as usize, &mut self.buckets)?;
+        self.candidates.clear();
+        for &(bucket, before) in &self.buckets {
+            let compared = before.min(self.rule.bucket_limit);
+            self.counts.skipped_pairs += (before - compared) as usize;
+            let bucket = bucket as usize;
+            self.components.members.read(bucket..bucket + compared as usize, &mut self.members)?;
+            for a in self.members.iter().map(|member| member - start) {
+                if stamp[a as usize] != b {
+                    stamp[a as usize] = b;
+                    self.candidates.push(a);
+                }
+            }
+        }
+        self.counts.candidate_pairs += self.candidates.len();
+        self.candidates.sort_unstable();
+        Ok(())
+    }
+
+    /// Names the first member of each cluster; with transitive linkage it is what the others are duplicates of.
+    fn clusters(&mut self, contents: &[u32], clusters: &mut UnionFind) -> Result<()> {
+        let mut decided = vec![];
+        for (at, &content) in (0..).zip(contents) {
+            let first = clusters.find(at);
+            if first != at {
+                let cluster = contents[first as usize];
+                let mut similarity = None;
+                if self.rule.linkage == Linkage::Transitive {
+                    similarity = Some(self.comparer.similarity(cluster, content, 0.0)?.unwrap_or(0.0));
+                }
+                decided.push((content, (cluster, similarity)));
+            }
+            if decided.len() >= BATCH || at as usize + 1 == contents.len() {
+                self.decisions.change(&mut decided, |content, (cluster, similarity)| {
+                    content.cluster = cluster;
+                    if let Some(similarity) = similarity {
+                        (content.duplicate_of, content.similarity) = (cluster, similarity);
+                    }
+                })?;
+            }
+        }
+        Ok(())
     }
 }

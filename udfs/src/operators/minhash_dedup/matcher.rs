@@ -1,37 +1,40 @@
 //! Similar texts: proposed by the bands of their sketches, decided by their shingle sets.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::UInt64Type;
 use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::metrics::MetricBuilder;
 
 use super::buckets::{Buckets, Components};
-use super::component::{Counts, Decision};
+use super::component::{Counts, Decider, ENTRY};
 use super::sets::{Comparer, Sets, to_bytes};
+use crate::operators::call::workers::Workers;
 use crate::operators::dedup::Similar;
 use crate::operators::dedup::contents::{Contents, Same};
+use crate::operators::dedup::decisions::Decisions;
 use crate::operators::dedup::matcher::{Matcher, Surroundings};
 use crate::operators::dedup::ranks::Ranks;
-use crate::operators::dedup::resolution::{NONE, Resolution};
+use crate::operators::dedup::resolution::{Content, NONE, Resolution};
 use crate::storage::blobs::BlobWriter;
+use crate::storage::numbers::Numbers;
 
 /// The size of the shingle set of a content of which only the hash came so far.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Finds rows of similar text. Memory O(rows) for a few numbers a row; cells, sets and buckets spill.
+/// Components that a thread decides before it takes the next ones.
+const TASK: usize = 64;
+
+/// Finds rows of similar text. Memory 4 bytes a distinct text, and 13 for those of a component; all else spills.
 pub struct SimilarMatcher {
     rule: Similar,
     around: Surroundings,
     contents: Contents,
     sets: BlobWriter,
-    spans: Vec<(u64, u32)>,
+    spans: Numbers<(u64, u32)>,
     cells: BlobWriter,
     bands: usize,
     bytes: Vec<u8>,
-    cancelled: Arc<AtomicBool>,
 }
 
 impl SimilarMatcher {
@@ -43,11 +46,10 @@ impl SimilarMatcher {
             around: around.clone(),
             contents: Contents::new(around),
             sets: BlobWriter::new("shingle sets of minhash_dedup", &env),
-            spans: vec![],
+            spans: around.numbers("places of shingle sets"),
             cells: BlobWriter::new("sketches of minhash_dedup", &env),
             bands: 0,
             bytes: vec![],
-            cancelled: Arc::default(),
         }
     }
 
@@ -63,7 +65,7 @@ impl SimilarMatcher {
             to_bytes(set, &mut self.bytes);
             span = (self.sets.append(&self.bytes)?, size);
         }
-        self.spans.push(span);
+        self.spans.push(span)?;
         to_bytes(cells, &mut self.bytes);
         self.cells.append(&self.bytes)?;
         Ok(())
@@ -94,7 +96,7 @@ impl Matcher for SimilarMatcher {
         let all_sets = sets.values().as_primitive::<UInt64Type>().values();
         for row in 0..sketches.len() {
             if sketches.is_null(row) {
-                self.contents.add_null();
+                self.contents.add_null()?;
                 continue;
             }
             let key = content.value(row).first_chunk::<16>().copied().map(u128::from_le_bytes);
@@ -103,7 +105,7 @@ impl Matcher for SimilarMatcher {
             let set = sets.is_valid(row).then(|| &all_sets[offsets[row] as usize..offsets[row + 1] as usize]);
             let size = set.map_or(UNKNOWN, |set| set.len() as u32);
             let spans = &self.spans;
-            if self.contents.add(key, |number| Ok(same(spans[number as usize].1, size)))? {
+            if self.contents.add(key, |number| Ok(same(spans.get(number as usize)?.1, size)))? {
                 let first = cells.value_offset(row) as usize;
                 self.keep(set, &all_cells[first..first + self.bands])?;
             }
@@ -111,19 +113,23 @@ impl Matcher for SimilarMatcher {
         Ok(())
     }
 
-    fn resolve(self: Box<Self>, ranks: &Ranks) -> Result<Resolution> {
+    fn resolve(self: Box<Self>, ranks: &Ranks, workers: &Workers) -> Result<Resolution> {
         let count = self.contents.count();
         let spans = self.spans;
-        let of_row = self.contents.finish(|a, b| Ok(same(spans[a as usize].1, spans[b as usize].1)))?;
-        let (mut resolution, moved) = Resolution::by_survivor_order(of_row, count, ranks);
+        let of_row = self.contents.finish(|a, b| Ok(same(spans.get(a as usize)?.1, spans.get(b as usize)?.1)))?;
+        let (mut resolution, moved) = Resolution::by_survivor_order(of_row, count, ranks, &self.around)?;
 
         let cells = self.cells.finish()?;
         let mut buckets = Buckets::new(&self.around);
         let mut row = vec![0; self.bands * 8];
-        let mut survivors = vec![(0, 0); resolution.contents.len()];
-        for (number, &content) in moved.iter().enumerate().filter(|(_, content)| **content != NONE) {
-            survivors[content as usize] = spans[number];
-            match spans[number].1 {
+        let mut survivors = self.around.filled("places of shingle sets", resolution.contents.len(), (0, 0))?;
+        for (number, (content, span)) in moved.iter().zip(spans.iter()).enumerate() {
+            let (content, span) = (content?, span?);
+            if content == NONE {
+                continue;
+            }
+            survivors.set(content as usize, span)?;
+            match span.1 {
                 0 => continue,
                 UNKNOWN => return internal_err!("a copy came without the text it is a copy of"),
                 _ => {}
@@ -133,80 +139,59 @@ impl Matcher for SimilarMatcher {
                 buckets.add(u64::from_le_bytes(*cell), content)?;
             }
         }
-        drop(cells);
+        drop((cells, moved, spans));
         let components = buckets.components(resolution.contents.len())?;
         let sets = Sets { blobs: self.sets.finish()?, spans: survivors };
 
-        let threads = self.around.context.session_config().target_partitions();
-        let (decisions, counts) = decide(components, &self.rule, &sets, threads, &self.cancelled)?;
-        for decision in decisions {
-            let content = &mut resolution.contents[decision.content as usize];
-            (content.duplicate_of, content.similarity) = (decision.duplicate_of, decision.similarity);
-            content.cluster = decision.cluster;
-        }
-        report(&self.around, &self.rule, resolution.contents.len(), counts);
+        let counts = decide(&components, &self.rule, &sets, &mut resolution.contents, &self.around, workers)?;
+        report(&self.around, &self.rule, resolution.contents.len(), components.largest_bucket, counts);
         Ok(resolution)
     }
 }
 
-/// Decides the components on `threads` threads. Each is decided alone, so the outcome does not depend on their number.
+/// Decides the components on all threads. Each is decided alone, so the outcome does not depend on their number.
 fn decide(
-    components: Components,
+    components: &Components,
     rule: &Similar,
     sets: &Sets,
-    threads: usize,
-    cancelled: &AtomicBool,
-) -> Result<(Vec<Decision>, Counts)> {
-    let (send, receive) = mpsc::sync_channel(64);
-    let receive = Mutex::new(receive);
-    let work = || -> Result<(Vec<Decision>, Counts)> {
-        let (mut decisions, mut counts) = (vec![], Counts::default());
-        let mut comparer = Comparer::new(sets);
-        loop {
-            let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(component) = next else { return Ok((decisions, counts)) };
-            if cancelled.load(Ordering::Relaxed) {
-                return exec_err!("cancelled");
-            }
-            let component: super::component::Component = component;
-            decisions.extend(component.decide(rule, &mut comparer, &mut counts)?);
+    contents: &mut Numbers<Content>,
+    around: &Surroundings,
+    workers: &Workers,
+) -> Result<Counts> {
+    let reservation =
+        MemoryConsumer::new("components of minhash_dedup").register(&around.context.runtime_env().memory_pool);
+    let decisions = Decisions::new(contents);
+    let count = components.ends.len();
+    let counts = workers.map(count.div_ceil(TASK), |task, (): &mut ()| {
+        let mut decider = Decider::new(rule, components, Comparer::new(sets), &decisions);
+        let first = task * TASK;
+        let mut start = if first == 0 { 0 } else { components.ends.get(first - 1)? };
+        for component in first..count.min(first + TASK) {
+            let end = components.ends.get(component)?;
+            let bytes = (end - start) as usize * ENTRY;
+            reservation.grow(bytes);
+            decider.decide(start..end, || workers.check())?;
+            reservation.shrink(bytes);
+            start = end;
         }
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        for component in components {
-            if send.send(component?).is_err() {
-                break;
-            }
-        }
-        drop(send);
-        let (mut decisions, mut counts) = (vec![], Counts::default());
-        for worker in workers {
-            let done = worker.join().map_err(|_| internal_datafusion_err!("a comparing thread failed"))?;
-            let (more, counted) = done?;
-            decisions.extend(more);
-            counts.candidate_pairs += counted.candidate_pairs;
-            counts.verified_pairs += counted.verified_pairs;
-            counts.skipped_pairs += counted.skipped_pairs;
-            counts.largest_bucket = counts.largest_bucket.max(counted.largest_bucket);
-        }
-        Ok((decisions, counts))
-    })
+        Ok(decider.counts)
+    })?;
+    Ok(counts.into_iter().fold(Counts::default(), Counts::plus))
 }
 
-fn report(around: &Surroundings, rule: &Similar, contents: usize, counts: Counts) {
+fn report(around: &Surroundings, rule: &Similar, contents: usize, largest_bucket: usize, counts: Counts) {
     let counter = |name| MetricBuilder::new(&around.metrics).counter(name, 0);
     counter("distinct_texts").add(contents);
     counter("candidate_pairs").add(counts.candidate_pairs);
     counter("verified_pairs").add(counts.verified_pairs);
     counter("skipped_pairs").add(counts.skipped_pairs);
-    MetricBuilder::new(&around.metrics).gauge("largest_bucket", 0).set(counts.largest_bucket);
+    MetricBuilder::new(&around.metrics).gauge("largest_bucket", 0).set(largest_bucket);
     if counts.skipped_pairs > 0 {
         log::warn!(
             "minhash_dedup: {} pairs were not compared because a bucket had up to {} texts and bucket_limit is {}; \
              similar texts among them may both be kept. Raise bucket_limit to compare more.",
             counts.skipped_pairs,
-            counts.largest_bucket,
+            largest_bucket,
             rule.bucket_limit
         );
     }

@@ -6,13 +6,14 @@ use datafusion::common::Result;
 use hashbrown::HashMap;
 
 use crate::storage::blobs::Blobs;
+use crate::storage::numbers::Numbers;
 
 /// The shingle sets of all contents: distinct 64-bit hashes, in any order.
 pub struct Sets {
     /// The hashes, little-endian.
     pub blobs: Blobs,
     /// Where the set of each content starts, and its size.
-    pub spans: Vec<(u64, u32)>,
+    pub spans: Numbers<(u64, u32)>,
 }
 
 /// Writes the values over `bytes`, as [`Sets`] holds them.
@@ -47,7 +48,8 @@ impl<'a> Comparer<'a> {
     /// O(|a| + |b|); fewer where the sizes or the misses so far rule the threshold out. Call with the same `b` in a row:
     /// its table is built once.
     pub fn similarity(&mut self, a: u32, b: u32, threshold: f64) -> Result<Option<f64>> {
-        let (size_a, size_b) = (u64::from(self.sets.spans[a as usize].1), u64::from(self.sets.spans[b as usize].1));
+        let size = |content: u32| self.sets.spans.get(content as usize).map(|(_, size)| u64::from(size));
+        let (size_a, size_b) = (size(a)?, size(b)?);
         let (small, large) = (size_a.min(size_b), size_a.max(size_b));
         if small == 0 || (small as f64) / (large as f64) < threshold {
             return Ok(None);
@@ -71,7 +73,7 @@ impl<'a> Comparer<'a> {
         if let Some(set) = self.cache.get(&content) {
             return Ok(Arc::clone(set));
         }
-        let (offset, size) = self.sets.spans[content as usize];
+        let (offset, size) = self.sets.spans.get(content as usize)?;
         self.bytes.resize(size as usize * 8, 0);
         self.sets.blobs.read(offset, &mut self.bytes)?;
         let (words, _) = self.bytes.as_chunks::<8>();
@@ -156,6 +158,7 @@ mod tests {
     use std::collections::HashSet;
 
     use datafusion::execution::runtime_env::RuntimeEnv;
+    use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 
     use super::*;
     use crate::storage::blobs::BlobWriter;
@@ -172,13 +175,12 @@ mod tests {
             .map(|i| universe.iter().copied().filter(|_| random() >> 32 < (1 << 32) / 40 * (i + 1)).collect())
             .collect();
         let mut writer = BlobWriter::new("test", &Arc::new(RuntimeEnv::default()));
-        let spans = sets
-            .iter()
-            .map(|set| {
-                let bytes: Vec<u8> = set.iter().flat_map(|v| v.to_le_bytes()).collect();
-                (writer.append(&bytes).unwrap(), set.len() as u32)
-            })
-            .collect();
+        let spills = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
+        let mut spans = Numbers::new("test", &Arc::new(RuntimeEnv::default()), &spills);
+        for set in &sets {
+            let bytes: Vec<u8> = set.iter().flat_map(|v| v.to_le_bytes()).collect();
+            spans.push((writer.append(&bytes).unwrap(), set.len() as u32)).unwrap();
+        }
         let stored = Sets { blobs: writer.finish().unwrap(), spans };
         let mut comparer = Comparer::new(&stored);
         for threshold in [0.1, 0.5, 0.7, 1.0] {

@@ -86,9 +86,10 @@ impl Cells {
         if wanted <= 1 {
             return Ok(Self::one(count, table.vectors.dimensions()));
         }
-        let bits: Vec<u64> = (1..=count as u64).map(|number| mix(call.seed ^ mix(number))).collect();
-        let vectors = (&table.vectors, table.squared.as_slice());
-        let sample = Sample::of("sample of nearest_neighbors", vectors, &bits, SAMPLE * wanted as u64, around)?;
+        let bits = (1..=count as u64).map(|number| Ok(mix(call.seed ^ mix(number))));
+        let (label, most) = ("sample of nearest_neighbors", SAMPLE * wanted as u64);
+        let squared = |at: u32| Ok(table.squared[at as usize]);
+        let sample = Sample::of(label, &table.vectors, squared, bits, most, around)?;
         let env = around.context.runtime_env();
         let mut problem = Problem {
             env: &env,

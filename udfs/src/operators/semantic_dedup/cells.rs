@@ -1,7 +1,8 @@
 //! Cells: sets of vectors of which pairs are compared.
 
+use std::ops::Range;
+
 use datafusion::common::Result;
-use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -18,6 +19,8 @@ use crate::operators::call::workers::Workers;
 use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::kmeans::fit::{Model, Problem, fit};
 use crate::operators::kmeans::sample::Sample;
+use crate::storage::numbers::Numbers;
+use crate::storage::records::RecordSorter;
 use crate::storage::vectors::CHUNK;
 
 /// Vectors up to which all pairs are compared: that is quicker than to find cells.
@@ -34,9 +37,8 @@ const PRODUCTS: usize = 1 << 18;
 const TRIALS: usize = 4096;
 
 /// The vectors of each cell: those that are nearest to its centroid, then those that visit it.
-#[derive(Debug)]
 pub(super) struct Cells {
-    rows: Vec<u32>,
+    rows: Numbers<u32>,
     starts: Vec<usize>,
     own: Vec<usize>,
 }
@@ -47,9 +49,15 @@ impl Cells {
         self.own.len()
     }
 
-    /// The vectors of a cell, both parts ascending.
-    pub(super) fn rows(&self, cell: usize) -> &[u32] {
-        &self.rows[self.starts[cell]..self.starts[cell + 1]]
+    /// Number of vectors of a cell.
+    pub(super) fn size(&self, cell: usize) -> usize {
+        self.starts[cell + 1] - self.starts[cell]
+    }
+
+    /// Puts some vectors of a cell into `out`; both parts are ascending.
+    pub(super) fn read(&self, cell: usize, some: Range<usize>, out: &mut Vec<u32>) -> Result<()> {
+        let start = self.starts[cell];
+        self.rows.read(start + some.start..start + some.end, out)
     }
 
     /// How many of a cell's vectors are nearest to its centroid.
@@ -59,13 +67,7 @@ impl Cells {
 }
 
 /// Assigns every vector to its cells.
-pub(super) fn assign(
-    rule: &Semantic,
-    distinct: &Distinct,
-    around: &Surroundings,
-    workers: &Workers,
-    reservation: &MemoryReservation,
-) -> Result<Cells> {
+pub(super) fn assign(rule: &Semantic, distinct: &Distinct, around: &Surroundings, workers: &Workers) -> Result<Cells> {
     let count = distinct.squared.len();
     let wanted = match rule.cells {
         0 if count <= FEW => 1,
@@ -73,7 +75,9 @@ pub(super) fn assign(
         given => usize::try_from(given).unwrap_or(count).min(count),
     };
     if wanted <= 1 || rule.recall() >= 1.0 {
-        return Ok(Cells { rows: (0..count as u32).collect(), starts: vec![0, count], own: vec![count] });
+        let mut rows = around.numbers("vectors of cells");
+        (0..count as u32).try_for_each(|vector| rows.push(vector))?;
+        return Ok(Cells { rows, starts: vec![0, count], own: vec![count] });
     }
     let model = centroids(rule, distinct, wanted, around, workers)?;
     let centroids = Codes::of(&model.centroids, model.dimensions);
@@ -82,9 +86,9 @@ pub(super) fn assign(
     MetricBuilder::new(&around.metrics).gauge("cell_margin_millionths", 0).set((f64::from(margin) * 1e6) as usize);
 
     let step = (PRODUCTS / wanted).clamp(24, CHUNK);
-    let blocks = workers.map(count.div_ceil(CHUNK), |block, scratch: &mut Scratch| {
+    let visits_of = |block: usize, scratch: &mut Scratch| {
         let Scratch { codes, bytes, scores, .. } = scratch;
-        let mut found: Vec<Visit> = vec![];
+        let mut found: Vec<[u64; 1]> = vec![];
         for first in (block * CHUNK..((block + 1) * CHUNK).min(count)).step_by(step) {
             let end = (first + step).min((block + 1) * CHUNK).min(count);
             distinct.codes.range(first..end, codes, bytes)?;
@@ -92,40 +96,50 @@ pub(super) fn assign(
             for at in 0..end - first {
                 let row = scores.row(at);
                 let (nearest, best) = best(row);
-                at_least(row, best - margin, |cell| {
-                    found.push(Visit { cell: cell as u32, visitor: cell != nearest, vector: (first + at) as u32 });
-                });
+                at_least(row, best - margin, |cell| found.push(visit(cell, cell != nearest, first + at)));
             }
         }
         Ok(found)
-    })?;
-    let total: usize = blocks.iter().map(Vec::len).sum();
-    reservation.try_grow(total * (size_of::<Visit>() + 4) + wanted * 24)?;
-    MetricBuilder::new(&around.metrics).counter("cell_memberships", 0).add(total);
+    };
+    let env = around.context.runtime_env();
+    let mut visits = RecordSorter::new("vectors of cells", &env, around.spills.clone());
+    in_steps(count.div_ceil(CHUNK), workers, visits_of, |visit| visits.push(visit))?;
+
     let (mut starts, mut own) = (vec![0; wanted + 1], vec![0; wanted]);
-    for visit in blocks.iter().flatten() {
-        starts[visit.cell as usize + 1] += 1;
-        own[visit.cell as usize] += usize::from(!visit.visitor);
+    let mut rows = around.numbers("vectors of cells");
+    for record in visits.finish()? {
+        let [visit] = record?;
+        let cell = (visit >> 33) as usize;
+        starts[cell + 1] += 1;
+        own[cell] += usize::from(visit >> 32 & 1 == 0);
+        rows.push(visit as u32)?;
     }
     for cell in 0..wanted {
         starts[cell + 1] += starts[cell];
     }
-    let mut next: Vec<[usize; 2]> = starts.iter().zip(&own).map(|(start, own)| [*start, start + own]).collect();
-    let mut rows = vec![0; total];
-    for visit in blocks.into_iter().flatten() {
-        let next = &mut next[visit.cell as usize][usize::from(visit.visitor)];
-        rows[*next] = visit.vector;
-        *next += 1;
-    }
+    MetricBuilder::new(&around.metrics).counter("cell_memberships", 0).add(rows.len());
     Ok(Cells { rows, starts, own })
 }
 
-/// A vector in a cell.
-struct Visit {
-    cell: u32,
-    vector: u32,
-    /// Whether another cell is nearer.
-    visitor: bool,
+/// A vector in a cell, as what sorts by cell; those that only visit it come after those to which no other cell is nearer.
+fn visit(cell: usize, is_visitor: bool, vector: usize) -> [u64; 1] {
+    [(cell as u64) << 33 | u64::from(is_visitor) << 32 | vector as u64]
+}
+
+/// Passes what the tasks make to `take`, in the order of the tasks. A few tasks are done at a time: together they may make more
+/// than there is room for.
+fn in_steps<S: Default, T: Send>(
+    tasks: usize,
+    workers: &Workers,
+    work: impl Fn(usize, &mut S) -> Result<Vec<T>> + Sync,
+    mut take: impl FnMut(T) -> Result<()>,
+) -> Result<()> {
+    let step = workers.threads() * 16;
+    for first in (0..tasks).step_by(step) {
+        let done = workers.map(step.min(tasks - first), |task, scratch: &mut S| work(first + task, scratch))?;
+        done.into_iter().flatten().try_for_each(&mut take)?;
+    }
+    Ok(())
 }
 
 /// Memory of a thread.
@@ -152,7 +166,7 @@ fn centroids(
     workers: &Workers,
 ) -> Result<Model> {
     let count = distinct.squared.len();
-    let bits = workers.map(count.div_ceil(CHUNK), |block, (buffer, bytes): &mut (Vec<f32>, Vec<u8>)| {
+    let bits_of = |block: usize, (buffer, bytes): &mut (Vec<f32>, Vec<u8>)| {
         let (first, end) = (block * CHUNK, ((block + 1) * CHUNK).min(count));
         let values = distinct.vectors.block(first, end, buffer)?;
         let hash = |vector: &[f32]| {
@@ -160,9 +174,12 @@ fn centroids(
             xxh3_64_with_seed(bytes, mix(rule.seed))
         };
         Ok(values.chunks_exact(distinct.vectors.dimensions()).map(hash).collect::<Vec<u64>>())
-    })?;
-    let vectors = (&distinct.vectors, distinct.squared.as_slice());
-    let sample = Sample::of("sample of semantic_dedup", vectors, &bits.concat(), SAMPLE * cells as u64, around)?;
+    };
+    let mut bits = around.numbers("bits of vectors");
+    in_steps(count.div_ceil(CHUNK), workers, bits_of, |of_vector| bits.push(of_vector))?;
+    let squared = |at: u32| distinct.squared.get(at as usize);
+    let most = SAMPLE * cells as u64;
+    let sample = Sample::of("sample of semantic_dedup", &distinct.vectors, squared, bits.iter(), most, around)?;
     let env = around.context.runtime_env();
     let problem = Problem {
         env: &env,

@@ -2,10 +2,12 @@
 
 use datafusion::common::Result;
 
+use super::components::Components;
 use super::matcher::Distinct;
 use super::{Mode, Semantic};
 use crate::kernels::vector::search::{Metric, Rows, Scores, first_similar};
 use crate::operators::call::workers::Workers;
+use crate::operators::dedup::decisions::Decisions;
 
 /// Members compared at once with a tile of earlier ones.
 const BLOCK: usize = 256;
@@ -14,48 +16,54 @@ const TILE: usize = 1024;
 /// Members of a component that is worth dividing among threads.
 const LARGE: usize = 8192;
 
-/// What became of a vector.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Decision {
-    /// The vector.
-    pub(super) content: u32,
-    /// The first earlier vector it goes for, and their cosine.
-    pub(super) duplicate_of: Option<(u32, f64)>,
-    /// The first vector of its component.
-    pub(super) cluster: u32,
-}
+/// Components that a thread decides before it takes the next ones.
+const TASK: usize = 64;
+
+/// The cluster of a vector; and where it goes, the vector that it goes for and their cosine.
+type Decision = (u32, Option<(u32, f64)>);
 
 /// Decides all components. A vector is compared with every earlier one of its component that it may go for, whether or not
 /// they share a cell.
 pub(super) fn decide(
     rule: &Semantic,
     distinct: &Distinct,
-    components: &[Vec<u32>],
+    components: &Components,
+    decisions: &Decisions<'_>,
     workers: &Workers,
-) -> Result<Vec<Decision>> {
-    let (large, small): (Vec<&Vec<u32>>, Vec<&Vec<u32>>) =
-        components.iter().partition(|component| component.len() > LARGE);
-    let mut decisions = vec![];
-    for component in large {
-        decisions.extend(decide_one(rule, distinct, component, workers)?);
-    }
-    let groups: Vec<&[&Vec<u32>]> = small.chunks(64).collect();
-    let found = workers.map(groups.len(), |group, (): &mut ()| {
-        let alone = workers.alone();
-        let mut decisions = vec![];
-        for component in groups[group] {
-            decisions.extend(decide_one(rule, distinct, component, &alone)?);
+) -> Result<()> {
+    let mut members = vec![];
+    for component in 0..components.len() {
+        let range = components.range(component)?;
+        if range.len() > LARGE {
+            components.read(range, &mut members)?;
+            decide_one(rule, distinct, &members, decisions, workers)?;
         }
-        Ok(decisions)
+    }
+    let alone = workers.alone();
+    workers.map(components.len().div_ceil(TASK), |task, members: &mut Vec<u32>| {
+        for component in task * TASK..components.len().min((task + 1) * TASK) {
+            let range = components.range(component)?;
+            if range.len() <= LARGE {
+                components.read(range, members)?;
+                decide_one(rule, distinct, members, decisions, &alone)?;
+            }
+        }
+        Ok(())
     })?;
-    decisions.extend(found.into_iter().flatten());
-    Ok(decisions)
+    Ok(())
 }
 
-fn decide_one(rule: &Semantic, distinct: &Distinct, members: &[u32], workers: &Workers) -> Result<Vec<Decision>> {
+fn decide_one(
+    rule: &Semantic,
+    distinct: &Distinct,
+    members: &[u32],
+    decisions: &Decisions<'_>,
+    workers: &Workers,
+) -> Result<()> {
     let dimensions = distinct.vectors.dimensions();
     let cluster = members[0];
-    let (mut targets, mut decisions): (Vec<u32>, Vec<Decision>) = (vec![], Vec::with_capacity(members.len()));
+    let mut targets: Vec<u32> = vec![];
+    let mut decided: Vec<(u32, Decision)> = vec![];
     for block in members.chunks(BLOCK) {
         let tiles: Vec<&[u32]> = targets.chunks(TILE).collect();
         let earlier = workers.map(tiles.len(), |tile, scratch: &mut Scratch| {
@@ -83,10 +91,16 @@ fn decide_one(rule: &Semantic, distinct: &Distinct, members: &[u32], workers: &W
             if is_target[at] {
                 targets.push(content);
             }
-            decisions.push(Decision { content, duplicate_of: found, cluster });
+            decided.push((content, (cluster, found)));
         }
+        decisions.change(&mut decided, |content, (cluster, found)| {
+            content.cluster = cluster;
+            if let Some((kept, similarity)) = found {
+                (content.duplicate_of, content.similarity) = (kept, similarity);
+            }
+        })?;
     }
-    Ok(decisions)
+    Ok(())
 }
 
 /// Vectors of a block and of a tile, gathered.
@@ -118,6 +132,8 @@ impl Scratch {
 fn load(distinct: &Distinct, members: &[u32], into: &mut (Vec<f32>, Vec<f64>)) -> Result<()> {
     distinct.vectors.gather(members, &mut into.0)?;
     into.1.clear();
-    into.1.extend(members.iter().map(|&at| distinct.squared[at as usize]));
-    Ok(())
+    members.iter().try_for_each(|&at| {
+        into.1.push(distinct.squared.get(at as usize)?);
+        Ok(())
+    })
 }

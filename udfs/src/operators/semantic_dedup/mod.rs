@@ -4,6 +4,7 @@
 //! within a cell are compared. The exact cosine decides, in components of the graph of similar pairs.
 
 mod cells;
+mod components;
 mod decide;
 pub mod matcher;
 mod pairs;

@@ -1,5 +1,7 @@
 //! Similar pairs within cells.
 
+use std::sync::{Mutex, PoisonError};
+
 use datafusion::common::Result;
 
 use super::Semantic;
@@ -34,25 +36,29 @@ pub(super) fn join(
 ) -> Result<(UnionFind, Counts)> {
     let mut tasks: Vec<(usize, usize)> = vec![];
     for cell in 0..cells.len() {
-        tasks.extend((0..cells.rows(cell).len()).step_by(BLOCK).map(|start| (cell, start)));
+        tasks.extend((0..cells.size(cell)).step_by(BLOCK).map(|start| (cell, start)));
     }
     // The longest first, so that no thread is left with a long one at the end.
     tasks.sort_by_key(|&(cell, start)| std::cmp::Reverse(start.min(cells.own(cell))));
+    // Which pair is joined first does not show: the least member stands for a set.
+    let joined = Mutex::new(UnionFind::new(distinct.squared.len()));
     let found = workers.map(tasks.len(), |task, scratch: &mut Scratch| {
-        let Scratch { block, tile, scores, buffer, pair } = scratch;
+        let Scratch { block, tile, block_rows, tile_rows, scores, buffer, pair } = scratch;
         let (cell, start) = tasks[task];
-        let (rows, own) = (cells.rows(cell), cells.own(cell));
-        let end = (start + BLOCK).min(rows.len());
+        let own = cells.own(cell);
+        let end = (start + BLOCK).min(cells.size(cell));
+        cells.read(cell, start..end, block_rows)?;
         let mut edges = vec![];
         let mut counts = Counts::default();
         // Places in the cell: the cell's own vectors, then those of the block.
         let shift = start.saturating_sub(own);
         let mut local = UnionFind::new(end - shift);
-        distinct.codes.gather(&rows[start..end], block, buffer)?;
+        distinct.codes.gather(block_rows, block, buffer)?;
         for first in (0..end.min(own)).step_by(TILE) {
             workers.check()?;
             let tile_end = (first + TILE).min(end).min(own);
-            distinct.codes.gather(&rows[first..tile_end], tile, buffer)?;
+            cells.read(cell, first..tile_end, tile_rows)?;
+            distinct.codes.gather(tile_rows, tile, buffer)?;
             scores.fill(block, tile);
             for at in 0..end - start {
                 let limit = (start + at).saturating_sub(first).min(tile_end - first);
@@ -65,7 +71,7 @@ pub(super) fn join(
                     if local.find(a) == local.find(b) {
                         continue;
                     }
-                    let (earlier, later) = (rows[first + there], rows[start + at]);
+                    let (earlier, later) = (tile_rows[there], block_rows[at]);
                     let sure = f64::from(row[there]) >= above;
                     counts.verified += usize::from(!sure);
                     if sure || distinct.cosine(earlier, later, pair)? >= rule.threshold() {
@@ -75,16 +81,16 @@ pub(super) fn join(
                 }
             }
         }
-        Ok((edges, counts))
-    })?;
-    let mut joined = UnionFind::new(distinct.squared.len());
-    let mut counts = Counts::default();
-    for (edges, counted) in found {
+        let mut joined = joined.lock().unwrap_or_else(PoisonError::into_inner);
         edges.into_iter().for_each(|(a, b)| _ = joined.union(a, b));
+        Ok(counts)
+    })?;
+    let mut counts = Counts::default();
+    for counted in found {
         counts.compared += counted.compared;
         counts.verified += counted.verified;
     }
-    Ok((joined, counts))
+    Ok((joined.into_inner().unwrap_or_else(PoisonError::into_inner), counts))
 }
 
 /// Memory of a thread.
@@ -92,6 +98,8 @@ pub(super) fn join(
 struct Scratch {
     block: Codes,
     tile: Codes,
+    block_rows: Vec<u32>,
+    tile_rows: Vec<u32>,
     scores: CodeScores,
     buffer: Vec<u8>,
     pair: [Vec<f32>; 2],

@@ -1,0 +1,69 @@
+//! The components of the graph of similar pairs.
+
+use std::ops::Range;
+
+use datafusion::common::Result;
+
+use crate::kernels::union_find::UnionFind;
+use crate::operators::dedup::matcher::Surroundings;
+use crate::storage::numbers::Numbers;
+use crate::storage::records::RecordSorter;
+
+/// The vectors of components of two or more, each component ascending.
+pub(super) struct Components {
+    members: Numbers<u32>,
+    ends: Numbers<u32>,
+}
+
+impl Components {
+    /// The components of `count` vectors.
+    pub(super) fn of(mut joined: UnionFind, count: usize, around: &Surroundings) -> Result<Self> {
+        let env = around.context.runtime_env();
+        let mut rooted = RecordSorter::<1>::new("components of semantic_dedup", &env, around.spills.clone());
+        for at in 0..count as u32 {
+            rooted.push([u64::from(joined.find(at)) << 32 | u64::from(at)])?;
+        }
+        drop(joined);
+        let mut found =
+            Self { members: around.numbers("members of components"), ends: around.numbers("ends of components") };
+        let mut single = None;
+        for record in rooted.finish()? {
+            let [key] = record?;
+            let (root, at) = ((key >> 32) as u32, key as u32);
+            // A root is the least of its component and comes first.
+            if root == at {
+                found.close()?;
+                single = Some(at);
+            } else {
+                if let Some(root) = single.take() {
+                    found.members.push(root)?;
+                }
+                found.members.push(at)?;
+            }
+        }
+        found.close()?;
+        Ok(found)
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let end = self.members.len() as u32;
+        let last = if self.ends.is_empty() { 0 } else { self.ends.get(self.ends.len() - 1)? };
+        if end > last { self.ends.push(end) } else { Ok(()) }
+    }
+
+    /// Number of components.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Where the members of a component are.
+    pub(super) fn range(&self, component: usize) -> Result<Range<usize>> {
+        let start = if component == 0 { 0 } else { self.ends.get(component - 1)? };
+        Ok(start as usize..self.ends.get(component)? as usize)
+    }
+
+    /// Puts members into `out`.
+    pub(super) fn read(&self, range: Range<usize>, out: &mut Vec<u32>) -> Result<()> {
+        self.members.read(range, out)
+    }
+}
