@@ -9,7 +9,7 @@ every copy but the first a line more. The rows of the source `react-native-docs`
 The job runs twice: as it is, where steps that look at each row alone run as one, and with checks that name every step, so that each is
 written for itself. Both must report the same rows, bytes, reasons and samples, and write the same data. Prints, for each step, documents
 in and out, seconds and documents a second; peak resident memory; the bytes in the work folder; and what kill -9 at random moments did to
-the bytes of the sink (`benches/crash.sh`, on one copy of every fourth document: --kill-every).
+the bytes of the sink (`benches/crash.sh`; on one copy of every fourth document, one kill a run: --kill-copies, --kill-every, --kills-per-run).
 
 With --datatrove (the Python of an environment with `datatrove[processing]`, 0.10 is meant) each quality filter runs alone, with two workers,
 over what entered the same step of limpid from the first --peer-copies copies, and writes what it keeps as Parquet, as the step of limpid
@@ -149,6 +149,8 @@ def main():
     parser.add_argument("--peer-copies", type=int, default=1)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--kill-every", type=int, default=4)
+    parser.add_argument("--kill-copies", type=int, default=1)
+    parser.add_argument("--kills-per-run", type=int, default=1)
     parser.add_argument("--memory-limit", default="512MB")
     parser.add_argument("--work", type=Path, default=Path("pretraining-bench"))
     args = parser.parse_args()
@@ -198,11 +200,11 @@ def main():
     if args.kills:
         shutil.rmtree(work / "out")
         shutil.rmtree(work / "single")
-        make(args.docs, work / "few", 1, args.kill_every)
+        make(args.docs, work / "few", args.kill_copies, args.kill_every)
         flags = [f"--set={name}={work}/few/{name}-*.parquet" for name in ("web", "books")]
         print(flush=True)
         subprocess.run([HERE / "crash.sh", str(args.kills), job, *flags, "--memory-limit", args.memory_limit, "--quiet"], check=True,
-                       env=os.environ | {"LIMPID": args.limpid, "TMPDIR": str(work)})
+                       env=os.environ | {"LIMPID": args.limpid, "TMPDIR": str(work), "KILLS_PER_RUN": str(args.kills_per_run)})
 
 
 if __name__ == "__main__":

@@ -182,6 +182,9 @@ fn peaks_are_bounded() {
         "SELECT count(*) AS n, sum(id) AS ids FROM 'wide.parquet' WHERE text NOT IN (SELECT text FROM 'wide.parquet' WHERE kind = 3)",
         "SELECT count(*) AS n, sum(id) AS ids FROM 'nested.parquet' WHERE id IN (SELECT key FROM 'nested.parquet' WHERE key % 3 = 0)",
         "SELECT count(*) AS n FROM 'wide.parquet' a, range(3) b",
+        // Each text is similar to the next one: all of them are decided together.
+        "SELECT count(*) AS n, count(duplicate_of) AS gone, sum(duplicate_of) AS kept FROM minhash_dedup(
+         (SELECT value AS id, array_to_string(range(value, value + 12), ' ') AS text FROM range(400000)), text => text, id => id)",
     ];
     for query in queries {
         let (rows, peak) = with_peak(dir.path(), Some("48MB"), query);

@@ -60,7 +60,7 @@ pub(super) fn join(
             cells.read(cell, first..tile_end, tile_rows)?;
             distinct.codes.gather(tile_rows, tile, buffer)?;
             scores.fill(block, tile);
-            for at in 0..end - start {
+            for (at, &later) in block_rows.iter().enumerate() {
                 let limit = (start + at).saturating_sub(first).min(tile_end - first);
                 counts.compared += limit;
                 let (below, above) = scores.certain(at, rule.threshold());
@@ -71,7 +71,7 @@ pub(super) fn join(
                     if local.find(a) == local.find(b) {
                         continue;
                     }
-                    let (earlier, later) = (tile_rows[there], block_rows[at]);
+                    let earlier = tile_rows[there];
                     let sure = f64::from(row[there]) >= above;
                     counts.verified += usize::from(!sure);
                     if sure || distinct.cosine(earlier, later, pair)? >= rule.threshold() {
