@@ -74,7 +74,7 @@ fn is_by_row(plan: &LogicalPlan) -> Result<bool> {
     let is_costly = |expr: &Expr| {
         Ok(match expr {
             Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_) => true,
-            Expr::ScalarFunction(call) => is_costly_function(call.func.name()),
+            Expr::ScalarFunction(call) if is_costly_function(call.func.name()) => true,
             _ => expr.is_volatile_node(),
         })
     };

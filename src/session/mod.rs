@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod provenance;
 pub mod recipe;
 pub mod statement;
+mod unnest;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,10 +37,11 @@ use copy::SessionPlanner;
 use lateral::LateralUnnest;
 use limit::Sorts;
 use limit::groups::Groups;
-use limit::joins::Joins;
+use limit::joins::{Joins, Rereads};
 use limit::pool::Pool;
 use limit::rows::BatchRows;
 use limit::windows::Windows;
+use unnest::UnnestNames;
 
 use crate::recipes::input::InputPlanner;
 
@@ -87,6 +89,7 @@ fn physical_rules(
     rules.push(Arc::new(FileOrder));
     rules.push(Arc::new(ShareRepeated));
     if let Some(limit) = memory_limit {
+        rules.push(Arc::new(Rereads));
         rules.push(Arc::new(Groups));
         rules.push(Arc::new(Windows));
         rules.push(Arc::new(Sorts { limit }));
@@ -119,6 +122,7 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
     limpid_connectors::register_formats(&mut state)?;
     limpid_lakes::sql::register(&mut state)?;
     state.register_relation_planner(Arc::new(InputPlanner { apart: false }))?;
+    state.register_relation_planner(Arc::new(UnnestNames))?;
     Ok(state)
 }
 

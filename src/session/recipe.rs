@@ -66,7 +66,8 @@ fn query(state: &SessionState, provenance: &Provenance, args: &[FunctionArg], ca
     let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
     *calls += 1;
     let number = *calls;
-    let call = recipes::Call { name, args: &args, id: "id", text: Some("text"), input: &relation, checked: true, number };
+    let call =
+        recipes::Call { name, args: &args, id: "id", text: Some("text"), input: &relation, checked: true, number };
     let sql = call.sql().map_err(|error| plan_datafusion_err!("{error}"))?;
     let mut recipe = parse(state, name, &sql)?;
     if let ControlFlow::Break(error) = relations(state, provenance, &mut recipe, calls) {
