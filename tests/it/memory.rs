@@ -86,6 +86,22 @@ fn a_side_that_is_read_twice_is_kept() {
 }
 
 #[test]
+fn a_chain_of_recipes_finishes_within_the_limit() {
+    let dir = tables();
+    let mut query = "SELECT id, kind, text FROM 'wide.parquet'".to_owned();
+    for (recipe, args) in [
+        ("exact_dedup", ""),
+        ("score_top", ", score => kind, fraction => 0.9"),
+        ("score_strata", ", score => kind, fraction => 0.9, strata => 5, trim => 0"),
+        ("score_top", ", score => kind, fraction => 0.7"),
+    ] {
+        query = format!("SELECT * FROM recipe('{recipe}', ({query}){args}) WHERE keep");
+    }
+    let query = format!("SELECT count(*) AS n, sum(id) AS ids, sum(length(text)) AS letters FROM ({query})");
+    assert_eq!(sql(dir.path(), Some(LIMIT), &query), sql(dir.path(), None, &query));
+}
+
+#[test]
 fn a_sorted_copy_is_the_same_rows() {
     let dir = tables();
     for limit in [Some(LIMIT), None] {
