@@ -5,10 +5,12 @@
 -- param after column after: class probabilities of the model pruned with the set
 -- gives set_id: the calibration set
 -- gives tokens: held-out tokens
--- gives score: mean divergence from the original model
--- gives keep: true for the set that changes least
-SELECT *, row_number() OVER (ORDER BY score, set_id) = 1 AS keep
+-- gives score: mean divergence from the original model; NULL for a set with a token that lacks a prediction
+-- gives keep: true for the set that changes least; a set without a score never is
+SELECT *, score IS NOT NULL AND row_number() OVER (ORDER BY score NULLS LAST, set_id) = 1 AS keep
 FROM (
-  SELECT $set AS set_id, count(*) AS tokens, CAST(avg(CAST(kl_divergence($before, $after) AS DECIMAL(38, 18))) AS DOUBLE) AS score
-  FROM input GROUP BY $set
+  -- A mean over fewer tokens is not one to compare.
+  SELECT set_id, count(*) AS tokens,
+    CASE WHEN count(divergence) = count(*) THEN CAST(avg(CAST(divergence AS DECIMAL(38, 18))) AS DOUBLE) END AS score
+  FROM (SELECT $set AS set_id, kl_divergence($before, $after) AS divergence FROM input) GROUP BY set_id
 )

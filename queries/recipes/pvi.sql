@@ -12,14 +12,16 @@
 -- param balance text none in none|proportional|equal: proportional keeps the same share of every label, equal as many of each
 -- adds score: bits that the input tells about the label; NULL where the log lacks the row
 -- adds keep: whether the row stays
-WITH prior AS (
+WITH training AS (
+  SELECT * FROM $log
+), prior AS (
   SELECT label AS class, CAST(count(*) AS DOUBLE) / sum(count(*)) OVER () AS share
-  FROM (SELECT DISTINCT id, label FROM $log WHERE label IS NOT NULL) GROUP BY label
+  FROM (SELECT DISTINCT id, label FROM training WHERE label IS NOT NULL) GROUP BY label
 ), scores AS (
   -- What 32 bits show as 0 counts as the least number they can hold. The mean in decimals is exact, whatever the order of the rows.
   SELECT * FROM materialize((
     SELECT id AS scored, min(label) AS class, CAST(avg(CAST(pvi(greatest(CAST(probs[label + 1] AS DOUBLE), 1.4e-45), share) AS DECIMAL(38, 18))) AS DOUBLE) AS score
-    FROM $log
+    FROM training
     JOIN prior ON label = prior.class
     GROUP BY id
   ))

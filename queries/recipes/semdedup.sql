@@ -1,6 +1,7 @@
 -- SemDeDup (Abbas et al. 2023, section 3): in each cluster of spherical k-means a row goes where an earlier row, kept or
 -- not, is more similar than 1 - epsilon; rows far from the centroid come first. Similar rows in different clusters stay:
--- the operator semantic_dedup finds those too. With a share to keep, the rows stay that are least like an earlier one.
+-- the operator semantic_dedup finds those too. With a share to keep, the rows stay that are least like an earlier one,
+-- rows without a vector last; without a share they stay, since they are like none.
 -- param vec column embedding: the vectors
 -- param id column in unique: the row key; the job's id column by default
 -- param k number 100 in 1..: clusters
@@ -15,7 +16,7 @@
 -- adds keep: whether the row stays
 -- adds duplicate_of: for a row that goes, the earlier row that is most like it
 WITH compared AS (
-  SELECT *, CASE WHEN max_prior_similarity IS NULL THEN -2 ELSE max_prior_similarity END AS __likeness FROM max_prior_similarity(
+  SELECT *, CASE WHEN distance IS NULL THEN 2 WHEN max_prior_similarity IS NULL THEN -2 ELSE max_prior_similarity END AS __likeness FROM max_prior_similarity(
     (SELECT * FROM assign_nearest(
       input, vec => $vec, centroids => (SELECT * FROM kmeans(input, vec => $vec, id => $id, k => $k, seed => $seed))
     )),

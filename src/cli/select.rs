@@ -123,7 +123,7 @@ impl Method {
         let own = self.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let args: Vec<_> = own.chain([(self.size, size.as_str())]).chain(more.iter().copied()).collect();
         let (name, id) = (&self.name, &self.id);
-        let call = Call { name, args: &args, id, text: Some("text"), input: "SELECT * FROM input", checked };
+        let call = Call { name, args: &args, id, text: Some("text"), input: "SELECT * FROM input", checked, number: 0 };
         call.sql().map_err(Failure::error)
     }
 }

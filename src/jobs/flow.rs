@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 use super::job::Job;
 use super::plan::StepPlan;
+use crate::session::inputs;
 
 /// What a step does with the rows of its input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,6 +57,8 @@ impl Rows {
     /// `None` where rows of the input may be missing, or come twice.
     fn of(plan: &LogicalPlan, input: &str, id: &str) -> Option<Self> {
         match plan {
+            // What is read there is looked at by `reads`, and may be the input once more.
+            LogicalPlan::TableScan(scan) if inputs::is_input(scan) => None,
             LogicalPlan::TableScan(scan) if scan.filters.is_empty() && scan.fetch.is_none() => {
                 let name = scan.table_name.table();
                 let is_input = name == "input" || name == input;

@@ -24,7 +24,7 @@ use super::sink;
 use super::source::{self, Opened};
 use super::split::{Columns, VERDICTS, names};
 use super::tables::query;
-use crate::session::{self, EngineOptions};
+use crate::session::{self, EngineOptions, inputs};
 use limpid_connectors::url_table::{FilesTable, SourceSpec};
 
 /// A job whose every statement has been planned.
@@ -286,8 +286,10 @@ struct Reads {
 fn reads(plan: &LogicalPlan, job: &Job, input: &str) -> Result<Reads> {
     let mut reads = Reads::default();
     let mut paths = BTreeSet::new();
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
+    let mut note = |node: &LogicalPlan| {
+        if let LogicalPlan::TableScan(scan) = node
+            && !inputs::is_input(scan)
+        {
             let name = scan.table_name.table();
             if name == "input" {
                 reads.known.insert(input.to_owned());
@@ -307,7 +309,11 @@ fn reads(plan: &LogicalPlan, job: &Job, input: &str) -> Result<Reads> {
             }
         }
         Ok(TreeNodeRecursion::Continue)
-    })?;
+    };
+    plan.apply_with_subqueries(&mut note)?;
+    for input in inputs::plans(plan)? {
+        input.apply_with_subqueries(&mut note)?;
+    }
     Ok(reads)
 }
 

@@ -10,6 +10,8 @@ use datafusion::logical_expr::{Expr as Logical, LogicalPlan, LogicalPlanBuilder}
 use datafusion::sql::sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, TableFactor, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::session::inputs;
+
 /// The SQL name.
 pub const NAME: &str = "recipe_input";
 
@@ -25,11 +27,21 @@ pub struct Needs {
     pub columns: Vec<(String, String, String)>,
     /// The columns that its answer adds.
     pub adds: Vec<String>,
+    /// Which recipe of the statement it is, from 1 on; 0 where it is the only one.
+    #[serde(default, skip_serializing_if = "is_only")]
+    pub number: usize,
+}
+
+fn is_only(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Plans `FROM recipe_input(...)`.
 #[derive(Debug)]
-pub struct InputPlanner;
+pub struct InputPlanner {
+    /// Whether the session plans inputs apart, see [`inputs`].
+    pub apart: bool,
+}
 
 impl RelationPlanner for InputPlanner {
     fn plan_relation(
@@ -39,7 +51,7 @@ impl RelationPlanner for InputPlanner {
     ) -> Result<RelationPlanning> {
         match relation {
             TableFactor::Table { name, args: Some(args), alias, .. } if name.to_string().eq_ignore_ascii_case(NAME) => {
-                let plan = plan(&args.args, context)?;
+                let plan = plan(&args.args, context, self.apart)?;
                 Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
             }
             other => Ok(RelationPlanning::Original(Box::new(other))),
@@ -47,7 +59,7 @@ impl RelationPlanner for InputPlanner {
     }
 }
 
-fn plan(args: &[FunctionArg], context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+fn plan(args: &[FunctionArg], context: &mut dyn RelationPlannerContext, apart: bool) -> Result<LogicalPlan> {
     let [
         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query))),
         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(needs))),
@@ -63,13 +75,22 @@ fn plan(args: &[FunctionArg], context: &mut dyn RelationPlannerContext) -> Resul
     let schema = input.schema();
     let kept = schema.iter().filter(|(_, field)| !needs.adds.contains(field.name()));
     let kept: Vec<Logical> = kept.map(|column| Logical::Column(column.into())).collect();
-    if kept.len() == schema.fields().len() {
-        return Ok(input);
-    }
-    LogicalPlanBuilder::from(input.clone()).project(kept)?.build()
+    let plan = match kept.len() == schema.fields().len() {
+        true => input,
+        false => LogicalPlanBuilder::from(input.clone()).project(kept)?.build()?,
+    };
+    if apart { inputs::apart(&needs.label(), plan) } else { Ok(plan) }
 }
 
 impl Needs {
+    /// What EXPLAIN calls the input.
+    fn label(&self) -> String {
+        match self.number {
+            0 => format!("input of {}", self.recipe),
+            number => format!("input of recipe {number}, {}", self.recipe),
+        }
+    }
+
     fn check(&self, schema: &DFSchemaRef) -> Result<()> {
         let recipe = &self.recipe;
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();

@@ -98,12 +98,14 @@ pub struct Call<'a> {
     pub input: &'a str,
     /// Whether keys, labels and scores of the input are checked; not where that was done before.
     pub checked: bool,
+    /// Which recipe of the statement it is, from 1 on; 0 where it is the only one.
+    pub number: usize,
 }
 
 /// The query of recipe `name` with `args` over the relation `input`; the parameters `id` and `text` default to the job's columns.
 /// An error says what the recipe accepts.
 pub fn expand(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -> Result<String, String> {
-    Call { name, args, id, text, input: "SELECT * FROM input", checked: true }.sql()
+    Call { name, args, id, text, input: "SELECT * FROM input", checked: true, number: 0 }.sql()
 }
 
 impl Call<'_> {
@@ -135,6 +137,7 @@ impl Call<'_> {
                 })
                 .collect(),
             adds: outputs(&recipe).into_iter().filter(|output| output.added).map(|output| output.name).collect(),
+            number: self.number,
         };
         let needs = serde_json::to_string(&needs).map_err(|error| error.to_string())?;
         let input = format!("SELECT * FROM {}(({}), {})", input::NAME, self.input, literal(&needs));
@@ -227,7 +230,7 @@ fn assemble(code: &str, input: &str, checks: Option<String>) -> Result<String, S
 /// What the parameters of recipe `name` are, with `args` and defaults; those that name a column are marked.
 pub fn values(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -> Vec<(String, String, bool)> {
     let declared = load(name).and_then(|recipe| parameters(&recipe)).unwrap_or_default();
-    let call = Call { name, args, id, text, input: "", checked: false };
+    let call = Call { name, args, id, text, input: "", checked: false, number: 0 };
     let value = |parameter: Parameter| {
         let value = call.value(&parameter)?;
         let is_column = parameter.kind == Kind::Column && !value.is_empty();

@@ -5,12 +5,14 @@ mod clauses;
 mod copy;
 pub mod depth;
 pub mod errors;
+pub mod inputs;
 mod lateral;
 mod limit;
 pub mod metrics;
 pub mod provenance;
 pub mod recipe;
 pub mod statement;
+mod unnest;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use limpid_connectors::float_bounds::FloatBounds;
 use limpid_connectors::row_filters::RowFilters;
 use limpid_udfs::checked::CheckedArithmetic;
 use limpid_udfs::config::LimpidOptions;
+use limpid_udfs::operators::materialize::list::ListInputs;
 use limpid_udfs::operators::materialize::share::ShareRepeated;
 use limpid_udfs::operators::planner::OperatorQueryPlanner;
 
@@ -34,10 +37,13 @@ use copy::SessionPlanner;
 use lateral::LateralUnnest;
 use limit::Sorts;
 use limit::groups::Groups;
-use limit::joins::Joins;
+use limit::joins::{Joins, Rereads};
 use limit::pool::Pool;
 use limit::rows::BatchRows;
 use limit::windows::Windows;
+use unnest::UnnestNames;
+
+use crate::recipes::input::InputPlanner;
 
 /// Rows in a batch. Rows of a training lake are texts of kilobytes: DataFusion's 8192 of them are 60 MB, and several batches
 /// are under way at once. With 2048 a corpus of documents takes the same time and half the memory.
@@ -61,7 +67,8 @@ pub struct EngineOptions {
 
 /// A session context with everything of limpid registered.
 pub fn context(options: &EngineOptions) -> Result<SessionContext> {
-    let state = state(options)?;
+    let mut state = state(options)?;
+    state.register_relation_planner(Arc::new(InputPlanner { apart: true }))?;
     let rules = physical_rules(&state, options.memory_limit);
     let state = SessionStateBuilder::new_from_existing(state)
         .with_query_planner(Arc::new(SessionPlanner))
@@ -82,6 +89,7 @@ fn physical_rules(
     rules.push(Arc::new(FileOrder));
     rules.push(Arc::new(ShareRepeated));
     if let Some(limit) = memory_limit {
+        rules.push(Arc::new(Rereads));
         rules.push(Arc::new(Groups));
         rules.push(Arc::new(Windows));
         rules.push(Arc::new(Sorts { limit }));
@@ -90,6 +98,7 @@ fn physical_rules(
         rules.push(Arc::new(RowFilters));
     }
     rules.push(Arc::new(BatchRows::new(memory_limit)));
+    rules.push(Arc::new(ListInputs));
     rules
 }
 
@@ -112,7 +121,8 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
     limpid_udfs::operators::planner::register(&mut state)?;
     limpid_connectors::register_formats(&mut state)?;
     limpid_lakes::sql::register(&mut state)?;
-    state.register_relation_planner(Arc::new(crate::recipes::input::InputPlanner))?;
+    state.register_relation_planner(Arc::new(InputPlanner { apart: false }))?;
+    state.register_relation_planner(Arc::new(UnnestNames))?;
     Ok(state)
 }
 

@@ -64,14 +64,16 @@ fn query(state: &SessionState, provenance: &Provenance, args: &[FunctionArg], ca
     };
     let args: Vec<(&str, String)> = rest.iter().map(argument).collect::<Result<_>>()?;
     let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let call = recipes::Call { name, args: &args, id: "id", text: Some("text"), input: &relation, checked: true };
+    *calls += 1;
+    let number = *calls;
+    let call =
+        recipes::Call { name, args: &args, id: "id", text: Some("text"), input: &relation, checked: true, number };
     let sql = call.sql().map_err(|error| plan_datafusion_err!("{error}"))?;
     let mut recipe = parse(state, name, &sql)?;
     if let ControlFlow::Break(error) = relations(state, provenance, &mut recipe, calls) {
         return Err(error);
     }
-    *calls += 1;
-    rename(&mut recipe, &format!("{NAME}_{calls}_"));
+    rename(&mut recipe, &format!("{NAME}_{number}_"));
     Ok(recipe)
 }
 

@@ -19,6 +19,7 @@ mod memory;
 mod nan;
 mod operators;
 mod properties;
+mod recipe_chains;
 mod recipe_table;
 mod recipes;
 mod recipes_curation;

@@ -76,6 +76,32 @@ fn queries_finish_within_the_limit() {
 }
 
 #[test]
+fn a_side_that_is_read_twice_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    // More than the memory, redistributed by the groups, and joined by no equality.
+    let query = "SELECT count(*) AS n, sum(l.a + r.b) AS total FROM
+         (SELECT value % 60000 AS a, repeat('x', 100) || min(value) AS t FROM generate_series(1, 90000) GROUP BY 1) AS l
+         JOIN (SELECT value AS b FROM generate_series(1, 20)) AS r ON l.a < r.b AND length(l.t) > r.b";
+    assert_eq!(sql(dir.path(), Some("4MB"), query), sql(dir.path(), None, query));
+}
+
+#[test]
+fn a_chain_of_recipes_finishes_within_the_limit() {
+    let dir = tables();
+    let mut query = "SELECT id, kind, text FROM 'wide.parquet'".to_owned();
+    for (recipe, args) in [
+        ("exact_dedup", ""),
+        ("score_top", ", score => kind, fraction => 0.9"),
+        ("score_strata", ", score => kind, fraction => 0.9, strata => 5, trim => 0"),
+        ("score_top", ", score => kind, fraction => 0.7"),
+    ] {
+        query = format!("SELECT * FROM recipe('{recipe}', ({query}){args}) WHERE keep");
+    }
+    let query = format!("SELECT count(*) AS n, sum(id) AS ids, sum(length(text)) AS letters FROM ({query})");
+    assert_eq!(sql(dir.path(), Some(LIMIT), &query), sql(dir.path(), None, &query));
+}
+
+#[test]
 fn a_sorted_copy_is_the_same_rows() {
     let dir = tables();
     for limit in [Some(LIMIT), None] {

@@ -447,13 +447,9 @@ async fn line(case: &Case, table: &mut Table) {
         }
         let found = answer(&Input { number: case.number, odd, ..PLAIN }, case, &[]).await;
         let right = match &found {
-            // A row without a vector is nobody's neighbour or duplicate: recipes that only drop rows keep it, and so do those that keep whole classes.
+            // `feature_mapping` decides on classes, by the votes of the target for their means: a row without a vector goes with its class.
             Ok(answer) => ensure(
-                answer.kept.as_ref().is_none_or(|kept| !kept.contains("1"))
-                    || matches!(
-                        case.recipe,
-                        "d4" | "feature_mapping" | "semdedup" | "nirvana_calibration" | "rag_importance" | "dealrec"
-                    ),
+                answer.kept.as_ref().is_none_or(|kept| !kept.contains("1")) || case.recipe == "feature_mapping",
                 "such a row does not win",
             ),
             Err(error) => {

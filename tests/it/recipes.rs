@@ -69,6 +69,20 @@ async fn semdedup_removes_what_is_like_an_earlier_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_a_vector_is_like_none_and_wins_no_share() {
+    let ctx = session(
+        &TWO.replace("CASE WHEN value <= 10 THEN [", "CASE WHEN value IN (3, 4) THEN NULL WHEN value <= 10 THEN ["),
+    )
+    .await;
+    let share = kept(&ctx, "semdedup", &[("k", "2"), ("fraction", "0.5")]).await;
+    assert!(share.len() == 10 && !share.contains(&3) && !share.contains(&4), "{share:?}");
+    let all = kept(&ctx, "semdedup", &[("k", "2"), ("fraction", "0.95")]).await;
+    assert_eq!(all.len(), 19, "they come last, and count");
+    let by_likeness = kept(&ctx, "semdedup", &[("k", "2"), ("epsilon", "0.5")]).await;
+    assert!(by_likeness.contains(&3) && by_likeness.contains(&4), "{by_likeness:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn density_pruning_spends_its_budget_where_it_is_complex() {
     // A tight cluster of 30 rows and a wide one of 30.
     let ctx = session(

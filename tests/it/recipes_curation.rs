@@ -168,6 +168,27 @@ async fn paser_spends_where_pruning_hurt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_was_not_measured_whole_is_not_chosen() {
+    // Without its third token set 1 would change least.
+    let sets = |third: &str, others: &str| {
+        format!(
+            "SELECT value % 2 AS set_id, [0.5, 0.5] AS before, CASE WHEN value = 5 THEN {third} WHEN value % 2 = 1 THEN [0.5, 0.5] ELSE {others} END AS after \
+             FROM generate_series(0, 7)"
+        )
+    };
+    let found = |sql: String| async move {
+        answer(&session(&sql).await, "nirvana_calibration", &[("set", "set_id")], "set_id, keep, score IS NULL, tokens")
+            .await
+    };
+    let whole = found(sets("[0.9, 0.1]", "[0.6, 0.4]")).await;
+    assert_eq!(whole, [["0", "true", "false", "4"], ["1", "false", "false", "4"]]);
+    let lacking = found(sets("NULL", "[0.6, 0.4]")).await;
+    assert_eq!(lacking, [["0", "true", "false", "4"], ["1", "false", "true", "4"]]);
+    let none = found(sets("NULL", "NULL")).await;
+    assert_eq!(none, [["0", "false", "true", "4"], ["1", "false", "true", "4"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calibration_and_keywords() {
     let sets = session(
         "SELECT set_id, [0.5, 0.5] AS before, CASE set_id WHEN 2 THEN [0.5, 0.5] WHEN 1 THEN [0.6, 0.4] ELSE [0.9, 0.1] END AS after \

@@ -84,7 +84,7 @@ impl VisitorMut for Clauses<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<DataFusionError> {
-        relation::name_unnest(factor);
+        relation::plain_unnest(factor);
         flow(relation::check(factor))
     }
 

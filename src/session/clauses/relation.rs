@@ -1,11 +1,8 @@
 //! What stands in FROM.
 
-use std::ops::ControlFlow;
-
 use datafusion::common::Result;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, TableAlias, TableAliasColumnDef,
-    TableFactor, TableFunctionArgs, TableWithJoins, visit_expressions,
+    FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, TableFactor, TableFunctionArgs, TableWithJoins,
 };
 
 use super::query::check_alias;
@@ -19,9 +16,8 @@ pub fn sampled() -> Result<()> {
     )
 }
 
-/// Writes `LATERAL unnest(a)` as `unnest(a)`, and gives the one column of `unnest(list) AS item` the name of the alias, as
-/// PostgreSQL does. What a function makes of constants may be a struct, which gives several columns.
-pub fn name_unnest(factor: &mut TableFactor) {
+/// Writes `LATERAL unnest(a)` as `unnest(a)`.
+pub fn plain_unnest(factor: &mut TableFactor) {
     if let TableFactor::Function { lateral: _, name, args, with_ordinality, alias } = factor
         && name.to_string().eq_ignore_ascii_case("unnest")
     {
@@ -34,21 +30,6 @@ pub fn name_unnest(factor: &mut TableFactor) {
         *factor =
             TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality };
     }
-    if let TableFactor::UNNEST { alias: Some(TableAlias { name, columns, .. }), array_exprs, .. } = factor
-        && columns.is_empty()
-        && let [list] = array_exprs.as_slice()
-        && (matches!(list, Expr::Array(_)) || reads_column(list))
-    {
-        columns.push(TableAliasColumnDef { name: Ident::clone(name), data_type: None });
-    }
-}
-
-fn reads_column(expr: &Expr) -> bool {
-    let is_column = |expr: &Expr| match expr {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    };
-    visit_expressions(expr, is_column).is_break()
 }
 
 /// Checks one relation of FROM.

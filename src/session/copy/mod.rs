@@ -28,6 +28,8 @@ use url::Url;
 use exec::CommitExec;
 use node::CommitNode;
 
+use super::inputs;
+
 /// DataFusion's planner with limpid's operators and commits.
 #[derive(Debug)]
 pub struct SessionPlanner;
@@ -35,7 +37,8 @@ pub struct SessionPlanner;
 #[async_trait]
 impl QueryPlanner for SessionPlanner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = plan.clone().transform_down(staged)?.data;
+        let plan = inputs::planned(plan.clone(), session, self).await?;
+        let plan = plan.transform_down(staged)?.data;
         let extensions: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
             vec![Arc::new(OperatorExtensionPlanner), Arc::new(CommitPlanner)];
         DefaultPhysicalPlanner::with_extension_planners(extensions).create_physical_plan(&plan, session).await

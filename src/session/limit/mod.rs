@@ -3,6 +3,7 @@
 //! DataFusion bounds batches by rows, joins with hash tables that cannot spill, and sorts in a way that fails on texts. Under a limit
 //! * [`groups::Groups`] completes groups from sorted rows;
 //! * [`joins::Joins`] turns hash joins into joins of sorted inputs, unless one side is known to be small;
+//! * [`joins::Rereads`] keeps what joins by other conditions read twice;
 //! * [`pool::Pool`] hands out memory, and counts what operators take beyond what they ask for;
 //! * [`Sorts`] puts [`sort::ExternalSortExec`] and [`sort::MergeExec`] in the place of DataFusion's sorts and merges;
 //! * [`windows::Windows`] keeps partitions where they may spill;

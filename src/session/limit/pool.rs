@@ -24,6 +24,10 @@ const NEVER_REFUSED: &str = "RepartitionExec";
 /// The consumer that says it can spill, but cannot: DataFusion 55 completes groups of sorted rows in it.
 const NEVER_SPILLS: &str = "OrderedFinalAggregateStream";
 
+/// The consumer that says it cannot spill, but can: rows with equal keys that a join of sorted inputs compares with those of the other side.
+/// Where all keys are equal it would take all that is left.
+const SPILLS: &str = "SMJStream";
+
 /// The share of what those that cannot spill have left, one in so many, that consumers that can spill leave to them: what writes files, or joins rows
 /// with equal keys, comes last and fails when nothing is left.
 const FREE: usize = 4;
@@ -64,7 +68,8 @@ fn taken(consumer: &MemoryConsumer, reserved: usize) -> usize {
 }
 
 fn can_spill(consumer: &MemoryConsumer) -> bool {
-    consumer.can_spill() && !consumer.name().starts_with(NEVER_SPILLS)
+    let name = consumer.name();
+    consumer.can_spill() && !name.starts_with(NEVER_SPILLS) || name.starts_with(SPILLS)
 }
 
 impl MemoryPool for Pool {
@@ -154,6 +159,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+
+    #[test]
+    fn joins_of_sorted_inputs_leave_room_for_others() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(Pool::new(1_200));
+        let join = MemoryConsumer::new("SMJStream[0]").register(&pool);
+        let sort = MemoryConsumer::new("sort[0]").with_can_spill(true).register(&pool);
+        join.try_grow(450).unwrap();
+        assert!(join.try_grow(1).is_err());
+        sort.try_grow(450).unwrap();
+        drop((join, sort));
+        assert_eq!(pool.reserved(), 0);
+    }
 
     #[test]
     fn shares_are_equal_and_hungry_consumers_count_more() {

@@ -13,6 +13,7 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
     StatisticsArgs, StatisticsContext,
 };
+use limpid_udfs::operators::materialize::read::ReadExec;
 
 use super::Plan;
 
@@ -60,6 +61,9 @@ impl PhysicalOptimizerRule for BatchRows {
 /// Bytes of a row, on average, of the scan with the widest rows.
 pub(super) fn widest(plan: &Plan) -> Result<Option<usize>> {
     let children = plan.children();
+    if let Some(read) = plan.downcast_ref::<ReadExec>() {
+        return widest(read.input().plan());
+    }
     if children.is_empty() {
         let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
         // A scan of texts knows the bytes of its columns but not of all together.

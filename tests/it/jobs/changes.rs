@@ -1,6 +1,9 @@
 //! What a run sees of its inputs, and what it leaves alone.
 
 use std::fs::{self, File, FileTimes};
+use std::io::Write;
+use std::process::Stdio;
+use std::time::Duration;
 
 use super::{Workplace, files, resumed, stderr, stdout};
 
@@ -171,4 +174,57 @@ work: out/work
     place.job(&job.replace("id DESC", "quality DESC"));
     let error = place.fails(&["run", "job.yaml"]);
     assert!(error.contains("order_by") && error.contains("recipe: exact_dedup with"), "{error}");
+}
+
+/// A step that is still at work when its folder has been there for a moment.
+const SLOW: &str = "name: slow
+sources: { docs: { paths: 'docs*.jsonl' } }
+steps:
+  - name: slow
+    sql: >
+      SELECT * FROM input WHERE id NOT IN (SELECT id FROM 'blocked.csv')
+      AND id < (SELECT count(DISTINCT md5(CAST(value AS VARCHAR))) FROM generate_series(1, 3000000))
+sink: { path: out/clean, format: jsonl }
+work: out/work
+";
+
+/// What a run says where `change` happens while its step runs; the next run has to succeed.
+fn changed_meanwhile(change: impl FnOnce(&Workplace)) -> String {
+    let place = place();
+    place.job(SLOW);
+    let mut run = place.command(&["run", "job.yaml"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while !place.path("out/work/1-slow").exists() {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before its step began");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(run.try_wait().unwrap().is_none(), "the step ended before anything could change");
+    change(&place);
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(!place.path("out/clean").exists(), "nothing is made of what was read");
+    place.run(&[]);
+    stderr(&output)
+}
+
+#[test]
+fn a_source_that_changes_during_a_run_is_named() {
+    let grown = changed_meanwhile(|place| {
+        let mut file = File::options().append(true).open(place.path("docs.jsonl")).unwrap();
+        file.write_all(b"{\"id\": 1000, \"text\": \"one more\"}\n").unwrap();
+    });
+    let start = "job `slow`, step `slow`: source `docs` changed while it was read: /";
+    assert!(grown.contains(start) && grown.contains("docs.jsonl was changed; run the job again"), "{grown}");
+    let more = changed_meanwhile(|place| {
+        fs::write(place.path("docs_more.jsonl"), "{\"id\": 1000, \"text\": \"one more\"}\n").unwrap();
+    });
+    assert!(more.contains(start) && more.contains("docs_more.jsonl is new; run the job again"), "{more}");
+    let replaced = changed_meanwhile(|place| {
+        // A file of the same size in its place.
+        let rows = fs::read_to_string(place.path("docs.jsonl")).unwrap().replace("number", "Number");
+        fs::write(place.path("other"), rows).unwrap();
+        fs::rename(place.path("other"), place.path("docs.jsonl")).unwrap();
+    });
+    assert!(replaced.contains(start) && replaced.contains("docs.jsonl was changed"), "{replaced}");
+    let in_sql = changed_meanwhile(|place| fs::write(place.path("blocked.csv"), "id\n1\n2\n").unwrap());
+    assert!(in_sql.contains("step `slow`: 'blocked.csv' changed while it was read: /"), "{in_sql}");
 }

@@ -23,6 +23,8 @@ pub struct BatchStore {
     label: &'static str,
     manager: SpillManager,
     reservation: MemoryReservation,
+    /// Bytes that it holds in memory at most, whatever the pool allows.
+    most: usize,
     memory: Vec<RecordBatch>,
     spill: Option<Spill>,
     rows: usize,
@@ -33,7 +35,12 @@ impl BatchStore {
     pub fn new(label: &'static str, schema: SchemaRef, env: &Arc<RuntimeEnv>, metrics: SpillMetrics) -> Self {
         let reservation = MemoryConsumer::new(label).with_can_spill(true).register(&env.memory_pool);
         let manager = SpillManager::new(Arc::clone(env), metrics, schema);
-        Self { label, manager, reservation, memory: vec![], spill: None, rows: 0 }
+        Self { label, manager, reservation, most: usize::MAX, memory: vec![], spill: None, rows: 0 }
+    }
+
+    /// The same, with at most so many bytes in memory.
+    pub fn with_at_most(self, bytes: usize) -> Self {
+        Self { most: bytes, ..self }
     }
 
     /// Adds a batch; moves everything to disk when the pool refuses more memory.
@@ -46,7 +53,8 @@ impl BatchStore {
         }
         // Kept batches must not hold, nor be counted for, what they share with batches that are gone.
         let batch = compact(&batch)?;
-        if self.reservation.try_grow(held(&batch)).is_ok() {
+        let bytes = held(&batch);
+        if self.reservation.size().saturating_add(bytes) <= self.most && self.reservation.try_grow(bytes).is_ok() {
             self.memory.push(batch);
             return Ok(());
         }

@@ -15,7 +15,8 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
+use datafusion::physical_plan::{StatisticsArgs, StatisticsContext, replace_children_if_necessary};
+use limpid_udfs::operators::materialize::exec::MaterializeExec;
 
 use super::{Plan, rewrite};
 use not_in::NotInExec;
@@ -55,6 +56,32 @@ impl PhysicalOptimizerRule for Joins {
 
     fn name(&self) -> &str {
         "joins_that_spill"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Keeps the left side of joins by conditions other than equality. Where it takes too much memory, DataFusion 55 runs it a second time,
+/// which what redistributes rows cannot do.
+#[derive(Debug)]
+pub struct Rereads;
+
+impl PhysicalOptimizerRule for Rereads {
+    fn optimize(&self, plan: Plan, _: &ConfigOptions) -> Result<Plan> {
+        rewrite(&plan, &mut HashMap::new(), &|plan| {
+            let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() else { return Ok(None) };
+            if join.left().is::<MaterializeExec>() {
+                return Ok(None);
+            }
+            let left = Arc::new(MaterializeExec::new(Arc::clone(join.left())));
+            replace_children_if_necessary(Arc::clone(plan), vec![left, Arc::clone(join.right())]).map(Some)
+        })
+    }
+
+    fn name(&self) -> &str {
+        "sides_read_twice"
     }
 
     fn schema_check(&self) -> bool {

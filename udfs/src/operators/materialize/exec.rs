@@ -6,17 +6,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    ReplaceChildrenOptions,
 };
 use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::{TryFutureExt, TryStreamExt};
 
 use crate::storage::batches::{BatchStore, StoredBatches};
+
+/// The share of a memory limit, one in so many, that kept rows may take: a query keeps several relations until its end, and what
+/// works in the meantime needs the rest.
+const SHARE: usize = 32;
 
 /// The rows of a partition, once they are there.
 type Rows = Shared<BoxFuture<'static, Result<Arc<StoredBatches>, Arc<DataFusionError>>>>;
@@ -61,7 +67,12 @@ async fn keep(
     context: Arc<TaskContext>,
     spills: SpillMetrics,
 ) -> Result<Arc<StoredBatches>> {
-    let mut store = BatchStore::new("materialized rows", input.schema(), &context.runtime_env(), spills);
+    let env = context.runtime_env();
+    let most = match env.memory_pool.memory_limit() {
+        MemoryLimit::Finite(limit) => limit / SHARE / input.output_partitioning().partition_count().max(1),
+        _ => usize::MAX,
+    };
+    let mut store = BatchStore::new("materialized rows", input.schema(), &env, spills).with_at_most(most);
     let mut stream = input.execute(partition, context)?;
     while let Some(batch) = stream.try_next().await? {
         store.push(batch)?;

@@ -4,6 +4,8 @@
 //! networks.
 
 pub mod exec;
+pub mod list;
 pub mod node;
 pub mod plan;
+pub mod read;
 pub mod share;

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Result, not_impl_err};
+use datafusion::execution::TaskContext;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::{ExecutionPlan, displayable, replace_children_if_necessary};
 use datafusion_proto::bytes::physical_plan_to_bytes_with_extension_codec;
-use datafusion_proto::physical_plan::DefaultPhysicalExtensionCodec;
+use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 
 use super::exec::MaterializeExec;
+use super::read::ReadExec;
 use crate::codec::OperatorPhysicalCodec;
 use crate::operators::analysis::exec::AnalysisExec;
 use crate::operators::call::exec::CallExec;
@@ -19,7 +21,12 @@ use crate::operators::connected_components::exec::ComponentsExec;
 use crate::operators::dedup::exec::DedupExec;
 
 /// Functions that take longer than keeping their results.
-const COSTLY: &[&str] = &["embed_text(", "embed_image(", "token_nll("];
+const COSTLY: &[&str] = &["embed_text", "embed_image", "token_nll"];
+
+/// Whether computing a function of that name takes longer than keeping its results.
+pub fn is_costly_function(name: &str) -> bool {
+    COSTLY.contains(&name)
+}
 
 type Plan = Arc<dyn ExecutionPlan>;
 
@@ -101,9 +108,33 @@ fn key(plan: &Plan) -> Result<Option<Vec<u8>>> {
     if !is_costly(plan)? || displayable(plan.as_ref()).indent(false).to_string().contains("DynamicFilter") {
         return Ok(None);
     }
-    let codec = OperatorPhysicalCodec { others: Arc::new(DefaultPhysicalExtensionCodec {}) };
+    let codec = OperatorPhysicalCodec { others: Arc::new(Readers) };
     let message = physical_plan_to_bytes_with_extension_codec(Arc::clone(plan), &codec);
     Ok(message.ok().map(|bytes| bytes.to_vec()))
+}
+
+/// Tells readers of relations that are planned by themselves apart. Nothing is ever made from these messages.
+#[derive(Debug)]
+struct Readers;
+
+impl PhysicalExtensionCodec for Readers {
+    fn try_encode(&self, node: Plan, buf: &mut Vec<u8>, _: &dyn PhysicalProtoConverterExtension) -> Result<()> {
+        match node.downcast_ref::<ReadExec>() {
+            Some(read) => buf.extend(read.key().into_bytes()),
+            None => return not_impl_err!("{} cannot be told from others", node.name()),
+        }
+        Ok(())
+    }
+
+    fn try_decode(
+        &self,
+        _: &[u8],
+        _: &[Plan],
+        _: &TaskContext,
+        _: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Plan> {
+        not_impl_err!("messages that tell parts of a plan apart are not read")
+    }
 }
 
 /// Whether computing it once more costs more than keeping it.
@@ -116,7 +147,7 @@ fn is_costly(plan: &Plan) -> Result<bool> {
             || node.is::<MaterializeExec>();
         Ok(is_operator || {
             let own = displayable(node.as_ref()).one_line().to_string();
-            COSTLY.iter().any(|function| own.contains(function))
+            COSTLY.iter().any(|function| own.contains(&format!("{function}(")))
         })
     })
 }

@@ -83,8 +83,11 @@ struct Sorter {
     manager: SpillManager,
     /// For the rows that were collected.
     collected: MemoryReservation,
-    /// For merging; taken before any row, so that rows of other operators cannot take its place.
+    /// For merging; taken with the first row, so that rows of other operators cannot take its place.
     merging: MemoryReservation,
+    /// The bytes that it wants for that.
+    wanted: usize,
+    pool: Arc<dyn MemoryPool>,
     batches: Vec<RecordBatch>,
     /// Rows in `batches`.
     rows: usize,
@@ -112,12 +115,24 @@ impl Sorter {
             MemoryLimit::Finite(limit) => limit / 4 / context.session_config().target_partitions().max(1),
             _ => usize::MAX,
         };
-        let _ = merging.try_grow((MERGING * limits.bytes).min(most));
+        let wanted = (MERGING * limits.bytes).min(most);
+        let pool = Arc::clone(pool);
         let manager = SpillManager::new(context.runtime_env(), metrics, Arc::clone(&schema))
             .with_compression_type(context.session_config().spill_compression());
-        let collected = MemoryConsumer::new(name).with_can_spill(true).register(pool);
+        let collected = MemoryConsumer::new(name).with_can_spill(true).register(&pool);
         let fetch = fetch.map(|rows| (rows, Threshold::default()));
-        Self { schema, ordering, limits, manager, collected, merging, batches: vec![], rows: 0, fetch, runs: vec![] }
+        let (batches, rows, runs) = (vec![], 0, vec![]);
+        Self { schema, ordering, limits, manager, collected, merging, wanted, pool, batches, rows, fetch, runs }
+    }
+
+    /// Sets memory for merging aside, of the half that anything may take: a plan may have dozens of sorts.
+    fn set_aside(&mut self) {
+        let room = match self.pool.memory_limit() {
+            MemoryLimit::Finite(limit) => (limit / 2).saturating_sub(self.pool.reserved()),
+            _ => usize::MAX,
+        };
+        let lacking = self.wanted.saturating_sub(self.merging.size());
+        let _ = self.merging.try_grow(lacking.min(room));
     }
 
     async fn sort(mut self, mut input: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
@@ -127,6 +142,9 @@ impl Sorter {
                 None => batch,
             };
             if batch.num_rows() > 0 {
+                if self.rows == 0 && self.runs.is_empty() {
+                    self.set_aside();
+                }
                 self.push(compact(&batch)?)?;
             }
         }
@@ -143,6 +161,7 @@ impl Sorter {
             return Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema, batches)));
         }
         self.spill()?;
+        self.set_aside();
         self.merge_runs().await
     }
 
