@@ -172,6 +172,11 @@ fn peaks_are_bounded() {
         "SELECT count(*) AS n, sum(length(texts)) AS bytes FROM
          (SELECT id % 5003 AS part, string_agg(text, ' ' ORDER BY id) AS texts FROM 'wide.parquet' GROUP BY part)",
         "SELECT kind, count(DISTINCT text) AS n, sum(id) AS ids FROM 'wide.parquet' GROUP BY kind ORDER BY kind",
+        "SELECT count(DISTINCT text) AS a, count(DISTINCT id) AS b, median(id) AS c, max(id) AS d, count(*) AS n FROM 'wide.parquet'",
+        "SELECT kind % 2 AS part, count(DISTINCT text) AS a, count(DISTINCT text || 'x') AS b, median(id) AS c, count(*) AS n
+         FROM 'wide.parquet' GROUP BY part ORDER BY part",
+        "SELECT median(id) AS a, percentile_cont(key, 0.25) AS b, count(DISTINCT name) AS c, count(DISTINCT key) AS d FROM
+         (SELECT id * 10 + value AS id, key + value AS key, name || value AS name FROM 'long.parquet', range(9))",
         "SELECT sum(longest) AS a, sum(length(text)) AS b FROM
          (SELECT text, max(length(text)) OVER (PARTITION BY kind) AS longest FROM 'wide.parquet')",
         "SELECT sum(n) AS a, max(text) = '' AS b FROM (SELECT text, count(*) OVER () AS n FROM 'wide.parquet')",
@@ -188,6 +193,23 @@ fn peaks_are_bounded() {
         assert_eq!(rows, with_peak(dir.path(), None, query).0, "{query}");
         assert!(peak < 45 + 105, "{peak} MiB: {query}");
     }
+}
+
+/// A value of all rows is made in memory: the error says so.
+#[test]
+fn a_result_larger_than_the_limit_is_named() {
+    let dir = tables();
+    for (values, name) in [("array_agg(text ORDER BY id)", "array_agg("), ("string_agg(text, ' ')", "string_agg(")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+        command.current_dir(dir.path()).args(["--memory-limit", "64MB", "sql", "-c"]);
+        let output =
+            command.arg(format!("SELECT count(DISTINCT kind), {values} FROM 'wide.parquet'")).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(error.contains(name) && error.contains("puts all values of a group into one"), "{error}");
+    }
+    let few = "SELECT cardinality(array_agg(text ORDER BY id)) AS n FROM (SELECT * FROM 'wide.parquet' WHERE kind = 3)";
+    assert_eq!(sql(dir.path(), Some(LIMIT), few), "n\n8572\n");
 }
 
 /// Windows and groups have other operators under a limit: they compute the same.
@@ -236,6 +258,17 @@ async fn answers_do_not_depend_on_the_limit() {
         "kind, text, count(*), array_agg(id ORDER BY id) FROM rows GROUP BY ROLLUP (kind, text)",
         "kind % 2, first_value(text ORDER BY id), array_agg(DISTINCT kind ORDER BY kind) FROM rows GROUP BY kind % 2",
         "count(*), count(DISTINCT text), min(worth) FROM rows",
+        "count(*), count(DISTINCT text), count(DISTINCT worth), max(text), avg(id), sum(DISTINCT kind), count(DISTINCT list) FROM rows",
+        "count(DISTINCT text), count(DISTINCT worth) FILTER (WHERE id > 9), count(*) FILTER (WHERE id > 100) FROM rows",
+        "count(DISTINCT text), count(DISTINCT worth), median(id), array_agg(id ORDER BY id), max(id), count(*) FROM rows WHERE id < 0",
+        "median(id), median(DISTINCT kind), median(CAST(id AS DECIMAL(9, 2))), median(id) FILTER (WHERE kind = 3), median(worth) FROM rows",
+        "percentile_cont(id, 0.3), percentile_cont(0.77) WITHIN GROUP (ORDER BY id DESC), percentile_cont(worth, 0.5) FROM rows",
+        "array_agg(id ORDER BY kind, id DESC), string_agg(text, ', ' ORDER BY id), first_value(id ORDER BY text, id DESC), count(DISTINCT pair) FROM rows",
+        "array_agg(DISTINCT text ORDER BY text DESC), array_agg(pair ORDER BY id), last_value(text ORDER BY id), nth_value(id, 7 ORDER BY worth, id) FROM rows",
+        "kind, count(DISTINCT text), count(DISTINCT worth), count(*), max(text), sum(id) FILTER (WHERE id > 300) FROM rows GROUP BY kind",
+        "worth, count(DISTINCT text) FILTER (WHERE kind > 2), median(id), percentile_cont(id, 0.9), array_agg(id ORDER BY id DESC), min(id) FROM rows GROUP BY worth",
+        "text, kind, median(id), count(DISTINCT worth), count(DISTINCT list), array_agg(DISTINCT id ORDER BY id DESC) FROM rows GROUP BY kind, text",
+        "kind, count(DISTINCT text), count(DISTINCT worth), first_value(id ORDER BY id), last_value(id ORDER BY text, id) FROM rows GROUP BY kind",
         "kind, count(*) FILTER (WHERE id > 100), array_agg(id ORDER BY id) FILTER (WHERE id < 50) FROM rows GROUP BY kind",
         "DISTINCT worth, kind FROM rows",
         "DISTINCT list, pair, text, kind % 2, id % 2, id % 3, kind, worth, id % 4, id % 5 FROM rows",
