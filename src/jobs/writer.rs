@@ -20,7 +20,7 @@ use super::error::{JobError, Result};
 pub const ROW_GROUP_BYTES: usize = 8 << 20;
 
 /// Bytes that a row group may have for each column, at least: what the file says of each column of each row group is kept until its end.
-const COLUMN_BYTES: usize = 128 << 10;
+const COLUMN_BYTES: usize = 32 << 10;
 
 /// A file that was written.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]

@@ -209,7 +209,7 @@ fn a_result_larger_than_the_limit_is_named() {
         assert!(error.contains(name) && error.contains("puts all values of a group into one"), "{error}");
     }
     let few = "SELECT cardinality(array_agg(text ORDER BY id)) AS n FROM (SELECT * FROM 'wide.parquet' WHERE kind = 3)";
-    assert_eq!(sql(dir.path(), Some(LIMIT), few), "n\n8572\n");
+    assert_eq!(sql(dir.path(), Some(LIMIT), few), "n\n8571\n");
 }
 
 /// Windows and groups have other operators under a limit: they compute the same.
@@ -261,7 +261,7 @@ async fn answers_do_not_depend_on_the_limit() {
         "count(*), count(DISTINCT text), count(DISTINCT worth), max(text), avg(id), sum(DISTINCT kind), count(DISTINCT list) FROM rows",
         "count(DISTINCT text), count(DISTINCT worth) FILTER (WHERE id > 9), count(*) FILTER (WHERE id > 100) FROM rows",
         "count(DISTINCT text), count(DISTINCT worth), median(id), array_agg(id ORDER BY id), max(id), count(*) FROM rows WHERE id < 0",
-        "median(id), median(DISTINCT kind), median(CAST(id AS DECIMAL(9, 2))), median(id) FILTER (WHERE kind = 3), median(worth) FROM rows",
+        "median(id), median(DISTINCT kind), median(CAST(id AS DECIMAL(9, 2))) AS exact, median(id) FILTER (WHERE kind = 3), median(worth) FROM rows",
         "percentile_cont(id, 0.3), percentile_cont(0.77) WITHIN GROUP (ORDER BY id DESC), percentile_cont(worth, 0.5) FROM rows",
         "array_agg(id ORDER BY kind, id DESC), string_agg(text, ', ' ORDER BY id), first_value(id ORDER BY text, id DESC), count(DISTINCT pair) FROM rows",
         "array_agg(DISTINCT text ORDER BY text DESC), array_agg(pair ORDER BY id), last_value(text ORDER BY id), nth_value(id, 7 ORDER BY worth, id) FROM rows",
