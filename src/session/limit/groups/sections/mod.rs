@@ -136,6 +136,12 @@ pub fn sectioned(groups: &AggregateExec, first: &AggregateExec) -> Result<Option
             input = sort.input();
         }
     }
+    // Rows would pile up in it while others are sorted.
+    if let Some(deal) = input.downcast_ref::<RepartitionExec>()
+        && matches!(deal.partitioning(), Partitioning::RoundRobinBatch(_))
+    {
+        input = deal.input();
+    }
     let schema = input.schema();
     let Some(sections) = sections(first, &schema, ungrouped)? else { return Ok(None) };
     let results = groups.schema();
