@@ -175,8 +175,8 @@ fn peaks_are_bounded() {
         "SELECT count(DISTINCT text) AS a, count(DISTINCT id) AS b, median(id) AS c, max(id) AS d, count(*) AS n FROM 'wide.parquet'",
         "SELECT kind % 2 AS part, count(DISTINCT text) AS a, count(DISTINCT text || 'x') AS b, median(id) AS c, count(*) AS n
          FROM 'wide.parquet' GROUP BY part ORDER BY part",
-        "SELECT median(id) AS a, percentile_cont(key, 0.25) AS b, count(DISTINCT name) AS c, count(DISTINCT key) AS d FROM
-         (SELECT id * 10 + value AS id, key + value AS key, name || value AS name FROM 'long.parquet', range(9))",
+        "SELECT median(value) AS a, percentile_cont(value, 0.25) AS b, count(DISTINCT value % 3000001) AS c,
+                count(DISTINCT 'name ' || value) AS d FROM range(6000000)",
         "SELECT sum(longest) AS a, sum(length(text)) AS b FROM
          (SELECT text, max(length(text)) OVER (PARTITION BY kind) AS longest FROM 'wide.parquet')",
         "SELECT sum(n) AS a, max(text) = '' AS b FROM (SELECT text, count(*) OVER () AS n FROM 'wide.parquet')",
@@ -206,7 +206,7 @@ fn a_result_larger_than_the_limit_is_named() {
             command.arg(format!("SELECT count(DISTINCT kind), {values} FROM 'wide.parquet'")).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
-        assert!(error.contains(name) && error.contains("puts all values of a group into one"), "{error}");
+        assert!(error.contains(name) && error.contains("puts all values into one"), "{error}");
     }
     let few = "SELECT cardinality(array_agg(text ORDER BY id)) AS n FROM (SELECT * FROM 'wide.parquet' WHERE kind = 3)";
     assert_eq!(sql(dir.path(), Some(LIMIT), few), "n\n8571\n");
@@ -261,7 +261,7 @@ async fn answers_do_not_depend_on_the_limit() {
         "count(*), count(DISTINCT text), count(DISTINCT worth), max(text), avg(id), sum(DISTINCT kind), count(DISTINCT list) FROM rows",
         "count(DISTINCT text), count(DISTINCT worth) FILTER (WHERE id > 9), count(*) FILTER (WHERE id > 100) FROM rows",
         "count(DISTINCT text), count(DISTINCT worth), median(id), array_agg(id ORDER BY id), max(id), count(*) FROM rows WHERE id < 0",
-        "median(id), median(DISTINCT kind), median(CAST(id AS DECIMAL(9, 2))) AS exact, median(id) FILTER (WHERE kind = 3), median(worth) FROM rows",
+        "median(id), median(DISTINCT kind), median(CAST(kind AS DECIMAL(9, 2))), median(id) FILTER (WHERE kind = 3), median(worth) FROM rows",
         "percentile_cont(id, 0.3), percentile_cont(0.77) WITHIN GROUP (ORDER BY id DESC), percentile_cont(worth, 0.5) FROM rows",
         "array_agg(id ORDER BY kind, id DESC), string_agg(text, ', ' ORDER BY id), first_value(id ORDER BY text, id DESC), count(DISTINCT pair) FROM rows",
         "array_agg(DISTINCT text ORDER BY text DESC), array_agg(pair ORDER BY id), last_value(text ORDER BY id), nth_value(id, 7 ORDER BY worth, id) FROM rows",

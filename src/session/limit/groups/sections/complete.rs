@@ -382,7 +382,7 @@ fn places(rows: usize, share: Option<f64>) -> (usize, usize, Option<f64>) {
 
 fn too_large(fed: &Fed, bytes: usize) -> datafusion::common::DataFusionError {
     resources_datafusion_err!(
-        "{} puts all values of a group into one, which is made in memory: {} and more are needed, with a copy",
+        "{} puts all values into one, which is made in memory and copied once: that takes more than {}",
         fed.function.name(),
         human_readable_size(bytes)
     )
