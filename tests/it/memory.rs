@@ -131,7 +131,14 @@ fn with_peak(folder: &Path, limit: Option<&str>, query: &str) -> (String, usize)
         "-c",
         query,
     ]);
-    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let peak = peak_of(&mut command);
+    (fs::read_to_string(folder.join("rows.csv")).unwrap(), peak)
+}
+
+/// Runs a command; the peak of the process in MiB.
+#[cfg(target_os = "linux")]
+fn peak_of(command: &mut Command) -> usize {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
@@ -141,8 +148,69 @@ fn with_peak(folder: &Path, limit: Option<&str>, query: &str) -> (String, usize)
         std::thread::sleep(std::time::Duration::from_millis(3));
     }
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{limit:?} {query}\n{}", String::from_utf8_lossy(&output.stderr));
-    (fs::read_to_string(folder.join("rows.csv")).unwrap(), peak)
+    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    peak
+}
+
+/// Each column of a step's files has buffers and codecs of its own, four times with two threads.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_job_over_many_columns_keeps_to_the_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let ints = (0..100).map(|at| format!("(value + {at}) * 31 % 997 AS i{at}"));
+    let floats = (0..100).map(|at| format!("(value * {} % 200) / 8.0 AS f{at}", at + 3));
+    let texts = (0..50).map(|at| format!("'a value of column {at}, ' || (value % 501) AS s{at}"));
+    let columns: Vec<_> = ints.chain(floats).chain(texts).collect();
+    let rows = format!("SELECT value AS id, {} FROM range(60000)", columns.join(", "));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+    command.current_dir(dir.path()).args(["--memory-limit", "128MB", "--threads", "2"]);
+    peak_of(command.args(["sql", "-o", "columns.parquet", "-c", &rows]));
+    let job = "name: columns
+sources: { docs: { paths: columns.parquet } }
+steps: [{ name: some, sql: SELECT * FROM input WHERE id % 3 <> 0 }]
+sink: { path: '${out}/clean' }
+work: '${out}/work'
+";
+    fs::write(dir.path().join("job.yaml"), job).unwrap();
+    let run = |out: &str, limit: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+        command.current_dir(dir.path()).env_remove("LIMPID_MEMORY_LIMIT");
+        command.args(limit.map(|limit| ["--memory-limit", limit]).iter().flatten());
+        peak_of(command.args(["--threads", "2", "run", "job.yaml", "--set", &format!("out={out}")]))
+    };
+    let peak = run("limited", Some("128MB"));
+    run("whole", None);
+    let files = |out: &str| super::jobs::files(&dir.path().join(out).join("clean"));
+    assert_eq!(files("limited"), files("whole"));
+    assert!(peak < 122 + 150, "{peak} MiB");
+}
+
+/// A line that is longer than the limit is in memory twice, whatever is done with it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_line_is_in_memory_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["lines.csv", "lines.jsonl"] {
+        let long = "repeat('said \"so\" ', 8000000)";
+        let text = format!("CASE WHEN value = 50 THEN {long} ELSE repeat('short ', 200) END");
+        let lines = format!("COPY (SELECT value AS id, {text} AS text FROM range(100)) TO '{name}'");
+        sql(dir.path(), None, &lines);
+        let megabytes = (fs::metadata(dir.path().join(name)).unwrap().len() >> 20) as usize;
+        for (query, to) in [
+            ("SELECT max(length(text)) AS n", "rows.csv"),
+            ("SELECT *", "rows.jsonl"),
+            ("SELECT * ORDER BY id DESC", "rows.csv"),
+            ("SELECT * ORDER BY id DESC", "rows.jsonl"),
+        ] {
+            let query = query.replacen(" ORDER", &format!(" FROM '{name}' ORDER"), 1);
+            let query = if query.contains("FROM") { query } else { format!("{query} FROM '{name}'") };
+            let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+            command.current_dir(dir.path()).env_remove("LIMPID_MEMORY_LIMIT");
+            let peak =
+                peak_of(command.args(["--memory-limit", "48MB", "--threads", "2", "sql", "-o", to, "-c", &query]));
+            assert!(peak < 2 * megabytes + 90, "{peak} MiB for {megabytes}: {query} to {to}");
+        }
+    }
 }
 
 /// Operators of DataFusion that hold more than the limit, or fail, over these tables.
