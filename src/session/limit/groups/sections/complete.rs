@@ -187,7 +187,8 @@ impl Complete {
             return Ok(());
         }
         let keys = &batch.columns()[..self.keys];
-        let groups = if keys.is_empty() { vec![0..batch.num_rows()] } else { partition(keys)?.ranges() };
+        let all = std::iter::once(0..batch.num_rows());
+        let groups = if keys.is_empty() { all.collect() } else { partition(keys)?.ranges() };
         for group in groups {
             let of_group = batch.slice(group.start, group.len());
             let key = &of_group.columns()[..self.keys];

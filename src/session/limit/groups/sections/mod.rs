@@ -70,6 +70,9 @@ struct Fed {
     keeps: bool,
 }
 
+/// The arguments of an aggregate, and which rows it takes.
+type Raw = (Vec<Arc<dyn PhysicalExpr>>, Option<Arc<dyn PhysicalExpr>>);
+
 #[derive(Debug, Clone)]
 struct Section {
     kind: Kind,
@@ -79,7 +82,7 @@ struct Section {
     filter: Option<Arc<dyn PhysicalExpr>>,
     aggregates: Vec<Fed>,
     /// What the states are computed from: the arguments of each aggregate, and its filter.
-    raw: Vec<(Vec<Arc<dyn PhysicalExpr>>, Option<Arc<dyn PhysicalExpr>>)>,
+    raw: Vec<Raw>,
 }
 
 impl Section {
