@@ -10,7 +10,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
 use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,11 @@ use super::error::{JobError, Result};
 pub const ROW_GROUP_BYTES: usize = 8 << 20;
 
 /// Bytes that a row group may have for each column, at least: what the file says of each column of each row group is kept until its end.
-const COLUMN_BYTES: usize = 128 << 10;
+const COLUMN_BYTES: usize = 64 << 10;
+
+/// Columns beyond which each takes as little as it can beside its values. A writer has an empty dictionary of 30 kB for each column; it and a reader
+/// have a codec, which takes 100 kB for zstd and nothing for LZ4; and what a file says of pages is kept until its end.
+const MANY_COLUMNS: usize = 64;
 
 /// A file that was written.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -47,6 +51,13 @@ impl ParquetFile {
     /// A file at `path`; `text` names the column whose values hardly repeat, so that no dictionary is tried for it.
     pub fn new(path: PathBuf, schema: SchemaRef, text: Option<&str>, compression: Compression) -> Self {
         let mut properties = WriterProperties::builder().set_compression(compression);
+        if schema.fields().len() > MANY_COLUMNS {
+            properties = properties
+                .set_compression(Compression::LZ4_RAW)
+                .set_dictionary_enabled(false)
+                .set_statistics_enabled(EnabledStatistics::Chunk)
+                .set_offset_index_disabled(true);
+        }
         if let Some(text) = text {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(text), false);
         }

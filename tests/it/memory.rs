@@ -157,7 +157,14 @@ fn with_peak(folder: &Path, limit: Option<&str>, query: &str) -> (String, usize)
         "-c",
         query,
     ]);
-    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let peak = peak_of(&mut command);
+    (fs::read_to_string(folder.join("rows.csv")).unwrap(), peak)
+}
+
+/// Runs a command; the peak of the process in MiB.
+#[cfg(target_os = "linux")]
+fn peak_of(command: &mut Command) -> usize {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
@@ -167,8 +174,69 @@ fn with_peak(folder: &Path, limit: Option<&str>, query: &str) -> (String, usize)
         std::thread::sleep(std::time::Duration::from_millis(3));
     }
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{limit:?} {query}\n{}", String::from_utf8_lossy(&output.stderr));
-    (fs::read_to_string(folder.join("rows.csv")).unwrap(), peak)
+    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    peak
+}
+
+/// Each column of a step's files has buffers and codecs of its own, four times with two threads.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_job_over_many_columns_keeps_to_the_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let ints = (0..100).map(|at| format!("(value + {at}) * 31 % 997 AS i{at}"));
+    let floats = (0..100).map(|at| format!("(value * {} % 200) / 8.0 AS f{at}", at + 3));
+    let texts = (0..50).map(|at| format!("'a value of column {at}, ' || (value % 501) AS s{at}"));
+    let columns: Vec<_> = ints.chain(floats).chain(texts).collect();
+    let rows = format!("SELECT value AS id, {} FROM range(60000)", columns.join(", "));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+    command.current_dir(dir.path()).args(["--memory-limit", "128MB", "--threads", "2"]);
+    peak_of(command.args(["sql", "-o", "columns.parquet", "-c", &rows]));
+    let job = "name: columns
+sources: { docs: { paths: columns.parquet } }
+steps: [{ name: some, sql: SELECT * FROM input WHERE id % 3 <> 0 }]
+sink: { path: '${out}/clean' }
+work: '${out}/work'
+";
+    fs::write(dir.path().join("job.yaml"), job).unwrap();
+    let run = |out: &str, limit: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+        command.current_dir(dir.path()).env_remove("LIMPID_MEMORY_LIMIT");
+        command.args(limit.map(|limit| ["--memory-limit", limit]).iter().flatten());
+        peak_of(command.args(["--threads", "2", "run", "job.yaml", "--set", &format!("out={out}")]))
+    };
+    let peak = run("limited", Some("128MB"));
+    run("whole", None);
+    let files = |out: &str| super::jobs::files(&dir.path().join(out).join("clean"));
+    assert_eq!(files("limited"), files("whole"));
+    assert!(peak < 122 + 150, "{peak} MiB");
+}
+
+/// A line that is longer than the limit is in memory twice, whatever is done with it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_line_is_in_memory_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["lines.csv", "lines.jsonl"] {
+        let long = "repeat('said \"so\" ', 8000000)";
+        let text = format!("CASE WHEN value = 50 THEN {long} ELSE repeat('short ', 200) END");
+        let lines = format!("COPY (SELECT value AS id, {text} AS text FROM range(100)) TO '{name}'");
+        sql(dir.path(), None, &lines);
+        let megabytes = (fs::metadata(dir.path().join(name)).unwrap().len() >> 20) as usize;
+        for (query, to) in [
+            ("SELECT max(length(text)) AS n", "rows.csv"),
+            ("SELECT *", "rows.jsonl"),
+            ("SELECT * ORDER BY id DESC", "rows.csv"),
+            ("SELECT * ORDER BY id DESC", "rows.jsonl"),
+        ] {
+            let query = query.replacen(" ORDER", &format!(" FROM '{name}' ORDER"), 1);
+            let query = if query.contains("FROM") { query } else { format!("{query} FROM '{name}'") };
+            let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+            command.current_dir(dir.path()).env_remove("LIMPID_MEMORY_LIMIT");
+            let peak =
+                peak_of(command.args(["--memory-limit", "48MB", "--threads", "2", "sql", "-o", to, "-c", &query]));
+            assert!(peak < 2 * megabytes + 90, "{peak} MiB for {megabytes}: {query} to {to}");
+        }
+    }
 }
 
 /// Operators of DataFusion that hold more than the limit, or fail, over these tables.
@@ -198,6 +266,11 @@ fn peaks_are_bounded() {
         "SELECT count(*) AS n, sum(length(texts)) AS bytes FROM
          (SELECT id % 5003 AS part, string_agg(text, ' ' ORDER BY id) AS texts FROM 'wide.parquet' GROUP BY part)",
         "SELECT kind, count(DISTINCT text) AS n, sum(id) AS ids FROM 'wide.parquet' GROUP BY kind ORDER BY kind",
+        "SELECT count(DISTINCT text) AS a, count(DISTINCT id) AS b, median(id) AS c, max(id) AS d, count(*) AS n FROM 'wide.parquet'",
+        "SELECT kind % 2 AS part, count(DISTINCT text) AS a, count(DISTINCT text || 'x') AS b, median(id) AS c, count(*) AS n
+         FROM 'wide.parquet' GROUP BY part ORDER BY part",
+        "SELECT median(value) AS a, percentile_cont(value, 0.25) AS b, count(DISTINCT value % 3000001) AS c,
+                count(DISTINCT 'name ' || value) AS d FROM range(6000000)",
         "SELECT sum(longest) AS a, sum(length(text)) AS b FROM
          (SELECT text, max(length(text)) OVER (PARTITION BY kind) AS longest FROM 'wide.parquet')",
         "SELECT sum(n) AS a, max(text) = '' AS b FROM (SELECT text, count(*) OVER () AS n FROM 'wide.parquet')",
@@ -217,6 +290,23 @@ fn peaks_are_bounded() {
         assert_eq!(rows, with_peak(dir.path(), None, query).0, "{query}");
         assert!(peak < 45 + 105, "{peak} MiB: {query}");
     }
+}
+
+/// A value of all rows is made in memory: the error says so.
+#[test]
+fn a_result_larger_than_the_limit_is_named() {
+    let dir = tables();
+    for (values, name) in [("array_agg(text ORDER BY id)", "array_agg("), ("string_agg(text, ' ')", "string_agg(")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_limpid"));
+        command.current_dir(dir.path()).args(["--memory-limit", "64MB", "sql", "-c"]);
+        let output =
+            command.arg(format!("SELECT count(DISTINCT kind), {values} FROM 'wide.parquet'")).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(error.contains(name) && error.contains("puts all values into one"), "{error}");
+    }
+    let few = "SELECT cardinality(array_agg(text ORDER BY id)) AS n FROM (SELECT * FROM 'wide.parquet' WHERE kind = 3)";
+    assert_eq!(sql(dir.path(), Some(LIMIT), few), "n\n8571\n");
 }
 
 /// Windows and groups have other operators under a limit: they compute the same.
@@ -265,6 +355,17 @@ async fn answers_do_not_depend_on_the_limit() {
         "kind, text, count(*), array_agg(id ORDER BY id) FROM rows GROUP BY ROLLUP (kind, text)",
         "kind % 2, first_value(text ORDER BY id), array_agg(DISTINCT kind ORDER BY kind) FROM rows GROUP BY kind % 2",
         "count(*), count(DISTINCT text), min(worth) FROM rows",
+        "count(*), count(DISTINCT text), count(DISTINCT worth), max(text), avg(id), sum(DISTINCT kind), count(DISTINCT list) FROM rows",
+        "count(DISTINCT text), count(DISTINCT worth) FILTER (WHERE id > 9), count(*) FILTER (WHERE id > 100) FROM rows",
+        "count(DISTINCT text), count(DISTINCT worth), median(id), array_agg(id ORDER BY id), max(id), count(*) FROM rows WHERE id < 0",
+        "median(id), median(DISTINCT kind), median(CAST(kind AS DECIMAL(9, 2))), median(id) FILTER (WHERE kind = 3), median(worth) FROM rows",
+        "percentile_cont(id, 0.3), percentile_cont(0.77) WITHIN GROUP (ORDER BY id DESC), percentile_cont(worth, 0.5) FROM rows",
+        "array_agg(id ORDER BY kind, id DESC), string_agg(text, ', ' ORDER BY id), first_value(id ORDER BY text, id DESC), count(DISTINCT pair) FROM rows",
+        "array_agg(DISTINCT text ORDER BY text DESC), array_agg(pair ORDER BY id), last_value(text ORDER BY id), nth_value(id, 7 ORDER BY worth, id) FROM rows",
+        "kind, count(DISTINCT text), count(DISTINCT worth), count(*), max(text), sum(id) FILTER (WHERE id > 300) FROM rows GROUP BY kind",
+        "worth, count(DISTINCT text) FILTER (WHERE kind > 2), median(id), percentile_cont(id, 0.9), array_agg(id ORDER BY id DESC), min(id) FROM rows GROUP BY worth",
+        "text, kind, median(id), count(DISTINCT worth), count(DISTINCT list), array_agg(DISTINCT id ORDER BY id DESC) FROM rows GROUP BY kind, text",
+        "kind, count(DISTINCT text), count(DISTINCT worth), first_value(id ORDER BY id), last_value(id ORDER BY text, id) FROM rows GROUP BY kind",
         "kind, count(*) FILTER (WHERE id > 100), array_agg(id ORDER BY id) FILTER (WHERE id < 50) FROM rows GROUP BY kind",
         "DISTINCT worth, kind FROM rows",
         "DISTINCT list, pair, text, kind % 2, id % 2, id % 3, kind, worth, id % 4, id % 5 FROM rows",

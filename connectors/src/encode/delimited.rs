@@ -8,8 +8,8 @@ use arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use datafusion::common::{Result, exec_datafusion_err, plan_err};
 
-use super::WriteFormat;
 use super::limits::{check_columns, check_names, value_type};
+use super::{After, WriteFormat};
 
 /// What becomes of values that are not flat, and of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -111,11 +111,11 @@ impl Delimited {
         &self.header
     }
 
-    /// Appends the rows of `batch` to `out`.
+    /// Appends the rows of `batch` to `out`, and calls `after` after each.
     ///
     /// # Errors
-    /// A value that cannot be formatted.
-    pub fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+    /// A value that cannot be formatted; those of `after`.
+    pub(super) fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>, after: &mut After<'_>) -> Result<()> {
         let formats = self.formats();
         let json = EncoderOptions::default().with_explicit_nulls(true);
         let schema = batch.schema_ref();
@@ -137,6 +137,7 @@ impl Delimited {
                 }
             }
             out.push(b'\n');
+            after(out)?;
         }
         Ok(())
     }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::{DataType, FieldRef, Schema};
+use arrow::array::{Array, RecordBatch, StructArray};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow::error::ArrowError;
-use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, WriterBuilder};
+use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, WriterBuilder, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::Result;
 
-use super::WriteFormat;
 use super::limits::{check_columns, check_json_values};
+use super::{After, WriteFormat};
 
 /// Digits that every reader of JSON keeps: a 64-bit float has as many.
 const SAFE_DIGITS: u8 = 15;
@@ -29,15 +29,22 @@ impl JsonLines {
         Ok(Self(()))
     }
 
-    /// Appends the rows of `batch` to `out`.
+    /// Appends the rows of `batch` to `out`, and calls `after` after each.
     ///
     /// # Errors
-    /// NaN or an infinity, which JSON has no form for.
-    pub fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+    /// NaN or an infinity, which JSON has no form for; those of `after`.
+    pub(super) fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>, after: &mut After<'_>) -> Result<()> {
         check_values(batch)?;
-        let mut writer = builder().build::<_, LineDelimited>(out);
-        writer.write(batch)?;
-        Ok(writer.finish()?)
+        let rows = StructArray::from(batch.clone());
+        let field = Arc::new(Field::new_struct("", batch.schema_ref().fields().clone(), false));
+        let options = EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(ExactDecimals));
+        let mut encoder = make_encoder(&field, &rows, &options)?;
+        for row in 0..batch.num_rows() {
+            encoder.encode(row, out);
+            out.push(b'\n');
+            after(out)?;
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,8 @@ mod round_trip;
 #[cfg(test)]
 mod tests;
 
+use std::io::Write;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use datafusion::common::{Result, internal_err};
@@ -24,6 +26,12 @@ pub use delimited::{Delimited, DelimitedOptions, Nested};
 pub use json::{JsonLines, builder as json_builder, check_values as check_json_batch};
 pub use kind::{WriteFormat, WriteKind};
 pub use limits::check_columns;
+
+/// Bytes of lines that are written at once, unless one line has more.
+const WRITTEN: usize = 64 << 10;
+
+/// Called after each line with the bytes that were not taken yet.
+type After<'a> = dyn FnMut(&mut Vec<u8>) -> Result<()> + 'a;
 
 /// Writes rows of one format as lines.
 #[derive(Debug)]
@@ -64,9 +72,30 @@ impl LinesEncoder {
     /// # Errors
     /// A value that the format cannot hold.
     pub fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+        self.lines(batch, out, &mut |_| Ok(()))
+    }
+
+    /// Writes the rows of `batch` to `out`; no more than one line is in memory at a time, where lines are long.
+    ///
+    /// # Errors
+    /// A value that the format cannot hold; those of writing.
+    pub fn write(&self, batch: &RecordBatch, out: &mut dyn Write) -> Result<()> {
+        let mut lines = Vec::new();
+        self.lines(batch, &mut lines, &mut |lines| {
+            if lines.len() >= WRITTEN {
+                out.write_all(lines)?;
+                lines.clear();
+                lines.shrink_to(2 * WRITTEN);
+            }
+            Ok(())
+        })?;
+        Ok(out.write_all(&lines)?)
+    }
+
+    fn lines(&self, batch: &RecordBatch, out: &mut Vec<u8>, after: &mut After<'_>) -> Result<()> {
         match self {
-            Self::Delimited(encoder) => encoder.encode(batch, out),
-            Self::Json(encoder) => encoder.encode(batch, out),
+            Self::Delimited(encoder) => encoder.encode(batch, out, after),
+            Self::Json(encoder) => encoder.encode(batch, out, after),
         }
     }
 }

@@ -12,6 +12,9 @@ fn encoded(format: WriteFormat, columns: Vec<(&str, ArrayRef)>) -> Result<String
     let encoder = LinesEncoder::new(format, batch.schema_ref())?;
     let mut out = encoder.header().to_vec();
     encoder.encode(&batch, &mut out)?;
+    let mut written = encoder.header().to_vec();
+    encoder.write(&batch, &mut written)?;
+    assert_eq!(written, out);
     Ok(String::from_utf8(out).unwrap())
 }
 
@@ -72,4 +75,34 @@ fn what_a_format_cannot_hold_is_named() {
     assert!(found.contains("two columns named `a`"), "{found}");
     assert!(error(WriteFormat::JsonLines, vec![("", texts(&[None]))]).contains("column 1 of the result has no name"));
     assert!(check_columns(WriteFormat::Parquet, &Schema::empty()).is_ok());
+}
+
+/// Counts what is written at once.
+struct Pieces(Vec<usize>);
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.push(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_are_written_in_pieces() {
+    let long = "\"long\" ".repeat(100_000);
+    let text = texts(&[vec![Some("short"); 9], vec![Some(&long); 3], vec![None; 9]].concat());
+    let batch = RecordBatch::try_from_iter_with_nullable([("text", text, true)]).unwrap();
+    for format in [WriteFormat::Csv, WriteFormat::JsonLines] {
+        let encoder = LinesEncoder::new(format, batch.schema_ref()).unwrap();
+        let mut whole = Vec::new();
+        encoder.encode(&batch, &mut whole).unwrap();
+        let mut pieces = Pieces(vec![]);
+        encoder.write(&batch, &mut pieces).unwrap();
+        assert_eq!(pieces.0.iter().sum::<usize>(), whole.len());
+        assert!(pieces.0.len() == 4 && pieces.0.iter().all(|piece| piece / 2 < long.len()), "{:?}", pieces.0);
+    }
 }

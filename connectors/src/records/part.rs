@@ -262,6 +262,22 @@ impl Part {
         self.window.refill().map_err(|e| cannot_read(path, &e))
     }
 
+    /// Lets go of records that were passed. `pending` was found and not passed.
+    pub(crate) fn release(&mut self, pending: Option<&mut Raw>) {
+        let passed = self.window.release();
+        if passed == 0 {
+            return;
+        }
+        let Some(pending) = pending else { return };
+        (pending.start, pending.end, pending.next) =
+            (pending.start - passed, pending.end - passed, pending.next - passed);
+        if let Framing::Csv { fields, .. } = &mut self.framing {
+            for field in fields {
+                (field.start, field.end) = (field.start - passed, field.end - passed);
+            }
+        }
+    }
+
     /// Goes on behind `found`.
     pub(crate) fn pass(&mut self, found: &Raw) {
         self.window.advance(found.next);

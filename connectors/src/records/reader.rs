@@ -252,6 +252,7 @@ impl Reader {
             self.part.pass(&found);
         }
         self.scan.tally.bytes.add(bytes);
+        self.part.release(self.pending.as_mut());
         self.finish()
     }
 
@@ -439,7 +440,11 @@ impl CsvDecoder {
                 column.null();
                 continue;
             }
-            let read = if field.escaped { column.text(&dialect.content(text, field)) } else { column.text(raw) };
+            let read = if field.escaped {
+                column.written(|out| dialect.content_into(text, field, out))
+            } else {
+                column.text(raw)
+            };
             if let Err(reason) = read {
                 if lenient {
                     column.null();

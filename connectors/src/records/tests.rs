@@ -56,6 +56,38 @@ async fn file(name: &str, content: impl AsRef<[u8]>, options: &[(&str, &str)]) -
     found.map(|batches| lines(&batches).into_iter().map(plain).collect()).map_err(plain)
 }
 
+/// Long records have batches of their own, and what was read of the file is let go with them.
+#[tokio::test]
+async fn long_records_are_read_among_short_ones() {
+    let long = |at: usize| format!("{at} said \"so\"\n").repeat((5 << 20) / 14 * (1 + at % 2) / 2 + at);
+    let texts: Vec<String> = (0..60).map(|at| if at % 10 < 3 { long(at) } else { format!("short \"{at}\"") }).collect();
+    let csv = |text: &String| format!("{},\"{}\",end\n", text.len(), text.replace('"', "\"\""));
+    let json = |text: &String| format!("{}\n", serde_json::json!({ "size": text.len(), "text": text, "last": "end" }));
+    let csv = format!("size,text,last\n{}", texts.iter().map(csv).collect::<String>());
+    let lines: String = texts.iter().map(json).collect();
+    let document = format!("[{}]", lines.trim_end().replace("}\n{", "},\n{"));
+    let expected: Vec<_> = texts.iter().map(|text| format!("{}|{text}|end", text.len())).collect();
+    for (name, content) in [("a.csv", csv), ("a.jsonl", lines), ("a.json", document)] {
+        let mut found = file(name, content, &[]).await.unwrap();
+        // The columns of objects are in the order of their names.
+        if name != "a.csv" {
+            found = found
+                .iter()
+                .map(|row| {
+                    let (last, rest) = row.split_once('|').unwrap();
+                    format!("{rest}|{last}")
+                })
+                .collect();
+        }
+        assert!(
+            found == expected,
+            "{name}: {} of {} rows are the same",
+            found.iter().zip(&expected).filter(|(a, b)| a == b).count(),
+            expected.len()
+        );
+    }
+}
+
 #[tokio::test]
 async fn columns_are_matched_by_name() {
     let dir = tempdir().unwrap();

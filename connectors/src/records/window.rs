@@ -2,8 +2,12 @@
 
 use std::io::{self, Read};
 
-/// Bytes that are read at a time; twice what is held when a record is longer.
+/// Bytes that are read at a time.
 const BLOCK: usize = 1 << 20;
+/// The share of a longer record, one in so many, that is read at a time.
+const SHARE: usize = 4;
+/// Bytes that were passed after which they are let go.
+const PASSED: usize = 4 << 20;
 /// Longest record: offsets of Utf8 are 32 bits wide.
 pub(crate) const MAX_RECORD: usize = i32::MAX as usize;
 
@@ -120,8 +124,20 @@ impl Window {
         self.began
     }
 
-    /// Reads more. What comes before the next record is dropped.
-    pub(crate) fn refill(&mut self) -> io::Result<()> {
+    /// Lets go of what comes before the next record where that is much; how many bytes.
+    pub(crate) fn release(&mut self) -> usize {
+        let passed = self.at;
+        if passed < PASSED {
+            return 0;
+        }
+        let mut bytes = self.take_rest();
+        bytes.shrink_to(2 * self.block);
+        self.put(bytes);
+        passed
+    }
+
+    /// What comes from the next record on.
+    fn take_rest(&mut self) -> Vec<u8> {
         self.line = self.line(self.at);
         self.offset += self.at as u64;
         let mut bytes = match std::mem::replace(&mut self.region, Region::Bytes(Vec::new())) {
@@ -130,9 +146,22 @@ impl Window {
         };
         bytes.drain(..self.at);
         self.at = 0;
+        bytes
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) {
+        self.region = match String::from_utf8(bytes) {
+            Ok(text) => Region::Text(text),
+            Err(e) => Region::Bytes(e.into_bytes()),
+        };
+    }
+
+    /// Reads more. What comes before the next record is dropped.
+    pub(crate) fn refill(&mut self) -> io::Result<()> {
+        let mut bytes = self.take_rest();
         bytes.append(&mut self.cut);
         let held = bytes.len();
-        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.block.max(held));
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.block.max(held / SHARE));
         bytes.reserve_exact(wanted);
         let read = (&mut self.reader).take(wanted as u64).read_to_end(&mut bytes)?;
         self.left -= read as u64;
@@ -141,10 +170,7 @@ impl Window {
             let whole = bytes.len() - unfinished(&bytes);
             self.cut = bytes.split_off(whole);
         }
-        self.region = match String::from_utf8(bytes) {
-            Ok(text) => Region::Text(text),
-            Err(e) => Region::Bytes(e.into_bytes()),
-        };
+        self.put(bytes);
         Ok(())
     }
 }
@@ -184,6 +210,22 @@ mod tests {
             assert_eq!(found, text);
             assert_eq!(window.line(window.at()), 50);
         }
+    }
+
+    #[test]
+    fn what_was_passed_is_let_go() {
+        let text = format!("{}\nshort\n", "é".repeat(PASSED));
+        let mut window = Window::new(Box::new(io::Cursor::new(text.clone().into_bytes())), 0, u64::MAX);
+        while !window.is_last() {
+            window.refill().unwrap();
+        }
+        window.advance(3);
+        assert_eq!(window.release(), 0);
+        let long = 2 * PASSED + 1;
+        window.advance(long);
+        assert_eq!((window.release(), window.at(), window.place(0)), (long, 0, long as u64));
+        assert_eq!((window.text(0, 6), window.line(0)), (Ok("short\n"), 1));
+        assert!(matches!(&window.region, Region::Text(text) if text.capacity() <= 2 * BLOCK));
     }
 
     #[test]

@@ -102,10 +102,10 @@ impl Files {
             }
             let path = self.path();
             let file = self.open.as_mut().ok_or_else(|| internal_datafusion_err!("no open file"))?;
-            // Formatted apart, so that what the compressor gets does not depend on how the formatter writes.
-            let mut lines = Vec::new();
-            self.encoder.encode(chunk, &mut lines)?;
-            file.write_all(&lines).map_err(|e| write_error(&path, &e))?;
+            self.encoder.write(chunk, file).map_err(|error| match error {
+                DataFusionError::IoError(e) => write_error(&path, &e),
+                error => error,
+            })?;
             self.rows += chunk.num_rows() as u64;
             if file.get_ref().bytes() >= self.limit {
                 self.close()?;

@@ -1,10 +1,11 @@
 //! A stream of batches to the files of a staging folder.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::BatchCoalescer;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{Result, plan_err};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
@@ -70,23 +71,35 @@ async fn drive<W: PartsWriter>(
     schema: SchemaRef,
     mut writer: W,
 ) -> Result<Vec<Part>> {
-    let mut chunks = BatchCoalescer::new(schema, CHUNK_ROWS);
+    let (mut parts, mut gathered) = (Vec::new(), 0);
     while let Some(batch) = stream.next().await {
-        // Pieces, so that the chunks of a large batch do not all wait in the coalescer at once.
         let batch = batch?;
         let mut start = 0;
         while start < batch.num_rows() {
-            let rows = (batch.num_rows() - start).min(CHUNK_ROWS - chunks.get_buffered_rows());
-            chunks.push_batch(batch.slice(start, rows))?;
+            let rows = (batch.num_rows() - start).min(CHUNK_ROWS - gathered);
+            parts.push(batch.slice(start, rows));
             start += rows;
-            while let Some(chunk) = chunks.next_completed_batch() {
-                writer = writer.write(chunk).await?;
+            gathered += rows;
+            if gathered == CHUNK_ROWS {
+                writer = writer.write(chunk(&schema, &parts)?).await?;
+                parts.clear();
+                gathered = 0;
             }
         }
     }
-    chunks.finish_buffered_batch()?;
-    while let Some(chunk) = chunks.next_completed_batch() {
-        writer = writer.write(chunk).await?;
+    if gathered > 0 {
+        writer = writer.write(chunk(&schema, &parts)?).await?;
     }
     writer.finish().await
+}
+
+/// The rows of `parts`, which hold on to nothing else. (Arrow's coalescer sets up to a megabyte aside for each column of texts.)
+fn chunk(schema: &SchemaRef, parts: &[RecordBatch]) -> Result<RecordBatch> {
+    let rows = concat_batches(schema, parts)?;
+    let columns = rows.columns().iter().map(|column| match column.data_type() {
+        DataType::Utf8View => Arc::new(column.as_string_view().gc()) as ArrayRef,
+        DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
+        _ => Arc::clone(column),
+    });
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect())?)
 }

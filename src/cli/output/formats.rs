@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::json::Writer as JsonWriter;
 use arrow::json::writer::JsonArray;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
 use limpid_connectors::encode::{
     Compressor, Delimited, DelimitedOptions, JsonLines, LinesEncoder, Nested, WriteFormat, check_columns,
     check_json_batch, json_builder,
@@ -24,7 +25,6 @@ use crate::cli::errors::Failure;
 pub struct Lines<'a> {
     out: Compressor<&'a mut Target>,
     encoder: LinesEncoder,
-    lines: Vec<u8>,
 }
 
 impl<'a> Lines<'a> {
@@ -48,15 +48,16 @@ impl<'a> Lines<'a> {
     fn new(out: &'a mut Target, encoder: LinesEncoder, compression: Compression) -> Result<Self, Failure> {
         let mut out = Compressor::new(out, compression)?;
         out.write_all(encoder.header())?;
-        Ok(Self { out, encoder, lines: Vec::new() })
+        Ok(Self { out, encoder })
     }
 }
 
 impl ResultWriter for Lines<'_> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        self.lines.clear();
-        self.encoder.encode(batch, &mut self.lines)?;
-        Ok(self.out.write_all(&self.lines)?)
+        self.encoder.write(batch, &mut self.out).map_err(|error| match error {
+            DataFusionError::IoError(error) => Failure::from(error),
+            error => Failure::from(error),
+        })
     }
 
     fn finish(self: Box<Self>) -> Result<(), Failure> {

@@ -181,10 +181,19 @@ impl Dialect {
     /// The content of a field.
     pub(crate) fn content<'a>(&self, text: &'a str, field: Field) -> Cow<'a, str> {
         let raw = text.get(field.start..field.end).unwrap_or_default();
-        let (true, Some(quote)) = (field.escaped, self.quote) else { return Cow::Borrowed(raw) };
-        let escape = self.escape.unwrap_or(quote);
+        if !field.escaped {
+            return Cow::Borrowed(raw);
+        }
         let mut out = String::with_capacity(raw.len());
-        let mut rest = raw;
+        self.content_into(text, field, &mut out);
+        Cow::Owned(out)
+    }
+
+    /// Appends the content of a field to `out`.
+    pub(crate) fn content_into(&self, text: &str, field: Field, out: &mut String) {
+        let mut rest = text.get(field.start..field.end).unwrap_or_default();
+        let Some(quote) = self.quote.filter(|_| field.escaped) else { return out.push_str(rest) };
+        let escape = self.escape.unwrap_or(quote);
         while let Some(found) = memchr(escape, rest.as_bytes()) {
             out.push_str(rest.get(..found).unwrap_or_default());
             let follows = rest.as_bytes().get(found + 1).copied();
@@ -197,7 +206,6 @@ impl Dialect {
             }
         }
         out.push_str(rest);
-        Cow::Owned(out)
     }
 }
 

@@ -44,6 +44,9 @@ impl Names {
     }
 }
 
+/// Bytes of texts for which there is room in the next batch.
+const ROOM: usize = 16 << 20;
+
 /// Texts, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
@@ -68,9 +71,13 @@ impl Texts {
     }
 
     fn finish(&mut self, nulls: Option<arrow::buffer::NullBuffer>) -> Result<StringArray> {
-        // The next batch is probably as large.
-        let room = String::with_capacity(self.bytes.len());
-        let bytes = std::mem::replace(&mut self.bytes, room);
+        // The next batch is probably as large, unless this is a text that has a batch of its own.
+        let room = String::with_capacity(self.bytes.len().min(ROOM));
+        let mut bytes = std::mem::replace(&mut self.bytes, room);
+        if bytes.len() > ROOM {
+            // It has grown by doubling.
+            bytes.shrink_to_fit();
+        }
         let ends = std::mem::take(&mut self.ends);
         let mut offsets = Vec::with_capacity(ends.len() + 1);
         offsets.push(0i32);
@@ -216,6 +223,19 @@ impl Column {
             return Ok(());
         }
         Err(self.misfit(text))
+    }
+
+    /// Appends the text that `write` appends, read as the column's type. On an error nothing is appended.
+    pub(crate) fn written(&mut self, write: impl FnOnce(&mut String)) -> Result<(), String> {
+        if let Body::Text(texts) = &mut self.body {
+            write(&mut texts.bytes);
+            texts.close();
+            self.nulls.append_non_null();
+            return Ok(());
+        }
+        let mut text = String::new();
+        write(&mut text);
+        self.text(&text)
     }
 
     /// Appends a boolean.

@@ -122,7 +122,7 @@ impl Distinct {
 }
 
 /// Whether the row `last` is the first of `keys`.
-fn equal(last: &[ArrayRef], keys: &[ArrayRef]) -> Result<bool> {
+pub(super) fn equal(last: &[ArrayRef], keys: &[ArrayRef]) -> Result<bool> {
     for (last, key) in last.iter().zip(keys) {
         if make_comparator(last, key, SortOptions::default())?(0, 0).is_ne() {
             return Ok(false);

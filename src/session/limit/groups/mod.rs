@@ -2,6 +2,7 @@
 
 mod distinct;
 mod keys;
+mod sections;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use datafusion::physical_plan::{
 
 use super::{Plan, rewrite};
 use distinct::DistinctExec;
+use sections::sectioned;
 
 /// Aggregates over texts up to which groups are first computed within each partition: each text of each group is an allocation of its own,
 /// and takes more than is counted.
@@ -38,6 +40,8 @@ const FEW_KEYS: usize = 8;
 ///   sorted and put together.
 /// * Aggregates that keep values (`array_agg`, `string_agg`, `count(DISTINCT ...)` beside others, `median`) get the rows themselves sorted:
 ///   their parts would be as large as the rows.
+/// * Where such a group has more than its result (`count(DISTINCT ...)`, `median`), and without keys, rows are sorted for each aggregate:
+///   [`sections`].
 /// * DISTINCT compares sorted rows with the ones before them.
 #[derive(Debug)]
 pub struct Groups;
@@ -62,7 +66,20 @@ impl PhysicalOptimizerRule for Groups {
 fn sorted(groups: &AggregateExec) -> Result<Option<Plan>> {
     let keys = groups.group_expr();
     let few = groups.limit_options().is_some();
-    if keys.expr().is_empty() || !keys.is_single() || few || *groups.input_order_mode() == InputOrderMode::Sorted {
+    if few || !(keys.is_empty() || keys.is_single()) {
+        return Ok(None);
+    }
+    let rows = match groups.mode() {
+        AggregateMode::Final | AggregateMode::FinalPartitioned => first_stage(groups.input()),
+        AggregateMode::Single | AggregateMode::SinglePartitioned => Some(groups),
+        _ => None,
+    };
+    if let Some(rows) = rows
+        && let Some(new) = sectioned(groups, rows)?
+    {
+        return Ok(Some(new));
+    }
+    if keys.is_empty() || *groups.input_order_mode() == InputOrderMode::Sorted {
         return Ok(None);
     }
     let partitions = groups.input().output_partitioning().partition_count();
@@ -93,7 +110,8 @@ fn sorted(groups: &AggregateExec) -> Result<Option<Plan>> {
 /// The stage that computes parts of groups from rows, below a redistribution.
 fn first_stage(plan: &Plan) -> Option<&AggregateExec> {
     if let Some(first) = plan.downcast_ref::<AggregateExec>() {
-        let rows = *first.mode() == AggregateMode::Partial && first.group_expr().is_single();
+        let keys = first.group_expr();
+        let rows = *first.mode() == AggregateMode::Partial && (keys.is_empty() || keys.is_single());
         return rows.then_some(first);
     }
     if plan.is::<RepartitionExec>() || plan.is::<CoalescePartitionsExec>() {
