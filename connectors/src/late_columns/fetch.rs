@@ -11,7 +11,9 @@ use datafusion::config::ConfigOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, ParquetRowSelection, RowGroupAccess};
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::functions::core::{file_row_index, input_file_name};
@@ -35,11 +37,7 @@ pub(super) fn located(config: &FileScanConfig, source: &ParquetSource, columns: 
     Ok(config.map(|config| DataSourceExec::from_data_source(config) as Plan))
 }
 
-fn with_location(
-    config: &FileScanConfig,
-    source: &ParquetSource,
-    columns: &[usize],
-) -> Result<Option<FileScanConfig>> {
+fn with_location(config: &FileScanConfig, source: &ParquetSource, columns: &[usize]) -> Result<Option<FileScanConfig>> {
     let schema = config.projected_schema()?;
     let mut exprs: Vec<ProjectionExpr> = columns
         .iter()
@@ -54,7 +52,8 @@ fn with_location(
         exprs.push(ProjectionExpr::new(call, name));
     }
     let Some(source) = source.try_pushdown_projection(&ProjectionExprs::new(exprs))? else { return Ok(None) };
-    Ok(Some(FileScanConfigBuilder::from(config.clone()).with_source(source).build()))
+    // An order of the files is none of the rows, and DataFusion checks it by the places of columns.
+    Ok(Some(FileScanConfigBuilder::from(config.clone()).with_source(source).with_output_ordering(vec![]).build()))
 }
 
 /// Reads columns of given rows.
@@ -74,7 +73,9 @@ impl Fetch {
             plain = plain.with_parquet_file_reader_factory(Arc::clone(factory));
         }
         let Some(plain) = plain.try_pushdown_projection(projection)? else { return Ok(None) };
-        let Some(plain) = (plain.as_ref() as &dyn std::any::Any).downcast_ref::<ParquetSource>() else { return Ok(None) };
+        let Some(plain) = (plain.as_ref() as &dyn std::any::Any).downcast_ref::<ParquetSource>() else {
+            return Ok(None);
+        };
         let scan = with_location(config, plain, late)?;
         Ok(scan.map(|scan| Self { scan: Arc::new(scan) }))
     }
@@ -104,7 +105,6 @@ impl Fetch {
         let groups = self.groups(&places, context).await?;
         let config = FileScanConfigBuilder::from(self.scan.as_ref().clone())
             .with_file_groups(groups)
-            .with_output_ordering(vec![])
             .with_preserve_order(false)
             .build();
         let batches = collect(DataSourceExec::from_data_source(config), Arc::clone(context)).await?;

@@ -61,9 +61,10 @@ pub struct LateColumns {
 type Rules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
 
 impl LateColumns {
-    /// Takes its place among the rules: limits are in sorts, and what a sort learns is not yet a filter of the scan.
+    /// Takes its place among the rules: limits are in sorts, scans know what they are read for, and what a sort learns is not yet
+    /// a filter of the scan.
     pub fn join(self, rules: &mut Rules) {
-        let at = rules.iter().position(|rule| rule.name() == "PushdownSort").unwrap_or(rules.len());
+        let at = rules.iter().rposition(|rule| rule.name().starts_with("FilterPushdown")).unwrap_or(rules.len());
         rules.insert(at, Arc::new(self));
     }
 }
@@ -95,6 +96,10 @@ impl LateColumns {
         let Some(sort) = below.downcast_ref::<SortExec>() else { return Ok(None) };
         let Some(rows) = sort.fetch().filter(|&rows| rows > 0 && rows <= ROWS) else { return Ok(None) };
         if merge.is_none() && below.output_partitioning().partition_count() != 1 {
+            return Ok(None);
+        }
+        // Of rows that are in order, if only by the first key, the sort reads no more than it needs.
+        if sort.input().equivalence_properties().ordering_satisfy([sort.expr().first().clone()])? {
             return Ok(None);
         }
         let Some((chain, scan)) = chain(sort.input()) else { return Ok(None) };

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, DictionaryArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder, StructArray,
+    ArrayRef, DictionaryArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    StructArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type};
 use arrow::util::pretty::pretty_format_batches;
@@ -46,7 +47,8 @@ fn rows(first: i64, count: i64) -> RecordBatch {
         .clone()
         .map(|i| (i % 6 != 5).then(|| format!("text {i} {}", "lorem ipsum ".repeat((i % 23) as usize))))
         .collect();
-    let d: DictionaryArray<Int32Type> = ids.clone().map(|i| ["red", "green", "blue"].get((i % 4) as usize).copied()).collect();
+    let d: DictionaryArray<Int32Type> =
+        ids.clone().map(|i| ["red", "green", "blue"].get((i % 4) as usize).copied()).collect();
     let mut tags = ListBuilder::new(StringBuilder::new());
     for i in ids.clone() {
         (0..i % 4).for_each(|tag| tags.values().append_value(format!("tag {tag} of {i}")));
@@ -134,7 +136,12 @@ async fn what_a_sort_learns_still_skips_row_groups() {
     write(&dir.path().join("t.parquet"), &rows(0, 1000), 100, false);
     let sql = format!("SELECT text FROM '{}/t.parquet' ORDER BY id DESC LIMIT 5", dir.path().display());
     let text = plan(&session(1, true, true), &sql).await;
-    for part in ["LateColumnsExec: read=[text]", "DynamicFilter", "reverse_row_groups=true", "projection=[id, input_file_name()"] {
+    for part in [
+        "LateColumnsExec: read=[text]",
+        "DynamicFilter",
+        "reverse_row_groups=true",
+        "projection=[id, input_file_name()",
+    ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
 }
@@ -143,7 +150,10 @@ async fn what_a_sort_learns_still_skips_row_groups() {
 async fn an_error_of_a_row_that_is_not_returned_is_not_made() {
     let dir = tempdir().unwrap();
     write(&dir.path().join("t.parquet"), &rows(0, 300), 100, false);
-    let sql = format!("SELECT CAST(substr(text, 6, 1) AS INT) AS x FROM '{}/t.parquet' ORDER BY id LIMIT 2", dir.path().display());
+    let sql = format!(
+        "SELECT CAST(substr(text, 6, 1) AS INT) AS x FROM '{}/t.parquet' ORDER BY id LIMIT 2",
+        dir.path().display()
+    );
     assert!(answer(&session(1, true, true), &sql).await.contains("| 1"));
 }
 
@@ -157,12 +167,34 @@ struct Query {
 }
 
 const SELECT: &[&str] = &[
-    "text", "id", "n", "upper(text)", "tags", "s", "s['b']", "d", "p", "n + id", "length(text)", "n + length(text)", "*",
-    "concat(p, text, d)", "1 AS one",
+    "text",
+    "id",
+    "n",
+    "upper(text)",
+    "tags",
+    "s",
+    "s['b']",
+    "d",
+    "p",
+    "n + id",
+    "length(text)",
+    "n + length(text)",
+    "*",
+    "concat(p, text, d)",
+    "1 AS one",
 ];
 const CONDITIONS: &[&str] = &[
-    "", "n IS NOT NULL", "n > 3", "text LIKE '%1%'", "length(text) > 50", "id % 3 = 0", "p = '1'", "d = 'blue' OR n = 2",
-    "cardinality(tags) > 1", "s['a'] = 4", "n > 1000",
+    "",
+    "n IS NOT NULL",
+    "n > 3",
+    "text LIKE '%1%'",
+    "length(text) > 50",
+    "id % 3 = 0",
+    "p = '1'",
+    "d = 'blue' OR n = 2",
+    "cardinality(tags) > 1",
+    "s['a'] = 4",
+    "n > 1000",
 ];
 const KEYS: &[&str] = &["n", "f", "d", "p", "length(text)", "id % 5", "s['a']", "n + f", "text", "1 - n"];
 const ORDERS: &[&str] = &["", " DESC", " NULLS FIRST", " DESC NULLS LAST"];
@@ -185,7 +217,8 @@ impl Query {
         if !CONDITIONS[self.condition].is_empty() {
             write!(sql, " WHERE {}", CONDITIONS[self.condition]).unwrap();
         }
-        let mut keys: Vec<String> = self.keys.iter().map(|&(key, order)| format!("{}{}", KEYS[key], ORDERS[order])).collect();
+        let mut keys: Vec<String> =
+            self.keys.iter().map(|&(key, order)| format!("{}{}", KEYS[key], ORDERS[order])).collect();
         if unique {
             keys.push("id".to_owned());
         }
