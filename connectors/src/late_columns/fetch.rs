@@ -26,6 +26,10 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 
 use super::{Expr, Plan};
 
+/// The name of the column with the path of a row's file.
+pub const FILE: &str = "__file";
+const ROW: &str = "__row";
+
 /// Whether a scan reads whatever rows of a file it likes.
 pub(super) fn is_whole(file: &PartitionedFile) -> bool {
     file.extension::<ParquetAccessPlan>().is_none() && file.extension::<ParquetRowSelection>().is_none()
@@ -47,7 +51,7 @@ fn with_location(config: &FileScanConfig, source: &ParquetSource, columns: &[usi
         })
         .collect();
     let options = Arc::new(ConfigOptions::default());
-    for (function, name) in [(input_file_name(), "__file"), (file_row_index(), "__row")] {
+    for (function, name) in [(input_file_name(), FILE), (file_row_index(), ROW)] {
         let call: Expr = Arc::new(ScalarFunctionExpr::try_new(function, vec![], &schema, Arc::clone(&options))?);
         exprs.push(ProjectionExpr::new(call, name));
     }

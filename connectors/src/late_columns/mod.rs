@@ -5,8 +5,7 @@
 //! that were found, and computes what the query makes of them: `upper(text)` is called for five rows, and an error that it
 //! would make of another row is not made.
 //!
-//! Rows, and which of equal ones come first, are those of the plan without this rule: the same sort sees the same keys in the
-//! same order. With several threads equal rows come in any order, as they do without it.
+//! Rows and their order are those of the plan without this rule. Which of rows with equal keys come first is left open by both.
 
 mod exec;
 mod fetch;
@@ -36,6 +35,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, StatisticsArgs, StatisticsContext};
 
 pub use exec::LateColumnsExec;
+pub use fetch::FILE;
 use fetch::Fetch;
 use narrow::Narrow;
 
