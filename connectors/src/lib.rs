@@ -3,7 +3,7 @@
 //! [`records`] reads CSV and JSON files and [`text`] folders of text files; [`url_table`] makes `FROM 'path/**/*.parquet'` work and
 //! resolves the sources of jobs, and [`table_functions`] are `read_csv('path', option => value)` and its like. [`encode`] says
 //! what is in a file that limpid writes, and [`sink`] makes results appear whole or not at all. [`float_bounds`] keeps scans from
-//! losing NaN, [`parquet_files`] reads Parquet as the world writes it, [`file_order`] numbers rows as they are in the files.
+//! losing NaN, [`late_columns`] reads the wide columns of the first rows alone, [`parquet_files`] reads Parquet as the world writes it, [`file_order`] numbers rows as they are in the files.
 
 use datafusion::common::Result;
 use datafusion::execution::session_state::SessionState;
@@ -11,6 +11,7 @@ use datafusion::execution::session_state::SessionState;
 pub mod encode;
 pub mod file_order;
 pub mod float_bounds;
+pub mod late_columns;
 pub mod literals;
 pub mod parquet_files;
 pub mod records;

@@ -56,7 +56,10 @@ fn filtering_scan(node: &Plan) -> Option<Plan> {
         return None;
     }
     let read = collect_columns(&predicate);
-    if read.is_empty() || read.len() >= node.schema().fields().len() {
+    // What says where a row stands is not in the file.
+    let in_file = source.table_schema().file_schema().fields().len();
+    let columns = source.projection()?.column_indices();
+    if read.is_empty() || read.len() >= columns.iter().filter(|&&column| column < in_file).count() {
         return None;
     }
     options.global.pushdown_filters = true;

@@ -26,6 +26,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_connectors::file_order::FileOrder;
 use limpid_connectors::float_bounds::FloatBounds;
+use limpid_connectors::late_columns::LateColumns;
 use limpid_connectors::row_filters::RowFilters;
 use limpid_udfs::checked::CheckedArithmetic;
 use limpid_udfs::config::LimpidOptions;
@@ -51,6 +52,9 @@ const BATCH_SIZE: usize = 2048;
 
 /// Bytes of a row group that COPY writes under a memory limit, at least and at most.
 const ROW_GROUP_BYTES: (usize, usize) = (4 << 20, 128 << 20);
+
+/// The share of a memory limit, one in so many, that the first rows may take whose columns are read late.
+const LATE_SHARE: usize = 16;
 
 /// What a user may choose about the engine; `None` leaves the default.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +90,7 @@ fn physical_rules(
         // First: the rules after it sort the inputs of the joins that it changes.
         rules.insert(0, Arc::new(Joins { limit }));
     }
+    LateColumns { bytes: memory_limit.map(|limit| limit / LATE_SHARE) }.join(&mut rules);
     rules.push(Arc::new(FileOrder));
     rules.push(Arc::new(ShareRepeated));
     if let Some(limit) = memory_limit {

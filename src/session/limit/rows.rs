@@ -15,6 +15,8 @@ use datafusion::physical_plan::{
 };
 use limpid_udfs::operators::materialize::read::ReadExec;
 
+use limpid_connectors::late_columns::FILE;
+
 use super::Plan;
 
 /// Bytes of a batch that is read, on average and at most.
@@ -22,6 +24,9 @@ const BYTES: usize = 16 << 20;
 
 /// The share of a memory limit, one in so many, that such a batch may take.
 const SHARE: usize = 64;
+
+/// Bytes that the path of a file takes, generously.
+const PATH: usize = 256;
 
 /// Rows of a batch, at least.
 const LEAST: usize = 4;
@@ -66,13 +71,15 @@ pub(super) fn widest(plan: &Plan) -> Result<Option<usize>> {
     }
     if children.is_empty() {
         let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
+        let Some(&rows) = statistics.num_rows.get_value().filter(|&&rows| rows > 0) else { return Ok(None) };
         // A scan of texts knows the bytes of its columns but not of all together.
-        let columns = statistics.column_statistics.iter().map(|column| column.byte_size.get_value().copied());
-        let bytes = statistics.total_byte_size.get_value().copied().or_else(|| columns.sum::<Option<usize>>());
-        return Ok(match (bytes, statistics.num_rows.get_value()) {
-            (Some(bytes), Some(&rows)) if rows > 0 => Some(bytes / rows),
-            _ => None,
+        let schema = plan.schema();
+        let columns = statistics.column_statistics.iter().zip(schema.fields()).map(|(column, field)| {
+            let width = if field.name() == FILE { Some(PATH) } else { field.data_type().primitive_width() };
+            column.byte_size.get_value().copied().or_else(|| Some(rows.saturating_mul(width?)))
         });
+        let bytes = statistics.total_byte_size.get_value().copied().or_else(|| columns.sum::<Option<usize>>());
+        return Ok(bytes.map(|bytes| bytes / rows));
     }
     let mut widest_row = None;
     for child in children {

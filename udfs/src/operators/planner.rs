@@ -43,6 +43,7 @@ use super::{
     semantic_dedup::plan as semantic_dedup,
 };
 use crate::functions::json::arrows::JsonArrows;
+use crate::functions::text::string_to_array::StringToArray;
 
 /// Plans `FROM op(relation, name => value, ...)`.
 #[derive(Debug)]
@@ -208,6 +209,9 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     if let Ok(to_char) = state.udf("to_char") {
         // The name that DuckDB and Python have for it.
         state.register_udf(Arc::new(to_char.as_ref().clone().with_aliases(["strftime"])))?;
+    }
+    if let Ok(plain) = state.udf("string_to_array") {
+        state.register_udf(Arc::new(StringToArray::new(plain).into()))?;
     }
     for udf in crate::register::scalar_functions().into_iter().chain(crate::checked::scalar_functions()) {
         state.register_udf(udf)?;

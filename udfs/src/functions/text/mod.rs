@@ -9,6 +9,7 @@ pub mod regexp_extract;
 pub mod regexp_extract_all;
 mod shingle_lists;
 mod similarity;
+pub mod string_to_array;
 pub mod word_shingles;
 
 pub(crate) use similarity::{DEFAULT_N, MAX_N, unit};
