@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use datafusion::prelude::SessionContext;
 use limpid::session::{EngineOptions, context};
@@ -171,7 +172,7 @@ fn peak_of(command: &mut Command) -> usize {
         let status = fs::read_to_string(&status).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         peak = peak.max(line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() >> 10));
-        std::thread::sleep(std::time::Duration::from_millis(3));
+        std::thread::sleep(Duration::from_millis(3));
     }
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -402,4 +403,27 @@ async fn lines(ctx: &SessionContext, query: &str) -> Vec<String> {
         table.lines().map(|line| line.replace(' ', "")).filter(|line| line.starts_with('|')).collect();
     lines.sort();
     lines
+}
+
+/// What compares all pairs would go on for minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn deduplicators_stop_when_nobody_waits_for_them() {
+    let calls = [
+        "semantic_dedup((SELECT value AS id, [sin(value), cos(value), sin(value * 0.7), cos(value * 0.3)] AS v FROM range(600000)),
+         vec => v, id => id, threshold => 0.999999, recall => 1.0)",
+        "minhash_dedup((SELECT value AS id, array_to_string(range(value % 7 * 1000, value % 7 * 1000 + 60), ' ') || ' ' || value AS text
+         FROM range(100000)), text => text, id => id, threshold => 0.9999, recall => 0.5, bucket_limit => 100000)",
+    ];
+    for call in calls {
+        let ctx = context(&EngineOptions { threads: Some(2), ..EngineOptions::default() }).unwrap();
+        let pool = ctx.runtime_env().memory_pool.clone();
+        let query = ctx.sql(&format!("SELECT count(*) FROM {call}")).await.unwrap();
+        let waited = tokio::time::timeout(Duration::from_secs(5), query.collect()).await;
+        assert!(waited.is_err(), "too quick to be stopped: {call}");
+        let dropped = Instant::now();
+        while pool.reserved() > 0 && dropped.elapsed() < Duration::from_secs(20) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(pool.reserved(), 0, "{call}");
+    }
 }
