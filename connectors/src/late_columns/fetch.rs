@@ -21,6 +21,7 @@ use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::{ProjectionExpr, ProjectionExprs};
 use datafusion::physical_plan::collect;
+use object_store::{ObjectMeta, ObjectStoreExt};
 use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 
@@ -106,12 +107,13 @@ impl Fetch {
         if found.num_rows() == 0 {
             return Ok(RecordBatch::new_empty(schema).project(&columns)?);
         }
-        let groups = self.groups(&places, context).await?;
+        let (groups, files) = self.groups(&places, context).await?;
         let config = FileScanConfigBuilder::from(self.scan.as_ref().clone())
             .with_file_groups(groups)
             .with_preserve_order(false)
             .build();
         let batches = collect(DataSourceExec::from_data_source(config), Arc::clone(context)).await?;
+        self.check_unchanged(&files, context).await?;
         // A text shares the memory of the whole page that it stands in.
         let batches = batches.iter().map(without_pages).collect::<Result<Vec<_>>>()?;
         let read = concat_batches(&schema, &batches)?;
@@ -121,7 +123,9 @@ impl Fetch {
         let mut order = Vec::with_capacity(found.num_rows());
         for (file, row) in places.iter() {
             let Some(&at) = at.get(&(file, row)) else {
-                return exec_err!("/{file} has changed while it was read: row {row} is no longer there");
+                return exec_err!(
+                    "/{file} changed while it was read: row {row} is no longer there; run the query again"
+                );
             };
             order.push(at);
         }
@@ -130,7 +134,12 @@ impl Fetch {
     }
 
     /// The row groups with the rows, each with what is to be read of it, for several threads.
-    async fn groups(&self, places: &Places<'_>, context: &Arc<TaskContext>) -> Result<Vec<FileGroup>> {
+    /// And their files as they were listed.
+    async fn groups(
+        &self,
+        places: &Places<'_>,
+        context: &Arc<TaskContext>,
+    ) -> Result<(Vec<FileGroup>, Vec<ObjectMeta>)> {
         let files: HashMap<&str, &PartitionedFile> = self
             .scan
             .file_groups
@@ -145,9 +154,10 @@ impl Fetch {
         let env = context.runtime_env();
         let store = env.object_store(&self.scan.object_store_url)?;
         let cache = env.cache_manager.get_file_metadata_cache();
-        let mut parts = Vec::new();
+        let (mut parts, mut read) = (Vec::new(), Vec::new());
         for (path, rows) in wanted {
             let Some(&file) = files.get(path) else { return internal_err!("no file /{path} among those of the scan") };
+            read.push(file.object_meta.clone());
             // Where the file says where its pages are, only those with the rows are read.
             let footer = DFParquetMetadata::new(store.as_ref(), &file.object_meta)
                 .with_file_metadata_cache(Some(Arc::clone(&cache)))
@@ -165,7 +175,19 @@ impl Fetch {
         for (at, part) in parts.into_iter().enumerate() {
             groups[at % threads].push(part);
         }
-        Ok(groups.into_iter().map(FileGroup::new).collect())
+        Ok((groups.into_iter().map(FileGroup::new).collect(), read))
+    }
+
+    /// An error where a file is not the one that was listed: its rows would be put together from two files.
+    async fn check_unchanged(&self, files: &[ObjectMeta], context: &Arc<TaskContext>) -> Result<()> {
+        let store = context.runtime_env().object_store(&self.scan.object_store_url)?;
+        for listed in files {
+            let now = store.head(&listed.location).await?;
+            if (now.size, now.last_modified) != (listed.size, listed.last_modified) {
+                return exec_err!("/{} changed while it was read; run the query again", listed.location);
+            }
+        }
+        Ok(())
     }
 }
 

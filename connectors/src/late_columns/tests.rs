@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Int32Type};
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::{collect, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -155,6 +155,20 @@ async fn an_error_of_a_row_that_is_not_returned_is_not_made() {
         dir.path().display()
     );
     assert!(answer(&session(1, true, true), &sql).await.contains("| 1"));
+}
+
+#[tokio::test]
+async fn rows_are_not_put_together_from_two_files() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("t.parquet");
+    write(&path, &rows(0, 300), 100, false);
+    let ctx = session(1, true, true);
+    let sql = format!("SELECT text FROM '{}' ORDER BY id LIMIT 2", path.display());
+    let plan = ctx.sql(&sql).await.unwrap().create_physical_plan().await.unwrap();
+    let file = File::options().append(true).open(&path).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let error = collect(plan, ctx.task_ctx()).await.unwrap_err().to_string();
+    assert!(error.contains("t.parquet changed while it was read; run the query again"), "{error}");
 }
 
 #[derive(Debug, Clone)]
