@@ -20,10 +20,10 @@ use super::error::{JobError, Result};
 pub const ROW_GROUP_BYTES: usize = 8 << 20;
 
 /// Bytes that a row group may have for each column, at least: what the file says of each column of each row group is kept until its end.
-const COLUMN_BYTES: usize = 64 << 10;
+const COLUMN_BYTES: usize = 48 << 10;
 
 /// Columns beyond which each takes as little as it can beside its values. A writer has an empty dictionary of 30 kB for each column; it and a reader
-/// have a codec, which takes 100 kB for zstd and nothing for LZ4; and what a file says of pages is kept until its end.
+/// have a codec, which takes 100 kB for zstd and nothing for LZ4; and what a file says of pages and of values is kept until its end.
 const MANY_COLUMNS: usize = 64;
 
 /// A file that was written.
@@ -55,7 +55,7 @@ impl ParquetFile {
             properties = properties
                 .set_compression(Compression::LZ4_RAW)
                 .set_dictionary_enabled(false)
-                .set_statistics_enabled(EnabledStatistics::Chunk)
+                .set_statistics_enabled(EnabledStatistics::None)
                 .set_offset_index_disabled(true);
         }
         if let Some(text) = text {
