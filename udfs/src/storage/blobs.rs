@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
@@ -125,14 +126,16 @@ fn copy(bytes: &[u8], offset: u64, out: &mut [u8]) -> Result<()> {
 
 /// Opens a spill file for reading.
 pub(super) fn open(file: &Arc<dyn SpillFile>, label: &str) -> Result<File> {
-    let path = file.path().ok_or_else(|| exec_datafusion_err!("{label} needs spill files on a local disk"))?;
-    Ok(File::open(path)?)
+    Ok(File::open(local(file, label)?)?)
 }
 
 /// Opens a spill file for reading and changing what was written.
 pub(super) fn open_to_change(file: &Arc<dyn SpillFile>, label: &str) -> Result<File> {
-    let path = file.path().ok_or_else(|| exec_datafusion_err!("{label} needs spill files on a local disk"))?;
-    Ok(File::options().read(true).write(true).open(path)?)
+    Ok(File::options().read(true).write(true).open(local(file, label)?)?)
+}
+
+fn local<'a>(file: &'a Arc<dyn SpillFile>, label: &str) -> Result<&'a Path> {
+    file.path().ok_or_else(|| exec_datafusion_err!("{label} needs spill files on a local disk"))
 }
 
 /// A failed write in the user's words: almost always a full disk.

@@ -247,6 +247,14 @@ impl<T: Number> Numbers<T> {
     }
 }
 
+impl<T: Number + Into<u64>> Numbers<T> {
+    /// Where a piece lies, of pieces that follow one another and end at these values.
+    pub fn piece(&self, at: usize) -> Result<Range<usize>> {
+        let start = if at == 0 { 0 } else { self.get(at - 1)?.into() };
+        Ok(start as usize..self.get(at)?.into() as usize)
+    }
+}
+
 impl Spilled {
     fn flush<T: Number>(&mut self, label: &str) -> Result<()> {
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -363,5 +371,13 @@ mod tests {
             }
             assert!(numbers.read(len..len + 2, &mut some).is_err());
         }
+    }
+
+    #[test]
+    fn pieces_follow_one_another() {
+        let env = Arc::new(RuntimeEnv::default());
+        let mut ends = Numbers::new("test", &env, &SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0));
+        [2_u32, 2, 7].into_iter().for_each(|end| ends.push(end).unwrap());
+        assert_eq!((0..3).map(|at| ends.piece(at).unwrap()).collect::<Vec<_>>(), [0..2, 2..2, 2..7]);
     }
 }

@@ -152,8 +152,9 @@ impl Found {
 
 /// Puts the members of a bucket into `out`; where they start.
 fn read_bucket(number: u64, members: &Numbers<u32>, ends: &Numbers<u64>, out: &mut Vec<u32>) -> Result<u64> {
-    let start = if number == 0 { 0 } else { ends.get(number as usize - 1)? };
-    members.read(start as usize..ends.get(number as usize)? as usize, out)?;
+    let bucket = ends.piece(number as usize)?;
+    let start = bucket.start as u64;
+    members.read(bucket, out)?;
     Ok(start)
 }
 

@@ -67,16 +67,16 @@ impl<'a> Decider<'a> {
     /// Takes the contents in survivor order and compares each with earlier ones that share a bucket: with the kept ones
     /// until one is similar enough, then with those it is not yet connected to. A pair within a connected component is
     /// not compared again, so that a cluster of m copies costs m comparisons, not m squared.
-    pub fn decide(&mut self, places: Range<u32>, check: impl Fn() -> Result<()>) -> Result<()> {
+    pub fn decide(&mut self, places: Range<usize>, check: impl Fn() -> Result<()>) -> Result<()> {
         let threshold = self.rule.threshold();
         let mut contents = vec![];
-        self.components.contents.read(places.start as usize..places.end as usize, &mut contents)?;
+        self.components.contents.read(places.clone(), &mut contents)?;
         let mut clusters = UnionFind::new(contents.len());
         let mut is_kept = vec![true; contents.len()];
         let mut stamp = vec![u32::MAX; contents.len()];
         for (b, &content) in (0..).zip(&contents) {
             check()?;
-            self.candidates(places.start, b, &mut stamp)?;
+            self.candidates(places.start as u32, b, &mut stamp)?;
             for &a in self.candidates.iter().filter(|a| is_kept[**a as usize]) {
                 self.counts.verified_pairs += 1;
                 stamp[a as usize] = u32::MAX;
@@ -113,9 +113,7 @@ impl<'a> Decider<'a> {
     /// The earlier members of the component that share a bucket with `b`, within the bucket limit, ascending; their stamp is then `b`.
     fn candidates(&mut self, start: u32, b: u32, stamp: &mut [u32]) -> Result<()> {
         let place = (start + b) as usize;
-        let first = if place == 0 { 0 } else { self.components.bucket_ends.get(place - 1)? };
-        let end = self.components.bucket_ends.get(place)?;
-        self.components.buckets.read(first as usize..end as usize, &mut self.buckets)?;
+        self.components.buckets.read(self.components.bucket_ends.piece(place)?, &mut self.buckets)?;
         self.candidates.clear();
         for &(bucket, before) in &self.buckets {
             let compared = before.min(self.rule.bucket_limit);

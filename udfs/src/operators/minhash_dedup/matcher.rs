@@ -164,15 +164,12 @@ fn decide(
     let count = components.ends.len();
     let counts = workers.map(count.div_ceil(TASK), |task, (): &mut ()| {
         let mut decider = Decider::new(rule, components, Comparer::new(sets), &decisions);
-        let first = task * TASK;
-        let mut start = if first == 0 { 0 } else { components.ends.get(first - 1)? };
-        for component in first..count.min(first + TASK) {
-            let end = components.ends.get(component)?;
-            let bytes = (end - start) as usize * ENTRY;
+        for component in task * TASK..count.min((task + 1) * TASK) {
+            let places = components.ends.piece(component)?;
+            let bytes = places.len() * ENTRY;
             reservation.grow(bytes);
-            decider.decide(start..end, || workers.check())?;
+            decider.decide(places, || workers.check())?;
             reservation.shrink(bytes);
-            start = end;
         }
         Ok(decider.counts)
     })?;

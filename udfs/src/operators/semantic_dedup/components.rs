@@ -58,8 +58,7 @@ impl Components {
 
     /// Where the members of a component are.
     pub(super) fn range(&self, component: usize) -> Result<Range<usize>> {
-        let start = if component == 0 { 0 } else { self.ends.get(component - 1)? };
-        Ok(start as usize..self.ends.get(component)? as usize)
+        self.ends.piece(component)
     }
 
     /// Puts members into `out`.
