@@ -37,7 +37,7 @@ async fn answer(ctx: &SessionContext, sql: &str) -> String {
 }
 
 /// A function that counts the rows it has seen.
-fn counted(ctx: &SessionContext) -> Arc<AtomicUsize> {
+pub(super) fn counted(ctx: &SessionContext) -> Arc<AtomicUsize> {
     let seen = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&seen);
     let count = move |args: &[ColumnarValue]| {

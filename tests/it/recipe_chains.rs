@@ -1,15 +1,15 @@
 //! Recipes over recipes in one statement: each input is planned and computed once, so that depth costs little.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use arrow::array::AsArray;
-use arrow::datatypes::DataType;
 use arrow::util::pretty::pretty_format_batches;
-use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use limpid::session::{EngineOptions, context, statement};
+
+use crate::materialize::counted;
 
 /// Recipes, each over the one before it: name and arguments.
 const CHAIN: [(&str, &str); 5] = [
@@ -95,20 +95,6 @@ async fn a_chain_answers_as_tables_would() {
             assert_eq!(run(&ctx, &counted).await, expected, "{recipe}");
         }
     }
-}
-
-/// A function that counts the rows it has seen.
-fn counted(ctx: &SessionContext) -> Arc<AtomicUsize> {
-    let seen = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&seen);
-    let count = move |args: &[ColumnarValue]| {
-        let values = ColumnarValue::values_to_arrays(args)?.remove(0);
-        counter.fetch_add(values.len(), Ordering::Relaxed);
-        Ok(ColumnarValue::Array(values))
-    };
-    let (taken, given) = (vec![DataType::Int64], DataType::Int64);
-    ctx.register_udf(create_udf("counted", taken, given, Volatility::Volatile, Arc::new(count)));
-    seen
 }
 
 #[tokio::test(flavor = "multi_thread")]
