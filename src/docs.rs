@@ -81,7 +81,9 @@ fn entry(out: &mut String, name: &str, documentation: &Documentation) {
     if let Some(arguments) = arguments {
         out.push('\n');
         for (argument, meaning) in arguments {
-            text(out, format_args!("- `{argument}`: {meaning}\n"));
+            // What a declared argument takes stands in parentheses.
+            let colon = if meaning.starts_with('(') { "" } else { ":" };
+            text(out, format_args!("- `{argument}`{colon} {meaning}\n"));
         }
     }
     if let Some(example) = sql_example {

@@ -63,8 +63,8 @@ QUERIES = [
     # Operators
     Query("exact_dedup", "SELECT id, keep FROM exact_dedup({texts}, text => text, id => id)", peer=IS_FIRST),
     Query("minhash_dedup", minhash("{texts}"), peer=""),
-    Query("semantic_dedup", "SELECT id, keep FROM semantic_dedup((SELECT id, vector FROM {vectors}), vec => vector, id => id, threshold => 0.95)", peer=""),
-    Query("kmeans", "SELECT n, centroid FROM kmeans((SELECT id, vector FROM {vectors}), vec => vector, id => id, k => 20, iterations => 5)", peer=""),
+    Query("semantic_dedup", "SELECT id, keep FROM semantic_dedup((SELECT id, vector FROM {vectors}), vector => vector, id => id, threshold => 0.95)", peer=""),
+    Query("kmeans", "SELECT n, centroid FROM kmeans((SELECT id, vector FROM {vectors}), vector => vector, id => id, k => 20, iterations => 5)", peer=""),
     # Other files
     Query("JSON lines, sorted to them", "SELECT * FROM {nested.jsonl} ORDER BY key, id", True, to="jsonl"),
     Query("CSV, sorted to it", "SELECT * FROM {texts.csv} ORDER BY text, id", True, to="csv"),

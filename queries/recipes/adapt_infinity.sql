@@ -17,7 +17,7 @@ WITH vectors AS (
   SELECT $id AS row_id, $vector AS vector, $scores AS scores FROM input
 ), clusters AS (
   SELECT row_id, centroid_id AS cluster_id, scores FROM assign_nearest(
-    vectors, vec => vector, centroids => (SELECT centroid_id, centroid FROM kmeans(vectors, vec => vector, id => row_id, k => $k, seed => $seed)))
+    vectors, vector => vector, centroids => (SELECT centroid_id, centroid FROM kmeans(vectors, vector => vector, id => row_id, k => $k, seed => $seed)))
 ), candidates AS (
   SELECT row_id, cluster_id, unnest(scores) AS value, unnest(range(1, CAST(cardinality(scores) AS BIGINT) + 1)) AS number FROM clusters
 ), scaled AS (

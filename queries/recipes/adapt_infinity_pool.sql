@@ -8,7 +8,7 @@
 -- adds keep: whether the row stays
 WITH compared AS (
   SELECT row_key, part, max_prior_similarity, prior_id, row_number() OVER (PARTITION BY part ORDER BY vector IS NULL, max_prior_similarity, row_key) AS place
-  FROM max_prior_similarity((SELECT $id AS row_key, $vector AS vector, $cluster AS part FROM input), vec => vector, id => row_key, partition_by => part)
+  FROM max_prior_similarity((SELECT $id AS row_key, $vector AS vector, $cluster AS part FROM input), vector => vector, id => row_key, partition_by => part)
 ), shares AS (
   -- Shares of the clusters add up to the share of all rows.
   SELECT of_part, allocated FROM allocate_budget(

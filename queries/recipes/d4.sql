@@ -16,13 +16,13 @@ WITH vectors AS (
   SELECT $id AS row_key, $vec AS vector FROM input
 ), deduplicated AS (
   SELECT row_key, vector, keep, duplicate_of, similarity, cluster_id
-  FROM semantic_dedup(vectors, vec => vector, id => row_key, threshold => $threshold, mode => 'prior', seed => $seed)
+  FROM semantic_dedup(vectors, vector => vector, id => row_key, threshold => $threshold, mode => 'prior', seed => $seed)
 ), distinct_rows AS (
   SELECT row_key, vector FROM deduplicated WHERE keep
 ), assigned AS (
   SELECT row_key, distance FROM assign_nearest(
-    distinct_rows, vec => vector,
-    centroids => (SELECT * FROM kmeans(distinct_rows, vec => vector, id => row_key, k => $k, seed => $seed))
+    distinct_rows, vector => vector,
+    centroids => (SELECT * FROM kmeans(distinct_rows, vector => vector, id => row_key, k => $k, seed => $seed))
   )
 ), ranked AS (
   SELECT row_key, distance, total,

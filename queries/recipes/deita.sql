@@ -14,7 +14,7 @@ WITH worth AS (
   SELECT $id AS row_key, $vec AS vector, hash_uniform($seed, $id) AS priority,
     CASE $order WHEN 'highest' THEN 1.0 WHEN 'lowest' THEN -1.0 END * CASE WHEN NOT isnan(CAST($score AS DOUBLE)) THEN $score END AS worth FROM input
 ), deduplicated AS (
-  SELECT * FROM semantic_dedup(worth, vec => vector, id => row_key, threshold => $threshold, order_by => 'worth DESC, priority', seed => $seed)
+  SELECT * FROM semantic_dedup(worth, vector => vector, id => row_key, threshold => $threshold, order_by => 'worth DESC, priority', seed => $seed)
 ), placed AS (
   SELECT row_key, duplicate_of, similarity, keep AS taken, row_number() OVER (ORDER BY keep DESC, worth DESC NULLS LAST, priority, row_key) AS place
   FROM deduplicated

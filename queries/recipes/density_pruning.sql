@@ -16,9 +16,9 @@
 WITH vectors AS (
   SELECT $id AS row_key, $vec AS vector FROM input
 ), centroids AS (
-  SELECT centroid_id, centroid FROM kmeans(vectors, vec => vector, id => row_key, k => $k, seed => $seed)
+  SELECT centroid_id, centroid FROM kmeans(vectors, vector => vector, id => row_key, k => $k, seed => $seed)
 ), assigned AS (
-  SELECT row_key, centroid_id, distance FROM assign_nearest(vectors, vec => vector, centroids => (SELECT * FROM centroids))
+  SELECT row_key, centroid_id, distance FROM assign_nearest(vectors, vector => vector, centroids => (SELECT * FROM centroids))
 ), inner_distances AS (
   SELECT centroid_id AS cluster, count(*) AS size, avg(distance) AS d_intra
   FROM assigned WHERE centroid_id IS NOT NULL GROUP BY centroid_id

@@ -7,6 +7,6 @@
 -- adds keep: whether the row stays
 WITH chosen AS (
   SELECT row_key FROM farthest_first((SELECT $id AS row_key, $vec AS vector, $group AS part FROM input),
-    vec => vector, id => row_key, partition_by => part, k => $k, metric => 'cosine', init => 'nn_max') WHERE rank IS NOT NULL
+    vector => vector, id => row_key, partition_by => part, k => $k, metric => 'cosine', init => 'nn_max') WHERE rank IS NOT NULL
 )
 SELECT input.*, chosen.row_key IS NOT NULL AS keep FROM chosen RIGHT JOIN input ON input.$id = chosen.row_key

@@ -12,5 +12,5 @@
 -- adds keep: whether the row stays
 SELECT *, rank IS NOT NULL AS keep
 FROM farthest_first(
-  input, vec => $vec, id => $id, partition_by => $group, k => $k, metric => $metric, init => 'first', order_by => $order
+  input, vector => $vec, id => $id, partition_by => $group, k => $k, metric => $metric, init => 'first', order_by => $order
 )

@@ -10,7 +10,7 @@ WITH means AS (
   SELECT $label AS centroid_id, vec_avg($vec) AS centroid FROM input WHERE NOT $target GROUP BY $label
 ), votes AS (
   SELECT centroid_id AS class, count(*) AS votes FROM assign_nearest(
-    (SELECT $vec AS vector FROM input WHERE $target), vec => vector, metric => 'l2', centroids => (SELECT * FROM means)
+    (SELECT $vec AS vector FROM input WHERE $target), vector => vector, metric => 'l2', centroids => (SELECT * FROM means)
   ) GROUP BY centroid_id
 ), ranked AS (
   SELECT class, votes, row_number() OVER (ORDER BY votes DESC, class) AS place FROM votes

@@ -9,7 +9,7 @@
 -- adds keep: whether the row stays
 WITH chosen AS (
   SELECT row_key FROM farthest_first(
-    (SELECT $id AS row_key, $vec AS vector FROM input), vec => vector, id => row_key, k => $budget, metric => $metric, init => 'random', seed => $seed
+    (SELECT $id AS row_key, $vec AS vector FROM input), vector => vector, id => row_key, k => $budget, metric => $metric, init => 'random', seed => $seed
   ) WHERE rank IS NOT NULL
 )
 SELECT input.*, chosen.row_key IS NOT NULL AS keep FROM chosen RIGHT JOIN input ON input.$id = chosen.row_key

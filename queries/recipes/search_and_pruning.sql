@@ -15,8 +15,8 @@ WITH means AS (
   SELECT $group AS member, vec_avg($vec) AS mean FROM input WHERE NOT $target GROUP BY $group
 ), clusters AS (
   SELECT member, centroid_id AS cluster FROM assign_nearest(
-    means, vec => mean, metric => 'l2',
-    centroids => (SELECT * FROM kmeans(means, vec => mean, id => member, k => $k, metric => 'l2', seed => $seed))
+    means, vector => mean, metric => 'l2',
+    centroids => (SELECT * FROM kmeans(means, vector => mean, id => member, k => $k, metric => 'l2', seed => $seed))
   )
 ), target_moments AS (
   SELECT gaussian_moments($vec) AS target_moments FROM input WHERE $target

@@ -18,9 +18,9 @@
 WITH compared AS (
   SELECT *, CASE WHEN distance IS NULL THEN 2 WHEN max_prior_similarity IS NULL THEN -2 ELSE max_prior_similarity END AS __likeness FROM max_prior_similarity(
     (SELECT * FROM assign_nearest(
-      input, vec => $vec, centroids => (SELECT * FROM kmeans(input, vec => $vec, id => $id, k => $k, seed => $seed))
+      input, vector => $vec, centroids => (SELECT * FROM kmeans(input, vector => $vec, id => $id, k => $k, seed => $seed))
     )),
-    vec => $vec, id => $id, partition_by => centroid_id, order_by => $order
+    vector => $vec, id => $id, partition_by => centroid_id, order_by => $order
   )
 ), budgets AS (
   SELECT round(CAST($fraction AS DOUBLE) * count(*)) AS __budget FROM input

@@ -15,7 +15,7 @@ WITH vectors AS (
   SELECT $id AS row_key, $vec AS vector FROM input
 ), assigned AS (
   SELECT row_key, centroid_id, distance FROM assign_nearest(
-    vectors, vec => vector, centroids => (SELECT * FROM kmeans(vectors, vec => vector, id => row_key, k => $k, seed => $seed))
+    vectors, vector => vector, centroids => (SELECT * FROM kmeans(vectors, vector => vector, id => row_key, k => $k, seed => $seed))
   )
 ), scored AS (
   SELECT assigned.*, CASE WHEN $order = 'easy' THEN distance ELSE -distance END AS score, n_rows AS total FROM (SELECT count(*) AS n_rows FROM input) CROSS JOIN assigned

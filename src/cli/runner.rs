@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{Set, ShowStatementFilter, Statement as Sql
 use futures::TryStreamExt;
 use limpid_connectors::table_functions::TableFunction;
 use limpid_udfs::config::LimpidOptions;
-use limpid_udfs::operators::planner::is_operator;
+use limpid_udfs::operators::is_operator;
 
 use super::catalogue;
 use super::errors::{Failure, Message, note, plain};

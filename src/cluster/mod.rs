@@ -15,7 +15,8 @@ use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use limpid_udfs::codec::{OperatorLogicalCodec, OperatorPhysicalCodec};
+use limpid_udfs::operators::OPERATORS;
+use limpid_udfs::operators::frame::codec::{OperatorLogicalCodec, OperatorPhysicalCodec};
 
 use crate::session::{self, EngineOptions};
 
@@ -71,8 +72,10 @@ pub async fn remote(url: &str, options: &EngineOptions) -> Result<SessionContext
 /// The engine's state with codecs for the way to the scheduler and on to the executors.
 pub fn state(options: &EngineOptions) -> Result<SessionState> {
     let state = session::state(options)?;
-    let logical = OperatorLogicalCodec { others: Arc::new(BallistaLogicalExtensionCodec::default()) };
-    let physical = OperatorPhysicalCodec { others: Arc::new(BallistaPhysicalExtensionCodec::default()) };
+    let logical =
+        OperatorLogicalCodec { operators: OPERATORS, others: Arc::new(BallistaLogicalExtensionCodec::default()) };
+    let physical =
+        OperatorPhysicalCodec { operators: OPERATORS, others: Arc::new(BallistaPhysicalExtensionCodec::default()) };
     let config = state
         .config()
         .clone()

@@ -6,10 +6,16 @@ use std::collections::BTreeSet;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use limpid_udfs::operators::frame::RelationOperator;
+use limpid_udfs::operators::minhash_dedup::stage::MinhashSketch;
+use limpid_udfs::operators::{exact_dedup, minhash_dedup, semantic_dedup};
 
 use super::job::Job;
 use super::plan::StepPlan;
 use crate::session::inputs;
+
+/// Nodes that add something to each row and keep all of them.
+const DEDUPLICATORS: [&str; 4] = [exact_dedup::NAME, minhash_dedup::NAME, MinhashSketch::NAME, semantic_dedup::NAME];
 
 /// What a step does with the rows of its input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,7 +90,7 @@ impl Rows {
                 Some(all)
             }
             // A deduplicator adds its decision to every row.
-            LogicalPlan::Extension(extension) if extension.node.name() == "Dedup" => {
+            LogicalPlan::Extension(extension) if DEDUPLICATORS.contains(&extension.node.name()) => {
                 let [below] = extension.node.inputs()[..] else { return None };
                 let rows = Self::of(below, input, id)?;
                 let schema = extension.node.schema();

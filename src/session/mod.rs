@@ -30,9 +30,9 @@ use limpid_connectors::late_columns::LateColumns;
 use limpid_connectors::row_filters::RowFilters;
 use limpid_udfs::checked::CheckedArithmetic;
 use limpid_udfs::config::LimpidOptions;
+use limpid_udfs::operators::frame::planner::OperatorQueryPlanner;
 use limpid_udfs::operators::materialize::list::ListInputs;
 use limpid_udfs::operators::materialize::share::ShareRepeated;
-use limpid_udfs::operators::planner::OperatorQueryPlanner;
 
 use copy::SessionPlanner;
 use lateral::LateralUnnest;
@@ -93,10 +93,12 @@ fn physical_rules(
     LateColumns { bytes: memory_limit.map(|limit| limit / LATE_SHARE) }.join(&mut rules);
     rules.push(Arc::new(FileOrder));
     rules.push(Arc::new(ShareRepeated));
-    if let Some(limit) = memory_limit {
+    if memory_limit.is_some() {
         rules.push(Arc::new(Rereads));
         rules.push(Arc::new(Groups));
-        rules.push(Arc::new(Windows));
+    }
+    rules.push(Arc::new(Windows { limited: memory_limit.is_some() }));
+    if let Some(limit) = memory_limit {
         rules.push(Arc::new(Sorts { limit }));
     } else {
         // The columns that filters read are kept until the others are decoded, which no limit counts.
@@ -123,7 +125,7 @@ pub fn state(options: &EngineOptions) -> Result<SessionState> {
         .with_analyzer_rule(Arc::new(CheckedArithmetic::default()))
         .with_physical_optimizer_rule(Arc::new(FloatBounds))
         .build();
-    limpid_udfs::operators::planner::register(&mut state)?;
+    limpid_udfs::register::register(&mut state)?;
     limpid_connectors::register_formats(&mut state)?;
     limpid_lakes::sql::register(&mut state)?;
     state.register_relation_planner(Arc::new(InputPlanner { apart: false }))?;

@@ -11,8 +11,8 @@ use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Query, Select, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
 use limpid_connectors::table_functions;
-use limpid_udfs::operators::args::{is_relation_argument, table_argument};
-use limpid_udfs::operators::planner::is_operator;
+use limpid_udfs::operators::frame::args::{is_relation_argument, table_argument};
+use limpid_udfs::operators::is_operator;
 use limpid_udfs::register::operators;
 
 use super::copy::target::settle;

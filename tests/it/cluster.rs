@@ -77,8 +77,8 @@ async fn recipes_keep_the_same_on_a_cluster() {
         "'score_strata', score => worth, fraction => 0.2, trim => 0.1, strata => 7",
         "'aum', fraction => 0.5, runs => 2, epochs => 2",
         "'ccs', fraction => 0.2, runs => 2, epochs => 2, strata => 5",
-        "'ssl_prototypes', vec => vector, fraction => 0.5, k => 3",
-        "'density_pruning', vec => vector, budget => 50, k => 3, neighbours => 2",
+        "'ssl_prototypes', vector => vector, fraction => 0.5, k => 3",
+        "'density_pruning', vector => vector, budget => 50, k => 3, neighbours => 2",
     ] {
         let (name, arguments) = call.split_once(", ").unwrap();
         let sql = format!("SELECT id, keep FROM recipe({name}, {rows}, {arguments}) ORDER BY id");

@@ -410,7 +410,7 @@ async fn lines(ctx: &SessionContext, query: &str) -> Vec<String> {
 async fn deduplicators_stop_when_nobody_waits_for_them() {
     let calls = [
         "semantic_dedup((SELECT value AS id, [sin(value), cos(value), sin(value * 0.7), cos(value * 0.3)] AS v FROM range(600000)),
-         vec => v, id => id, threshold => 0.999999, recall => 1.0)",
+         vector => v, id => id, threshold => 0.999999, recall => 1.0)",
         "minhash_dedup((SELECT value AS id, array_to_string(range(value % 7 * 1000, value % 7 * 1000 + 60), ' ') || ' ' || value AS text
          FROM range(100000)), text => text, id => id, threshold => 0.9999, recall => 0.5, bucket_limit => 100000)",
     ];

@@ -66,7 +66,7 @@ async fn a_chain_is_planned_in_proportion_to_its_depth() {
         let count = |word: &str| plan.matches(word).count();
         // A table that is read row by row is scanned wherever the first recipe names it.
         assert!(count("DataSourceExec") <= 3, "{depth}: {plan}");
-        assert_eq!(count("AnalysisExec: fit_softmax"), usize::from(depth > 2), "{plan}");
+        assert_eq!(count("OperatorExec: fit_softmax"), usize::from(depth > 2), "{plan}");
         for (name, _) in &CHAIN[1..depth] {
             let listed = plan.lines().filter(|line| line.contains("InputExec: input of") && line.contains(name));
             assert!(listed.count() >= 1, "{name}: {plan}");

@@ -4,7 +4,6 @@
 //! <- [`operators`] (relation in, relation out). [`register`] is the only place that lists them.
 
 pub mod checked;
-pub mod codec;
 pub mod config;
 pub mod functions;
 pub mod kernels;

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl, WindowUDF, WindowUDFImpl};
+use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{
+    AggregateUDF, AggregateUDFImpl, Documentation, ScalarUDF, ScalarUDFImpl, WindowUDF, WindowUDFImpl,
+};
 
 use crate::functions::checks::require::Require;
 use crate::functions::embedding::embed_image::EmbedImage;
@@ -10,6 +15,7 @@ use crate::functions::embedding::embed_text::EmbedText;
 use crate::functions::embedding::token_nll::TokenNll;
 use crate::functions::hash::xxh3_64::Xxh364;
 use crate::functions::hash::xxh3_128::Xxh3128;
+use crate::functions::json::arrows::JsonArrows;
 use crate::functions::json::json_array_length::JsonArrayLength;
 use crate::functions::json::json_extract::JsonExtract;
 use crate::functions::json::json_extract_string::JsonExtractString;
@@ -58,6 +64,7 @@ use crate::functions::text::jaccard::Jaccard;
 use crate::functions::text::normalize_text::NormalizeText;
 use crate::functions::text::regexp_extract::RegexpExtract;
 use crate::functions::text::regexp_extract_all::RegexpExtractAll;
+use crate::functions::text::string_to_array::StringToArray;
 use crate::functions::text::word_shingles::WordShingles;
 use crate::functions::vector::cosine_similarity::CosineSimilarity;
 use crate::functions::vector::frechet_distance::FrechetDistance;
@@ -67,8 +74,26 @@ use crate::functions::vector::l2_normalize::L2Normalize;
 use crate::functions::vector::random_projection::RandomProjection;
 use crate::functions::vector::vec_avg::VecAvg;
 use crate::functions::vector::vec_scale::VecScale;
+use crate::operators::OPERATORS;
+use crate::operators::frame::list::Sql;
+use crate::operators::frame::planner::OperatorPlanner;
 
-pub use crate::operators::docs::{OperatorDoc, operators};
+/// An operator as the reference shows it.
+#[derive(Debug, Clone)]
+pub struct OperatorDoc {
+    /// The SQL name.
+    pub name: &'static str,
+    /// The same form as a function's.
+    pub documentation: Documentation,
+}
+
+/// Every relation operator that SQL calls, in the order of the reference.
+pub fn operators() -> Vec<OperatorDoc> {
+    let called = OPERATORS.iter().filter_map(|entry| entry.sql);
+    let entry =
+        |sql: Sql| OperatorDoc { name: sql.name, documentation: sql.reference.documentation(sql.name, sql.arguments) };
+    called.map(entry).collect()
+}
 
 /// Every scalar function, in the order of the reference.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -158,4 +183,29 @@ fn udwf<F: WindowUDFImpl + Default + 'static>() -> Arc<WindowUDF> {
 
 fn udf<F: ScalarUDFImpl + Default + 'static>() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::new_from_impl(F::default()))
+}
+
+/// Adds the functions and operators to a session.
+///
+/// # Errors
+/// The session refuses a function.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    state.register_expr_planner(Arc::new(JsonArrows))?;
+    if let Ok(to_char) = state.udf("to_char") {
+        // The name that DuckDB and Python have for it.
+        state.register_udf(Arc::new(to_char.as_ref().clone().with_aliases(["strftime"])))?;
+    }
+    if let Ok(plain) = state.udf("string_to_array") {
+        state.register_udf(Arc::new(StringToArray::new(plain).into()))?;
+    }
+    for udf in scalar_functions().into_iter().chain(crate::checked::scalar_functions()) {
+        state.register_udf(udf)?;
+    }
+    for udaf in aggregate_functions().into_iter().chain(crate::checked::aggregate_functions()) {
+        state.register_udaf(udaf)?;
+    }
+    for udwf in window_functions() {
+        state.register_udwf(udwf)?;
+    }
+    state.register_relation_planner(Arc::new(OperatorPlanner { operators: OPERATORS }))
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::sql::sqlparser::ast::{self, TableFunctionArgs};
-use limpid_udfs::operators::args::{Written, integer, literal, number, word, written};
+use limpid_udfs::operators::frame::args::{Written, integer, literal, number, word, written};
 
 use crate::options::{Layout, Names, Options, ROWS, Stage, Types};
 use crate::retention::Prices;
@@ -29,7 +29,7 @@ impl Args {
         args: TableFunctionArgs,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<Self> {
-        let Written { unnamed, named } = written(op, known, args, context)?;
+        let Written { unnamed, named } = written(op, known, &[], args, context)?;
         let schema = DFSchema::empty();
         let value = |(name, expr)| Ok((String::clone(&name), literal(op, &name, expr, &schema, context)?));
         Ok(Self { op, unnamed, named: named.into_iter().map(value).collect::<Result<_>>()? })

@@ -22,7 +22,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use limpid_connectors::encode::{WriteFormat, check_columns};
 use limpid_connectors::sink::StagedPath;
-use limpid_udfs::operators::planner::OperatorExtensionPlanner;
+use limpid_udfs::operators::frame::planner::OperatorExtensionPlanner;
 use url::Url;
 
 use exec::CommitExec;

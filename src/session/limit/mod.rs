@@ -6,7 +6,7 @@
 //! * [`joins::Rereads`] keeps what joins by other conditions read twice;
 //! * [`pool::Pool`] hands out memory, and counts what operators take beyond what they ask for;
 //! * [`Sorts`] puts [`sort::ExternalSortExec`] and [`sort::MergeExec`] in the place of DataFusion's sorts and merges;
-//! * [`windows::Windows`] keeps partitions where they may spill;
+//! * [`windows::Windows`] keeps partitions where they may spill, and without a limit lets go of texts that frames have passed;
 //!
 //! and, with or without one, [`rows::BatchRows`] makes batches of wide rows shorter. `docs/memory.md` says what each operator
 //! keeps, spills and needs.

@@ -104,7 +104,7 @@ fn the_shell() {
     terminal.shows("| true   |");
     terminal.prompt();
     terminal.keys("EXPLAIN SELECT * FROM exact_d\t(SELECT 1 AS id, 'a' AS text));\n");
-    terminal.shows("DedupExec");
+    terminal.shows("OperatorExec: exact_dedup");
     terminal.prompt();
     // Ctrl-C clears a line; settings hold from statement to statement; backslash commands.
     terminal.keys("SELECT 'half of a");

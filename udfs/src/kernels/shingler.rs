@@ -1,15 +1,32 @@
 //! From a text to its shingles.
 
+use serde::{Deserialize, Serialize};
+
 use super::shingles::{char_shingle_hashes, shingle_hashes, to_set};
 use super::words::{Rule, Tokenizer};
 
 /// What a shingle is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Unit {
     /// Words or tokens, see [`super::words`].
     Words(Rule),
     /// Characters of the text as it is.
     Char,
+}
+
+impl From<Unit> for String {
+    fn from(unit: Unit) -> Self {
+        unit.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for Unit {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::parse(&name).ok_or_else(|| format!("`{name}` is no unit of shingles"))
+    }
 }
 
 impl Unit {

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
@@ -32,14 +33,19 @@ use super::{Plan, rewrite};
 
 /// Puts [`WindowExec`] in the place of DataFusion's windows over sorted partitions.
 #[derive(Debug)]
-pub struct Windows;
+pub struct Windows {
+    /// Whether memory is limited. Without a limit only those are replaced that would get slower with every batch of texts: DataFusion
+    /// joins each batch to those before it, and the joined array refers to all texts that a frame has passed.
+    pub limited: bool,
+}
 
 impl PhysicalOptimizerRule for Windows {
     fn optimize(&self, plan: Plan, _: &ConfigOptions) -> Result<Plan> {
         rewrite(&plan, &mut HashMap::new(), &|plan| {
             let bounded = plan.downcast_ref::<BoundedWindowAggExec>();
             let sorted = bounded.is_some_and(|window| window.input_order_mode == InputOrderMode::Sorted);
-            let window = sorted || plan.is::<WindowAggExec>();
+            let slow = || plan.schema().fields().iter().any(|field| has_views(field.data_type()));
+            let window = if self.limited { sorted || plan.is::<WindowAggExec>() } else { sorted && slow() };
             Ok(window.then(|| Arc::new(WindowExec::new(Arc::clone(plan))) as Plan))
         })
     }
@@ -50,6 +56,18 @@ impl PhysicalOptimizerRule for Windows {
 
     fn schema_check(&self) -> bool {
         true
+    }
+}
+
+/// Whether arrays of this type refer to texts that they share.
+fn has_views(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8View | DataType::BinaryView => true,
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            has_views(item.data_type())
+        }
+        DataType::Struct(fields) => fields.iter().any(|field| has_views(field.data_type())),
+        _ => false,
     }
 }
 

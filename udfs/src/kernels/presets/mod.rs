@@ -12,6 +12,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use self::permute::{Drawn, Permutations};
@@ -29,7 +31,8 @@ mod tests;
 mod text;
 
 /// A published MinHash deduplicator whose signatures limpid reproduces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// FineWeb: datatrove 0.10 with the configuration of its `examples/fineweb.py`.
     FineWeb,

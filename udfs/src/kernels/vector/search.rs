@@ -1,10 +1,13 @@
 //! Nearest and similar rows in blocks: products in 32 bits propose, sums in 64 bits decide.
 
+use serde::{Deserialize, Serialize};
+
 use super::arithmetic::{cosine, squared_distance};
 use super::products::{error_bound, products};
 
 /// How near two vectors are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Cosine of the angle; a vector of zeros is never compared.
     Cosine,

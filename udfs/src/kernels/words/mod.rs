@@ -19,6 +19,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::pieces::Pieces;
@@ -27,7 +29,8 @@ use self::runs::{ascii_prefix, for_each_token, for_each_word};
 use self::table::{Class, WordTable};
 
 /// What counts as one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Words of every script, compared without case.
     #[default]

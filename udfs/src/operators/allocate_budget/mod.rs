@@ -1,18 +1,23 @@
 //! `allocate_budget`: divides a number of rows to keep among groups.
 
 pub mod plan;
+mod reference;
 pub mod run;
 
-use std::fmt;
-
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, internal_err, plan_err};
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use super::call::{Output, Real};
 use crate::kernels::allocation::{Method, Rounding};
+use crate::operators::frame::operator::only;
+use crate::operators::frame::{F64Bits, Input, Output, RelationOperator, Work};
+
+/// The name in SQL.
+pub const NAME: &str = "allocate_budget";
 
 /// The arguments of a call. Columns: group, size, the weight where there is one, and the budget where it is a column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AllocateBudget {
     /// Rows to keep; without it the last column says how many.
     pub budget: Option<u64>,
@@ -23,7 +28,7 @@ pub struct AllocateBudget {
     /// Rows every group keeps at least, as far as it has them.
     pub floor: u64,
     /// The same as a part of an even share; the larger of the two counts.
-    pub floor_ratio: Real,
+    pub floor_ratio: F64Bits,
 }
 
 /// What the columns are for.
@@ -51,39 +56,35 @@ impl AllocateBudget {
             _ => None,
         }
     }
+}
+
+impl RelationOperator for AllocateBudget {
+    const NAME: &'static str = NAME;
 
     /// All columns, then `allocated` and `budget_met`.
-    pub fn output(&self, inputs: &[&Schema], columns: &[Vec<usize>]) -> Result<Output> {
-        let ([schema], [columns]) = (inputs, columns) else { return internal_err!("allocate_budget takes one input") };
-        let Some(Roles { group: _, size, weight, budget }) = self.roles(columns) else {
-            return internal_err!("allocate_budget works on two to four columns");
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let input = only(NAME, inputs)?;
+        let Some(Roles { group: _, size, weight, budget }) = self.roles(input.columns) else {
+            return internal_err!("{NAME} works on two to four columns");
         };
         for (column, what) in [(Some(size), "size"), (weight, "weight"), (budget, "budget")] {
-            let Some(field) = column.map(|column| schema.field(column)) else { continue };
+            let Some(field) = column.map(|column| input.schema.field(column)) else { continue };
             let fits = if what == "weight" { field.data_type().is_numeric() } else { field.data_type().is_integer() };
             if !fits {
                 let kind = if what == "weight" { "a number" } else { "an integer" };
-                return plan_err!(
-                    "allocate_budget: `{what} => {}` must be {kind}, not {}",
-                    field.name(),
-                    field.data_type()
-                );
+                return plan_err!("{NAME}: `{what} => {}` must be {kind}, not {}", field.name(), field.data_type());
             }
         }
         Ok(Output {
-            passed: (0..schema.fields().len()).collect(),
+            passed: input.all(),
             added: vec![
                 Field::new("allocated", DataType::Int64, false),
                 Field::new("budget_met", DataType::Boolean, false),
             ],
         })
     }
-}
 
-impl fmt::Display for AllocateBudget {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { budget, method, rounding, floor, floor_ratio } = self;
-        let budget = budget.map_or_else(|| "a column".to_owned(), |budget| budget.to_string());
-        write!(f, "budget={budget}, {method:?}, {rounding:?}, floor={floor}, floor_ratio={floor_ratio}")
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
 }

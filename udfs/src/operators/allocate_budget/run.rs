@@ -3,38 +3,34 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
-use arrow::datatypes::{DataType, Float64Type, SchemaRef, UInt64Type};
+use arrow::datatypes::{DataType, Float64Type, UInt64Type};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use futures::TryStreamExt;
 
-use super::plan::NAME;
+use super::NAME;
 use super::{AllocateBudget, Roles};
 use crate::kernels::allocation::{Group, Method, allocate};
-use crate::operators::call::table::append;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::Work;
+use crate::operators::vectors::table::append;
 use crate::storage::batches::BatchStore;
 
 /// Bytes a group costs in memory beyond its key.
 const GROUP: usize = 160;
 
 /// Reads all groups, then divides. O(k log k) time, O(k) memory; the rows spill.
-pub async fn run(
-    call: AllocateBudget,
-    columns: Vec<usize>,
-    mut input: SendableRecordBatchStream,
-    schema: SchemaRef,
-    around: Surroundings,
-) -> Result<SendableRecordBatchStream> {
-    let env = around.context.runtime_env();
+pub(super) async fn run(call: AllocateBudget, work: Work) -> Result<SendableRecordBatchStream> {
+    let Work { mut input, columns, schema, context, .. } = work;
+    let columns = columns.concat();
+    let env = context.task.runtime_env();
     let below = input.schema();
     let Some(Roles { group, size, weight, budget }) = call.roles(&columns) else {
         return internal_err!("{NAME} works on two to four columns");
     };
     let mut stated = call.budget;
-    let mut rows = BatchStore::new(NAME, Arc::clone(&below), &env, around.spills.clone());
+    let mut rows = BatchStore::new(NAME, Arc::clone(&below), &env, context.spills.clone());
     let reservation = MemoryConsumer::new(NAME).register(&env.memory_pool);
     let converter = RowConverter::new(vec![SortField::new(below.field(group).data_type().clone())])?;
     let mut groups: Vec<(OwnedRow, usize, Group)> = vec![];

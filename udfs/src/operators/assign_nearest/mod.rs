@@ -1,42 +1,47 @@
 //! `assign_nearest`: names each row's nearest centroid.
 
 pub mod plan;
+mod reference;
 pub mod run;
 
-use std::fmt;
-
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, internal_err};
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use super::call::Output;
 use crate::kernels::vector::search::Metric;
+use crate::operators::frame::{Input, Output, RelationOperator, Stage, Work};
+
+/// The name in SQL.
+pub const NAME: &str = "assign_nearest";
 
 /// The arguments of a call. Columns: the vector; of the second relation the centroid's id and vector.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AssignNearest {
     /// What nearest means.
     pub metric: Metric,
 }
 
-impl AssignNearest {
+impl RelationOperator for AssignNearest {
+    const NAME: &'static str = NAME;
+
     /// All columns of the rows, then `centroid_id` and `distance`.
-    pub fn output(&self, inputs: &[&Schema], columns: &[Vec<usize>]) -> Result<Output> {
-        let ([schema, centroids], [_, of_centroids]) = (inputs, columns) else {
-            return internal_err!("assign_nearest takes two inputs");
-        };
-        let Some(&id) = of_centroids.first() else { return internal_err!("centroids have an id") };
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let [rows, centroids] = inputs else { return internal_err!("{NAME} takes two relations") };
         Ok(Output {
-            passed: (0..schema.fields().len()).collect(),
+            passed: rows.all(),
             added: vec![
-                Field::new("centroid_id", centroids.field(id).data_type().clone(), true),
+                Field::new("centroid_id", centroids.field(0)?.data_type().clone(), true),
                 Field::new("distance", DataType::Float64, true),
             ],
         })
     }
-}
 
-impl fmt::Display for AssignNearest {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "metric={}", self.metric.name())
+    fn stage(&self) -> Stage {
+        Stage::EachPartition
+    }
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
 }

@@ -4,28 +4,26 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
-use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
-use datafusion::common::{DataFusionError, Result, exec_err};
+use datafusion::common::{DataFusionError, Result, exec_err, internal_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
 use super::AssignNearest;
-use super::plan::NAME;
+use super::NAME;
 use crate::functions::vector::embeddings::{self, Embeddings};
 use crate::kernels::vector::arithmetic::squared_norm;
 use crate::kernels::vector::search::{Best, Metric, NOBODY, Rows, Scores, improve};
-use crate::operators::call::table::LONGEST;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::{OperatorContext, Work};
+use crate::operators::vectors::table::LONGEST;
 
 /// The centroids, read once by whichever partition of this process needs them first; where that fails, all partitions fail: their
 /// plan cannot be run twice.
-pub type SharedCentroids = Arc<OnceCell<Result<Arc<Centroids>, Arc<DataFusionError>>>>;
+type SharedCentroids = OnceCell<Result<Arc<Centroids>, Arc<DataFusionError>>>;
 
 /// The centroids in ascending order of their ids, so that ties go to the smallest id.
 #[derive(Debug)]
@@ -45,9 +43,9 @@ impl Centroids {
         metric: Metric,
         columns: &[usize],
         mut input: SendableRecordBatchStream,
-        around: &Surroundings,
+        context: &OperatorContext,
     ) -> Result<Self> {
-        let reservation = MemoryConsumer::new("centroids").register(&around.context.runtime_env().memory_pool);
+        let reservation = MemoryConsumer::new("centroids").register(&context.task.runtime_env().memory_pool);
         let below = input.schema();
         let (mut ids, mut values, mut squared, mut dimensions) = (vec![], vec![], vec![], None);
         while let Some(batch) = input.try_next().await? {
@@ -145,22 +143,15 @@ impl Centroids {
 }
 
 /// Adds the nearest centroid to the rows of one partition.
-pub async fn run(
-    call: AssignNearest,
-    columns: Vec<Vec<usize>>,
-    input: SendableRecordBatchStream,
-    (shared, centroids): (SharedCentroids, Arc<dyn ExecutionPlan>),
-    schema: SchemaRef,
-    around: Surroundings,
-) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(call: AssignNearest, work: Work) -> Result<SendableRecordBatchStream> {
     let metric = call.metric;
-    let read = || async {
-        let input = centroids.execute(0, Arc::clone(&around.context))?;
-        Centroids::read(metric, &columns[1], input, &around).await
-    };
+    let Work { input, columns, schema, context, others, .. } = work;
+    let Some(centroids) = others.first() else { return internal_err!("{NAME} takes two relations") };
+    let shared = context.shared.get::<SharedCentroids>();
+    let read = || async { Centroids::read(metric, &columns[1], centroids.rows()?, &context).await };
     let read = || async { read().await.map(Arc::new).map_err(Arc::new) };
     let centroids = shared.get_or_init(read).await.clone().map_err(DataFusionError::Shared)?;
-    let compared = MetricBuilder::new(&around.metrics).counter("compared_pairs", 0);
+    let compared = MetricBuilder::new(&context.metrics).counter("compared_pairs", 0);
     let vec = columns[0][0];
     let mut scores = Scores::default();
     let output_schema = Arc::clone(&schema);

@@ -3,15 +3,15 @@
 use datafusion::common::Result;
 
 use super::ConceptClusters;
-use super::plan::NAME;
+use super::NAME;
 use crate::kernels::vector::plane::Plane;
 use crate::kernels::vector::search::{Best, Metric};
-use crate::operators::call::table::Table;
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::OperatorContext;
 use crate::operators::kmeans::balanced;
 use crate::operators::kmeans::fit::{Problem, assign, fit, members};
 use crate::operators::kmeans::sample::Sample;
+use crate::operators::vectors::table::Table;
+use crate::operators::workers::Workers;
 use crate::storage::vectors::CHUNK;
 
 /// Rows that the plane is fitted to at most.
@@ -40,9 +40,9 @@ pub struct Groups {
 pub const ENTRY: usize = 64;
 
 /// Finds the clusters. O(sample * k * d) a round and O(n k d).
-pub fn find(call: &ConceptClusters, table: &Table, around: &Surroundings, workers: &Workers) -> Result<Groups> {
+pub fn find(call: &ConceptClusters, table: &Table, context: &OperatorContext, workers: &Workers) -> Result<Groups> {
     let k = usize::try_from(call.k).unwrap_or(usize::MAX);
-    let (sample, env) = (sample(call, table, around)?, around.context.runtime_env());
+    let (sample, env) = (sample(call, table, context)?, context.task.runtime_env());
     let mut problem = Problem {
         env: &env,
         op: NAME,
@@ -100,9 +100,9 @@ impl Groups {
 }
 
 /// The rows with the least random bits.
-fn sample(call: &ConceptClusters, table: &Table, around: &Surroundings) -> Result<Sample> {
+fn sample(call: &ConceptClusters, table: &Table, context: &OperatorContext) -> Result<Sample> {
     let squared = |at: u32| Ok(table.squared[at as usize]);
-    Sample::of(NAME, &table.vectors, squared, table.bits.iter().map(|bits| Ok(*bits)), call.sample, around)
+    Sample::of(NAME, &table.vectors, squared, table.bits.iter().map(|bits| Ok(*bits)), call.sample, context)
 }
 
 fn plane(metric: Metric, sample: &Sample) -> Result<Plane> {

@@ -2,20 +2,24 @@
 
 mod groups;
 pub mod plan;
+mod reference;
 pub mod run;
 mod words;
 
-use std::fmt;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::{Result, internal_err};
-
-use super::call::Output;
-use super::dedup::SKETCH;
 use crate::kernels::vector::search::Metric;
+use crate::operators::frame::operator::{COMPARED_COLUMN, only};
+use crate::operators::frame::{Input, Output, RelationOperator, Work};
+
+/// The name in SQL.
+pub const NAME: &str = "concept_clusters";
 
 /// The arguments of a call. Columns: the vector, the id, and the text where there is one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConceptClusters {
     /// What near means.
     pub metric: Metric,
@@ -33,15 +37,13 @@ pub struct ConceptClusters {
     pub seed: u64,
 }
 
-impl ConceptClusters {
+impl RelationOperator for ConceptClusters {
+    const NAME: &'static str = NAME;
+
     /// All columns, then what is known of a row and of its cluster.
-    pub fn output(&self, inputs: &[&Schema], columns: &[Vec<usize>]) -> Result<Output> {
-        let ([schema], [columns]) = (inputs, columns) else { return internal_err!("concept_clusters takes one input") };
-        if !(2..=3).contains(&columns.len()) {
-            return internal_err!("concept_clusters works on two or three columns");
-        }
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         Ok(Output {
-            passed: (0..schema.fields().len()).filter(|&column| schema.field(column).name() != SKETCH).collect(),
+            passed: only(NAME, inputs)?.without(COMPARED_COLUMN),
             added: vec![
                 Field::new("concept", DataType::Int64, true),
                 Field::new("distance", DataType::Float64, true),
@@ -55,13 +57,8 @@ impl ConceptClusters {
             ],
         })
     }
-}
 
-impl fmt::Display for ConceptClusters {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { metric, k, iterations, sample, balanced, words, seed } = self;
-        let metric = metric.name();
-        write!(f, "metric={metric}, k={k}, iterations={iterations}, sample={sample}, words={words}, seed={seed}")?;
-        if *balanced { write!(f, ", balanced") } else { Ok(()) }
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
@@ -13,37 +12,33 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
 use super::ConceptClusters;
+use super::NAME;
 use super::groups::{self, Groups};
-use super::plan::NAME;
 use super::words::{Texts, labels};
-use crate::operators::call::table::{Layout, Table};
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::dedup::resolution::NONE;
+use crate::operators::frame::Work;
+use crate::operators::vectors::table::{Layout, Table};
+use crate::operators::workers::Workers;
 
 /// Adds cluster, ranks, label and place to all rows. Memory O(rows) for a few numbers a row, all else spills.
-pub async fn run(
-    call: ConceptClusters,
-    columns: Vec<usize>,
-    input: SendableRecordBatchStream,
-    schema: SchemaRef,
-    around: Surroundings,
-) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(call: ConceptClusters, work: Work) -> Result<SendableRecordBatchStream> {
+    let Work { input, columns, schema, context, .. } = work;
+    let columns = columns.concat();
     let (vec, id) = (columns[0], columns[1]);
     let layout = Layout { vec, id, partition_by: None, order_by: vec![], seed: Some(call.seed) };
-    let table = Table::read(NAME, call.metric, &layout, input, &around).await?;
-    let reservation = MemoryConsumer::new(NAME).register(&around.context.runtime_env().memory_pool);
+    let table = Table::read(NAME, call.metric, &layout, input, &context).await?;
+    let reservation = MemoryConsumer::new(NAME).register(&context.task.runtime_env().memory_pool);
     reservation.try_grow(table.count * groups::ENTRY)?;
     let (metric, words) = (call.metric, call.words as usize);
-    let inner = around.clone();
-    let (table, groups) = Workers::new(&around.context)
+    let inner = context.clone();
+    let (table, groups) = Workers::new(&context.task)
         .run(NAME, move |workers| {
             let groups = groups::find(&call, &table, &inner, workers)?;
             Ok((table, groups))
         })
         .await?;
-    MetricBuilder::new(&around.metrics).counter("iterations", 0).add(groups.iterations);
-    MetricBuilder::new(&around.metrics).counter("compared_pairs", 0).add(groups.cluster.len() * groups.sizes.len());
+    MetricBuilder::new(&context.metrics).counter("iterations", 0).add(groups.iterations);
+    MetricBuilder::new(&context.metrics).counter("compared_pairs", 0).add(groups.cluster.len() * groups.sizes.len());
     log::debug!("{NAME}: {} rows in {} clusters by {}", groups.cluster.len(), groups.sizes.len(), metric.name());
     let mut vector_of = vec![NONE; table.count];
     table.row_of.iter().enumerate().for_each(|(at, &row)| vector_of[row as usize] = at as u32);
@@ -53,7 +48,7 @@ pub async fn run(
             let cluster: Vec<u32> = vector_of.iter().map(of).collect();
             // The rows come without their vectors.
             let column = text - usize::from(text > vec);
-            labels(&Texts { rows: &table.rows, column, cluster: &cluster, sizes: &groups.sizes }, words, &around)
+            labels(&Texts { rows: &table.rows, column, cluster: &cluster, sizes: &groups.sizes }, words, &context)
                 .await?
         }
         None => vec![None; groups.sizes.len()],

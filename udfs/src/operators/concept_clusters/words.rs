@@ -6,11 +6,11 @@ use futures::TryStreamExt;
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::plan::NAME;
+use super::NAME;
 use crate::functions::strings::Strings;
 use crate::kernels::words::{Rule, Tokenizer};
-use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::dedup::resolution::NONE;
+use crate::operators::frame::OperatorContext;
 use crate::storage::batches::StoredBatches;
 use crate::storage::records::RecordSorter;
 
@@ -51,10 +51,10 @@ struct Candidate {
 /// what it adds to the divergence of the cluster from the whole (Tomokiyo and Hurst, A language model approach to keyphrase
 /// extraction, 2003). Words that are common everywhere score nothing, in any language. O(words) time, two passes over the
 /// texts; counts spill.
-pub async fn labels(texts: &Texts<'_>, most: usize, around: &Surroundings) -> Result<Vec<Option<String>>> {
-    let env = around.context.runtime_env();
+pub async fn labels(texts: &Texts<'_>, most: usize, context: &OperatorContext) -> Result<Vec<Option<String>>> {
+    let env = context.task.runtime_env();
     let reservation = MemoryConsumer::new("words of concept_clusters").register(&env.memory_pool);
-    let candidates = candidates(texts, most * SPARE, around, &reservation).await?;
+    let candidates = candidates(texts, most * SPARE, context, &reservation).await?;
     let words = spell(texts, &candidates).await?;
     let label = |candidates: Vec<Candidate>| {
         let mut named: Vec<(f64, &str)> =
@@ -70,11 +70,11 @@ pub async fn labels(texts: &Texts<'_>, most: usize, around: &Surroundings) -> Re
 async fn candidates(
     texts: &Texts<'_>,
     most: usize,
-    around: &Surroundings,
+    context: &OperatorContext,
     reservation: &MemoryReservation,
 ) -> Result<Vec<Vec<Candidate>>> {
     reservation.try_grow(texts.sizes.len() * most * size_of::<Candidate>())?;
-    let mut sorter = RecordSorter::<3>::new(NAME, &around.context.runtime_env(), around.spills.clone());
+    let mut sorter = RecordSorter::<3>::new(NAME, &context.task.runtime_env(), context.spills.clone());
     let mut counts: HashMap<(u64, u32), u64> = HashMap::new();
     let mut room = 0;
     let mut hashes = vec![];

@@ -1,22 +1,22 @@
 //! From `connected_components(edges, source => a, target => b)` to its node.
 
-use std::sync::Arc;
-
 use datafusion::common::Result;
-use datafusion::logical_expr::{Extension, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 
-use super::node::ComponentsNode;
-use crate::operators::args::Args;
+use super::{ConnectedComponents, NAME, reference};
+use crate::operators::frame::args::Args;
+use crate::operators::frame::argument::Argument;
+use crate::operators::frame::documentation::Reference;
+use crate::operators::frame::list::SqlOperator;
+use crate::operators::frame::node::call;
 
-/// The SQL name.
-pub const NAME: &str = "connected_components";
+impl SqlOperator for ConnectedComponents {
+    const NAME: &'static str = NAME;
+    const ARGUMENTS: &'static [Argument] = reference::ARGUMENTS;
+    const REFERENCE: Reference = reference::REFERENCE;
 
-/// The arguments it takes.
-pub const ARGUMENTS: &[&str] = &["source", "target"];
-
-/// Plans a call.
-pub fn plan(mut args: Args) -> Result<LogicalPlan> {
-    let (source, target) = (args.column("source", Some("source"))?, args.column("target", Some("target"))?);
-    let node = ComponentsNode::try_new(args.input().clone(), source, target)?;
-    Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+    fn plan(mut args: Args) -> Result<LogicalPlan> {
+        let (source, target) = (args.column("source")?, args.column("target")?);
+        call(ConnectedComponents {}, args.input().clone(), vec![source, target])
+    }
 }

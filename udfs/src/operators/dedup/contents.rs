@@ -4,8 +4,8 @@ use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use hashbrown::HashMap;
 
-use super::matcher::Surroundings;
 use super::resolution::NONE;
+use crate::operators::frame::OperatorContext;
 use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 
@@ -17,7 +17,7 @@ const ENTRY: usize = 48;
 /// A map finds contents seen before while the pool allows; beyond that new contents get a number each time they come,
 /// and [`finish`](Self::finish) joins them by sorting: the outcome is the same.
 pub struct Contents {
-    around: Surroundings,
+    context: OperatorContext,
     reservation: MemoryReservation,
     seen: HashMap<u128, u32>,
     keys: Option<RecordSorter<3>>,
@@ -29,15 +29,15 @@ pub struct Contents {
 
 impl Contents {
     /// No rows yet.
-    pub fn new(around: &Surroundings) -> Self {
-        let pool = &around.context.runtime_env().memory_pool;
+    pub fn new(context: &OperatorContext) -> Self {
+        let pool = &context.task.runtime_env().memory_pool;
         let reservation = MemoryConsumer::new("dedup contents").with_can_spill(true).register(pool);
         Self {
-            around: around.clone(),
+            context: context.clone(),
             reservation,
             seen: HashMap::new(),
             keys: None,
-            of_row: around.numbers("contents of rows"),
+            of_row: context.numbers("contents of rows"),
             moved: vec![],
             count: 0,
         }
@@ -68,8 +68,8 @@ impl Contents {
         self.count += 1;
         self.of_row.push(number)?;
         if self.keys.is_none() && self.reservation.try_grow(ENTRY).is_err() {
-            let env = self.around.context.runtime_env();
-            let mut keys = RecordSorter::new("dedup contents", &env, self.around.spills.clone());
+            let env = self.context.task.runtime_env();
+            let mut keys = RecordSorter::new("dedup contents", &env, self.context.spills.clone());
             for (&key, &number) in &self.seen {
                 keys.push(record(key, number))?;
             }
@@ -98,7 +98,7 @@ impl Contents {
         if self.keys.is_none() && self.moved.is_empty() {
             return Ok(self.of_row);
         }
-        let mut place = self.around.numbers("contents that take the place of others");
+        let mut place = self.context.numbers("contents that take the place of others");
         (0..self.count).try_for_each(|number| place.push(number))?;
         if let Some(keys) = self.keys.take() {
             let mut hash = [0; 2];

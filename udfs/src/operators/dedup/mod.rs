@@ -12,54 +12,53 @@
 
 pub mod contents;
 pub mod decisions;
-pub mod exec;
 pub mod matcher;
-pub mod node;
 pub mod ranks;
 pub mod resolution;
+pub mod run;
 
-use super::minhash_dedup::sketch::Sketch;
-use super::semantic_dedup::Semantic;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{Column, Result, plan_err};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 
-/// Name of the column, made by the plan below the operator, that the operator compares rows by.
-pub const SKETCH: &str = "__limpid_sketch";
+use super::frame::operator::{COMPARED_COLUMN, Input, Output, only};
 
-/// When a row goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rule {
-    /// Equal to an earlier row, byte for byte.
-    Exact,
-    /// Exact Jaccard similarity of the shingle sets at or above a threshold.
-    Similar(Similar),
-    /// Exact cosine of two vectors at or above a threshold.
-    Semantic(Semantic),
+/// The roles of the columns of a deduplicator.
+pub const COLUMNS: [&str; 2] = ["compared", "id"];
+
+/// All columns but the compared one, then the decision.
+///
+/// # Errors
+/// Several inputs.
+pub fn output(op: &str, inputs: &[Input<'_>]) -> Result<Output> {
+    let input = only(op, inputs)?;
+    let id = input.field(1)?.data_type();
+    Ok(Output {
+        passed: input.without(COMPARED_COLUMN),
+        added: vec![
+            Field::new("keep", DataType::Boolean, false),
+            Field::new("duplicate_of", id.clone(), true),
+            Field::new("similarity", DataType::Float64, true),
+            Field::new("cluster_id", id.clone(), false),
+        ],
+    })
 }
 
-/// Parameters of similarity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Similar {
-    /// How texts are sketched; its shingles are what is compared.
-    pub sketch: Sketch,
-    /// Bits of the threshold, 0 < t <= 1.
-    pub threshold_bits: u64,
-    /// Whether removal needs a verified kept row.
-    pub linkage: Linkage,
-    /// A row is compared with at most this many earlier rows of a bucket.
-    pub bucket_limit: u32,
+/// The columns of a deduplicator: what it compares, and the row key.
+pub fn columns(id: Column) -> Vec<Column> {
+    vec![Column::new_unqualified(COMPARED_COLUMN), id]
 }
 
-impl Similar {
-    /// The least similarity that makes two rows duplicates.
-    pub fn threshold(&self) -> f64 {
-        f64::from_bits(self.threshold_bits)
+/// `input` with `text` beside its columns once more, as what rows are compared by: the user's column is then read on only where the
+/// output has it.
+///
+/// # Errors
+/// It is no text.
+pub fn with_text(op: &str, input: LogicalPlan, text: Expr) -> Result<LogicalPlan> {
+    match text.get_type(input.schema())? {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {}
+        other => return plan_err!("{op}: `text => {text}` must be a text column, not {other}; CAST it"),
     }
-}
-
-/// How similarity of pairs becomes removal of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Linkage {
-    /// A row goes only for a kept row verified similar to it.
-    Direct,
-    /// One survivor a connected component, as peers do; the stated similarity may be below the threshold.
-    Transitive,
+    let columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+    LogicalPlanBuilder::from(input).project(columns.into_iter().chain([text.alias(COMPARED_COLUMN)]))?.build()
 }

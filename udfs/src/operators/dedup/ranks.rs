@@ -6,20 +6,13 @@ use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, R
 use arrow::compute::{SortOptions, concat, nullif, take};
 use arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type, Schema, SchemaRef, UInt32Type};
 use arrow::row::{OwnedRow, RowConverter, SortField};
-use datafusion::common::{Result, exec_err, internal_datafusion_err};
-use datafusion::execution::memory_pool::MemoryLimit;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::common::{Result, exec_err};
 use futures::TryStreamExt;
 
-use super::matcher::Surroundings;
+use crate::operators::frame::OperatorContext;
 use crate::storage::batches::{BatchStore, StoredBatches};
 use crate::storage::numbers::Numbers;
-use crate::storage::sort::sort;
+use crate::storage::sort::sort_stored;
 
 /// The keys of all rows in arrival order: the columns of `order_by`, then the id, then the row's number.
 pub struct Keys {
@@ -46,11 +39,11 @@ impl KeyWriter {
         below: &SchemaRef,
         id: usize,
         order_by: &[(usize, SortOptions)],
-        around: &Surroundings,
+        context: &OperatorContext,
     ) -> Self {
         let schema = key_schema(below, id, order_by);
-        let env = around.context.runtime_env();
-        let store = BatchStore::new("row keys", Arc::clone(&schema), &env, around.spills.clone());
+        let env = context.task.runtime_env();
+        let store = BatchStore::new("row keys", Arc::clone(&schema), &env, context.spills.clone());
         let id_name = below.field(id).name().clone();
         Self { op: op.to_owned(), id, order_by: order_by.to_vec(), id_name, schema, store }
     }
@@ -120,14 +113,14 @@ impl Ranks {
 
 impl Keys {
     /// Sorts the keys; an id that appears twice is an error that shows it.
-    pub async fn ranks(&self, op: &str, around: &Surroundings) -> Result<Ranks> {
-        let ids = self.positions(&[(self.order.len(), SortOptions::default())], Some(op), around).await?;
+    pub async fn ranks(&self, op: &str, context: &OperatorContext) -> Result<Ranks> {
+        let ids = self.positions(&[(self.order.len(), SortOptions::default())], Some(op), context).await?;
         if self.order.is_empty() {
             return Ok(Ranks { survivor: ids, id: None });
         }
         let mut order: Vec<_> = self.order.iter().copied().enumerate().collect();
         order.push((self.order.len(), SortOptions::default()));
-        Ok(Ranks { survivor: self.positions(&order, None, around).await?, id: Some(ids) })
+        Ok(Ranks { survivor: self.positions(&order, None, context).await?, id: Some(ids) })
     }
 
     /// Position of every row when sorted by the given columns; with `op`, the first of them must be unique.
@@ -135,11 +128,11 @@ impl Keys {
         &self,
         order: &[(usize, SortOptions)],
         op: Option<&str>,
-        around: &Surroundings,
+        context: &OperatorContext,
     ) -> Result<Numbers<u32>> {
-        let mut positions = around.filled("order of rows", self.rows, 0)?;
+        let mut positions = context.filled("order of rows", self.rows, 0)?;
         let mut unique = op.map(|op| Unique::try_new(op, &self.schema, order[0].0)).transpose()?;
-        let mut sorted = self.sorted(order, around)?;
+        let mut sorted = sort_stored("order of rows", &self.batches, order, &context.task, context.spills.clone())?;
         let mut at = 0_u32;
         while let Some(batch) = sorted.try_next().await? {
             if let Some(unique) = &mut unique {
@@ -151,27 +144,6 @@ impl Keys {
             }
         }
         Ok(positions)
-    }
-
-    fn sorted(&self, order: &[(usize, SortOptions)], around: &Surroundings) -> Result<SendableRecordBatchStream> {
-        let context = &around.context;
-        let exprs = order.iter().map(|&(column, options)| {
-            PhysicalSortExpr::new(Arc::new(Column::new(self.schema.field(column).name(), column)), options)
-        });
-        let ordering = LexOrdering::new(exprs).ok_or_else(|| internal_datafusion_err!("an order without columns"))?;
-        let source = Arc::new(Source { batches: Arc::clone(&self.batches), schema: Arc::clone(&self.schema) });
-        let source = StreamingTableExec::try_new(Arc::clone(&self.schema), vec![source], None, vec![], false, None)?;
-        if matches!(context.memory_pool().memory_limit(), MemoryLimit::Finite(_)) {
-            return Ok(sort(
-                "order of rows",
-                source.execute(0, Arc::clone(context))?,
-                ordering,
-                None,
-                context,
-                around.spills.clone(),
-            ));
-        }
-        SortExec::new(ordering, Arc::new(source)).execute(0, Arc::clone(context))
     }
 
     /// The ids of `rows`, which ascend.
@@ -239,33 +211,6 @@ fn check_not_null(op: &str, name: &str, ids: &ArrayRef) -> Result<()> {
         0 => Ok(()),
         n => {
             exec_err!("{op}: column `{name}` has {n} NULL of {} ids in a batch; every row needs its own key", ids.len())
-        }
-    }
-}
-
-struct Source {
-    batches: Arc<StoredBatches>,
-    schema: SchemaRef,
-}
-
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("row keys")
-    }
-}
-
-impl PartitionStream for Source {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        match self.batches.stream() {
-            Ok(stream) => stream,
-            Err(e) => Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(
-                Arc::clone(&self.schema),
-                futures::stream::once(async { Err(e) }),
-            )),
         }
     }
 }

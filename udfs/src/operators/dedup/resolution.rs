@@ -8,8 +8,8 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
-use super::matcher::Surroundings;
 use super::ranks::{Keys, Ranks};
+use crate::operators::frame::OperatorContext;
 use crate::storage::numbers::{Number, Numbers};
 use crate::storage::records::RecordSorter;
 
@@ -57,9 +57,9 @@ impl Resolution {
         mut content: Numbers<u32>,
         count: usize,
         ranks: &Ranks,
-        around: &Surroundings,
+        context: &OperatorContext,
     ) -> Result<(Self, Numbers<u32>)> {
-        let mut first = around.filled("first rows of contents", count, NONE)?;
+        let mut first = context.filled("first rows of contents", count, NONE)?;
         for (row, c) in content.iter().enumerate() {
             let c = c? as usize;
             if c != NONE as usize {
@@ -69,16 +69,16 @@ impl Resolution {
                 }
             }
         }
-        let env = around.context.runtime_env();
-        let mut order = RecordSorter::<1>::new("order of contents", &env, around.spills.clone());
+        let env = context.task.runtime_env();
+        let mut order = RecordSorter::<1>::new("order of contents", &env, context.spills.clone());
         for (c, row) in first.iter().enumerate() {
             let row = row?;
             if row != NONE {
                 order.push([u64::from(ranks.survivor.get(row as usize)?) << 32 | c as u64])?;
             }
         }
-        let mut moved = around.filled("new numbers of contents", count, NONE)?;
-        let mut contents = around.numbers("contents");
+        let mut moved = context.filled("new numbers of contents", count, NONE)?;
+        let mut contents = context.numbers("contents");
         for (new, record) in (0..).zip(order.finish()?) {
             let old = record?[0] as u32 as usize;
             moved.set(old, new)?;
@@ -89,8 +89,8 @@ impl Resolution {
     }
 
     /// Makes the columns: names the rows referred to and fetches their ids.
-    pub async fn into_columns(self, keys: &Keys, ranks: &Ranks, around: &Surroundings) -> Result<Columns> {
-        let mut smallest = around.filled("smallest ids of clusters", self.contents.len(), NONE)?;
+    pub async fn into_columns(self, keys: &Keys, ranks: &Ranks, context: &OperatorContext) -> Result<Columns> {
+        let mut smallest = context.filled("smallest ids of clusters", self.contents.len(), NONE)?;
         for (row, c) in self.content.iter().enumerate() {
             let c = c?;
             if c != NONE {
@@ -102,7 +102,7 @@ impl Resolution {
             }
         }
         let rows = self.content.len();
-        let reservation = MemoryConsumer::new("rows referred to").register(&around.context.runtime_env().memory_pool);
+        let reservation = MemoryConsumer::new("rows referred to").register(&context.task.runtime_env().memory_pool);
         let mut columns = Columns { resolution: self, smallest, named: vec![], ids: None, reservation };
         columns.reservation.grow(rows.div_ceil(8));
         let mut is_named = BooleanBufferBuilder::new(rows);

@@ -1,20 +1,24 @@
 //! `embed`: the vectors of a lake.
 
-pub mod documentation;
 pub mod plan;
+mod reference;
 pub mod run;
 
-use std::fmt;
-
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
 use limpid_encoders::folder::Modality;
+use serde::{Deserialize, Serialize};
 
-use super::call::Output;
 use crate::functions::vector::embeddings::float_item;
+use crate::operators::frame::operator::only;
+use crate::operators::frame::{Input, Output, RelationOperator, Stage, Work};
+
+/// The name in SQL.
+pub const NAME: &str = "embed";
 
 /// The arguments of a call. Column: the texts or images.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Embed {
     /// Whether the column holds images, not texts.
     pub images: bool,
@@ -33,28 +37,26 @@ pub struct Embed {
 }
 
 impl Embed {
-    /// All columns of the rows, then the vectors.
-    pub fn output(&self, inputs: &[&Schema]) -> Result<Output> {
-        let vectors = DataType::FixedSizeList(float_item(DataType::Float32), self.dimension as i32);
-        Ok(Output {
-            passed: (0..inputs.first().map_or(0, |schema| schema.fields().len())).collect(),
-            added: vec![Field::new(&self.output, vectors, true)],
-        })
-    }
-
     /// What the model must be for.
     pub fn modality(&self) -> Modality {
         if self.images { Modality::Image } else { Modality::Text }
     }
 }
 
-impl fmt::Display for Embed {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "model={}, device={}, output={}", self.model, self.device, self.output)?;
-        self.prompt.as_ref().map_or(Ok(()), |prompt| write!(f, ", prompt={prompt}"))?;
-        match &self.cache {
-            Some(folder) => write!(f, ", cache={folder}"),
-            None => Ok(()),
-        }
+impl RelationOperator for Embed {
+    const NAME: &'static str = NAME;
+
+    /// All columns of the rows, then the vectors.
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let vectors = DataType::FixedSizeList(float_item(DataType::Float32), self.dimension as i32);
+        Ok(Output { passed: only(NAME, inputs)?.all(), added: vec![Field::new(&self.output, vectors, true)] })
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::EachPartition
+    }
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
 }

@@ -13,24 +13,21 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 
 use super::Embed;
-use super::plan::NAME;
+use super::NAME;
 use crate::functions::embedding::arguments::open;
 use crate::functions::embedding::embedder::{Embedder, Flush};
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::Work;
 
 /// Portions of a partition that are worked on at once: one runs while the next waits for the model.
 const PORTIONS: usize = 2;
 
 /// Adds the vectors to the rows of one partition.
-pub async fn run(
-    call: Embed,
-    column: usize,
-    input: SendableRecordBatchStream,
-    schema: SchemaRef,
-    (around, partition): (Surroundings, usize),
-) -> Result<SendableRecordBatchStream> {
-    let pool = &around.context.runtime_env().memory_pool;
-    let count = |name: &'static str| MetricBuilder::new(&around.metrics).counter(name, partition);
+pub(super) async fn run(call: Embed, work: Work) -> Result<SendableRecordBatchStream> {
+    let column = work.column(0);
+    let Work { input, schema, context, .. } = work;
+    let partition = context.partition;
+    let pool = &context.task.runtime_env().memory_pool;
+    let count = |name: &'static str| MetricBuilder::new(&context.metrics).counter(name, partition);
     let dimension = call.dimension as usize;
     let opened = blocking(move || {
         let model = open(NAME, &call.model, &call.device, call.prompt.as_deref(), call.modality())?;
@@ -41,7 +38,7 @@ pub async fn run(
         Embedder::open(NAME, model, call.cache.as_deref())
     });
     let embedder = Arc::new(opened.await?);
-    let work = Arc::new(Work {
+    let work = Arc::new(Task {
         column,
         dimension,
         schema: Arc::clone(&schema),
@@ -51,7 +48,7 @@ pub async fn run(
         cached: count("cached_rows"),
         tokens: count("tokens"),
         without_vector: count("texts_without_vector"),
-        time: MetricBuilder::new(&around.metrics).subset_time("model_time", partition),
+        time: MetricBuilder::new(&context.metrics).subset_time("model_time", partition),
         embedder: Arc::clone(&embedder),
     });
     work.account()?;
@@ -84,7 +81,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 }
 
 /// What the portions of a partition share.
-struct Work {
+struct Task {
     column: usize,
     dimension: usize,
     schema: SchemaRef,
@@ -97,7 +94,7 @@ struct Work {
     embedder: Arc<Embedder>,
 }
 
-impl Work {
+impl Task {
     fn account(&self) -> Result<()> {
         match (&self.index, self.embedder.cache()) {
             (Some(index), Some(cache)) => index.try_resize(cache.memory()),

@@ -7,17 +7,18 @@ use datafusion::common::Result;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::functions::strings::Strings;
-use crate::operators::call::workers::Workers;
 use crate::operators::dedup::contents::{Contents, Same};
-use crate::operators::dedup::matcher::{Matcher, Surroundings};
+use crate::operators::dedup::matcher::Matcher;
 use crate::operators::dedup::ranks::Ranks;
 use crate::operators::dedup::resolution::Resolution;
+use crate::operators::frame::OperatorContext;
+use crate::operators::workers::Workers;
 use crate::storage::blobs::BlobWriter;
 use crate::storage::numbers::Numbers;
 
 /// Finds rows of equal text. O(bytes) time; hashes and numbers are kept in memory while there is room, the texts on disk.
 pub struct ExactMatcher {
-    around: Surroundings,
+    context: OperatorContext,
     contents: Contents,
     texts: Texts,
 }
@@ -31,10 +32,10 @@ struct Texts {
 
 impl ExactMatcher {
     /// No rows yet.
-    pub fn new(around: &Surroundings) -> Self {
-        let blobs = BlobWriter::new("texts of exact_dedup", &around.context.runtime_env());
-        let texts = Texts { blobs, spans: around.numbers("places of texts"), read: RefCell::default() };
-        Self { around: around.clone(), contents: Contents::new(around), texts }
+    pub fn new(context: &OperatorContext) -> Self {
+        let blobs = BlobWriter::new("texts of exact_dedup", &context.task.runtime_env());
+        let texts = Texts { blobs, spans: context.numbers("places of texts"), read: RefCell::default() };
+        Self { context: context.clone(), contents: Contents::new(context), texts }
     }
 }
 
@@ -84,6 +85,6 @@ impl Matcher for ExactMatcher {
         let count = self.contents.count();
         let texts = self.texts;
         let of_row = self.contents.finish(|a, b| texts.same(a, b))?;
-        Ok(Resolution::by_survivor_order(of_row, count, ranks, &self.around)?.0)
+        Ok(Resolution::by_survivor_order(of_row, count, ranks, &self.context)?.0)
     }
 }

@@ -1,46 +1,26 @@
 //! From `exact_dedup(relation, ...)` to its node.
 
-use std::sync::Arc;
+use datafusion::common::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use arrow::datatypes::DataType;
-use datafusion::common::{Result, plan_err};
-use datafusion::logical_expr::{Expr, ExprSchemable, Extension, LogicalPlan, LogicalPlanBuilder};
+use super::{ExactDedup, NAME, reference};
+use crate::operators::dedup::{columns, with_text};
+use crate::operators::frame::args::Args;
+use crate::operators::frame::argument::Argument;
+use crate::operators::frame::documentation::Reference;
+use crate::operators::frame::list::SqlOperator;
+use crate::operators::frame::node::call_ordered;
 
-use crate::operators::args::Args;
-use crate::operators::dedup::node::DedupNode;
-use crate::operators::dedup::{Rule, SKETCH};
+impl SqlOperator for ExactDedup {
+    const NAME: &'static str = NAME;
+    const ARGUMENTS: &'static [Argument] = reference::ARGUMENTS;
+    const REFERENCE: Reference = reference::REFERENCE;
 
-/// The SQL name.
-pub const NAME: &str = "exact_dedup";
-
-/// The arguments it takes.
-pub const ARGUMENTS: &[&str] = &["text", "id", "order_by"];
-
-/// Plans a call.
-pub fn plan(mut args: Args) -> Result<LogicalPlan> {
-    let text = Expr::Column(args.column("text", Some("text"))?);
-    let id = args.column("id", Some("id"))?;
-    let order_by = args.order_by()?;
-    let input = args.input().clone();
-    with_sketch(NAME, input, text, Rule::Exact, id, order_by)
-}
-
-/// `input` under the node that decides. The text stands beside its columns once more, as what rows are compared by: the
-/// user's column is then read on only where the output has it.
-pub(crate) fn with_sketch(
-    name: &str,
-    input: LogicalPlan,
-    text: Expr,
-    rule: Rule,
-    id: datafusion::common::Column,
-    order_by: Vec<datafusion::logical_expr::SortExpr>,
-) -> Result<LogicalPlan> {
-    match text.get_type(input.schema())? {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {}
-        other => return plan_err!("{name}: `text => {text}` must be a text column, not {other}; CAST it"),
+    fn plan(mut args: Args) -> Result<LogicalPlan> {
+        let text = Expr::Column(args.column("text")?);
+        let id = args.column("id")?;
+        let order_by = args.order_by()?;
+        let input = with_text(NAME, args.input().clone(), text)?;
+        call_ordered(ExactDedup {}, input, columns(id), order_by)
     }
-    let columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
-    let below = LogicalPlanBuilder::from(input).project(columns.into_iter().chain([text.alias(SKETCH)]))?.build()?;
-    let node = DedupNode::try_new(name, below, rule, id, order_by)?;
-    Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
 }

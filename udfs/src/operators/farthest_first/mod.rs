@@ -1,19 +1,23 @@
 //! `farthest_first`: ranks rows so that each is as far as possible from those ranked before.
 
 pub mod plan;
+mod reference;
 pub mod run;
 
-use std::fmt;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::{Result, internal_err};
-
-use super::call::Output;
-use super::dedup::SKETCH;
 use crate::kernels::vector::search::Metric;
+use crate::operators::frame::operator::{COMPARED_COLUMN, only};
+use crate::operators::frame::{Input, Output, RelationOperator, Work};
+
+/// The name in SQL.
+pub const NAME: &str = "farthest_first";
 
 /// The arguments of a call. Columns: the vector, the id, and the group where there is one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FarthestFirst {
     /// What far means.
     pub metric: Metric,
@@ -26,7 +30,8 @@ pub struct FarthestFirst {
 }
 
 /// Who is ranked first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Init {
     /// The row farthest from its nearest neighbour.
     NeighbourMax,
@@ -37,25 +42,20 @@ pub enum Init {
 }
 
 /// The SQL names of [`Init`].
-pub const INITS: [(&str, Init); 3] = [("nn_max", Init::NeighbourMax), ("random", Init::Random), ("first", Init::First)];
+pub const INITS: &[(&str, Init)] = &[("nn_max", Init::NeighbourMax), ("random", Init::Random), ("first", Init::First)];
 
-impl FarthestFirst {
+impl RelationOperator for FarthestFirst {
+    const NAME: &'static str = NAME;
+
     /// All columns, then `rank` and `min_distance`.
-    pub fn output(&self, inputs: &[&Schema], columns: &[Vec<usize>]) -> Result<Output> {
-        let ([schema], [columns]) = (inputs, columns) else { return internal_err!("farthest_first takes one input") };
-        if !(2..=3).contains(&columns.len()) {
-            return internal_err!("farthest_first works on two or three columns");
-        }
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         Ok(Output {
-            passed: (0..schema.fields().len()).filter(|&column| schema.field(column).name() != SKETCH).collect(),
+            passed: only(NAME, inputs)?.without(COMPARED_COLUMN),
             added: vec![Field::new("rank", DataType::Int64, true), Field::new("min_distance", DataType::Float64, true)],
         })
     }
-}
 
-impl fmt::Display for FarthestFirst {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { metric, k, init, seed } = self;
-        write!(f, "metric={}, k={k}, init={init:?}, seed={seed}", metric.name())
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
 }

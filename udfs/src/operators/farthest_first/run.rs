@@ -4,37 +4,30 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array};
-use arrow::compute::SortOptions;
-use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::metrics::MetricBuilder;
 
-use super::plan::NAME;
+use super::NAME;
 use super::{FarthestFirst, Init};
 use crate::kernels::vector::search::{Best, Rows, Scores, improve};
-use crate::operators::call::table::{Layout, Table};
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::Work;
+use crate::operators::vectors::table::{Layout, Table};
+use crate::operators::workers::Workers;
 use crate::storage::vectors::CHUNK;
 
 /// Rows of a group below which its work is not worth dividing among threads.
 const SMALL: usize = 4096;
 
 /// Adds rank and distance to all rows. O(n k d) time; memory O(rows) for a few numbers a row, all else spills.
-pub async fn run(
-    call: FarthestFirst,
-    columns: Vec<usize>,
-    order_by: Vec<(usize, SortOptions)>,
-    input: SendableRecordBatchStream,
-    schema: SchemaRef,
-    around: Surroundings,
-) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(call: FarthestFirst, work: Work) -> Result<SendableRecordBatchStream> {
+    let Work { input, columns, order_by, schema, context, .. } = work;
+    let columns = columns.concat();
     let seed = (call.init == Init::Random).then_some(call.seed);
     let layout = Layout { vec: columns[0], id: columns[1], partition_by: columns.get(2).copied(), order_by, seed };
-    let table = Table::read(NAME, call.metric, &layout, input, &around).await?;
-    let workers = Workers::new(&around.context);
-    let compared = MetricBuilder::new(&around.metrics).counter("compared_pairs", 0);
+    let table = Table::read(NAME, call.metric, &layout, input, &context).await?;
+    let workers = Workers::new(&context.task);
+    let compared = MetricBuilder::new(&context.metrics).counter("compared_pairs", 0);
     let (table, added) = workers
         .run(NAME, move |workers| {
             let small = table.groups.iter().all(|group| group.len() < SMALL);

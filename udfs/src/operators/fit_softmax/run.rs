@@ -11,15 +11,15 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 
-use super::{NAME, Parameters};
+use super::{FitSoftmax, NAME};
 use crate::kernels::learn::network::{BLOCK, Network, Output, Step};
 use crate::kernels::random::mix;
-use crate::operators::analysis::examples::{Buffer, Examples};
-use crate::operators::analysis::exec::Work;
+use crate::operators::examples::{Buffer, Examples};
+use crate::operators::frame::{F64Bits, Work};
 
 /// What all runs share.
 struct Training {
-    parameters: Parameters,
+    parameters: FitSoftmax,
     examples: Examples,
     /// Rows that are learned from, with the hash of their ids.
     learned: Vec<(u32, u64)>,
@@ -31,14 +31,14 @@ struct Training {
 }
 
 /// Trains every run and logs what it predicts. Runs are spread over threads; each is the same on any of them.
-pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(parameters: FitSoftmax, mut work: Work) -> Result<SendableRecordBatchStream> {
     let examples = Examples::gather(NAME, &mut work).await?;
     let rows = 0..examples.len();
     let learned = rows.filter(|at| examples.flag(*at) && examples.label(*at).is_some());
     let learned: Vec<(u32, u64)> = learned.map(|at| (at as u32, examples.hash(at))).collect();
     let threads = work.threads().min(parameters.runs as usize);
     let helpers = work.threads() / threads - 1;
-    let batch_size = work.context.session_config().batch_size();
+    let batch_size = work.context.task.session_config().batch_size();
     let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&work.schema), threads);
     if examples.is_empty() {
         return Ok(stream.build());
@@ -47,7 +47,7 @@ pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecor
         return exec_err!("{NAME}: no row has a label to learn from");
     }
     let shape = (examples.dimensions(), parameters.hidden as usize, examples.classes());
-    let memory = MemoryConsumer::new(format!("networks of {NAME}")).register(work.context.memory_pool());
+    let memory = MemoryConsumer::new(format!("networks of {NAME}")).register(work.context.task.memory_pool());
     memory.try_grow(threads * ((1 + helpers) * Network::bytes(shape.0, shape.1, shape.2) + learned.len() * 24))?;
     let training = Arc::new((
         Training {
@@ -80,15 +80,15 @@ impl Training {
     }
 
     fn train(&self, run: u32, send: &mut dyn FnMut(RecordBatch) -> bool) -> Result<bool> {
-        let Parameters { hidden, epochs, batch, seed, last, .. } = self.parameters;
+        let FitSoftmax { hidden, epochs, batch, seed, last, .. } = self.parameters;
         let examples = &self.examples;
         let seed = mix(mix(seed).wrapping_add(u64::from(run)));
         let mut network = Network::new(examples.dimensions(), hidden as usize, examples.classes(), seed);
-        let number = |bits: u64| f64::from_bits(bits) as f32;
+        let number = |value: F64Bits| value.get() as f32;
         let step = Step {
-            rate: number(self.parameters.rate_bits),
-            momentum: number(self.parameters.momentum_bits),
-            l2: number(self.parameters.l2_bits),
+            rate: number(self.parameters.rate),
+            momentum: number(self.parameters.momentum),
+            l2: number(self.parameters.l2),
         };
         let (mut out, mut inputs, mut labels) = (Output::default(), Inputs::default(), vec![]);
         let mut order: Vec<(u64, u32)> = vec![];

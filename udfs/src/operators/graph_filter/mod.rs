@@ -1,43 +1,57 @@
 //! `graph_filter`: rows in the order of their score, as long as their concepts agree with what was accepted.
 
 pub mod plan;
+mod reference;
 pub mod run;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, plan_err};
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use crate::operators::analysis::names::plain;
+use crate::operators::frame::operator::only;
+use crate::operators::frame::{Input, Output, RelationOperator, Work};
+use crate::operators::interner::plain;
 
 /// The SQL name.
 pub const NAME: &str = "graph_filter";
 
 /// It has no parameters beyond its columns.
-#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
-pub struct Parameters {}
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GraphFilter {}
 
-/// Id, score and concepts: checked; the id, whether it stays, and why not.
-pub fn output(columns: &[FieldRef]) -> Result<Fields> {
-    let [id, score, concepts] = columns else { return plan_err!("{NAME} takes id, score and concepts") };
-    if id.data_type().is_nested() {
-        return plan_err!("{NAME}: id must be a plain value, `{}` is {}", id.name(), id.data_type());
-    }
-    if !score.data_type().is_numeric() {
-        return plan_err!("{NAME}: score must be a number, `{}` is {}", score.name(), score.data_type());
-    }
-    let texts = match concepts.data_type() {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            item.data_type().is_string()
+impl RelationOperator for GraphFilter {
+    const NAME: &'static str = NAME;
+
+    /// Id, score and concepts: checked; the id, whether it stays, and why not.
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let columns = &only(NAME, inputs)?.fields()[..];
+        let [id, score, concepts] = columns else { return plan_err!("{NAME} takes id, score and concepts") };
+        if id.data_type().is_nested() {
+            return plan_err!("{NAME}: id must be a plain value, `{}` is {}", id.name(), id.data_type());
         }
-        _ => false,
-    };
-    if !texts {
-        return plan_err!(
-            "{NAME}: concepts must be a list of texts, `{}` is {}",
-            concepts.name(),
-            concepts.data_type()
-        );
+        if !score.data_type().is_numeric() {
+            return plan_err!("{NAME}: score must be a number, `{}` is {}", score.name(), score.data_type());
+        }
+        let texts = match concepts.data_type() {
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+                item.data_type().is_string()
+            }
+            _ => false,
+        };
+        if !texts {
+            return plan_err!(
+                "{NAME}: concepts must be a list of texts, `{}` is {}",
+                concepts.name(),
+                concepts.data_type()
+            );
+        }
+        let id = Field::new("id", plain(id.data_type()), false);
+        let fields = [id, Field::new("keep", DataType::Boolean, false), Field::new("reason", DataType::Utf8, true)];
+        Ok(Output::own(fields))
     }
-    let id = Field::new("id", plain(id.data_type()), false);
-    let fields = [id, Field::new("keep", DataType::Boolean, false), Field::new("reason", DataType::Utf8, true)];
-    Ok(fields.into_iter().collect())
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
+    }
 }

@@ -1,27 +1,22 @@
 //! From `graph_filter(rows, score => column, concepts => column)` to its node.
 
-use std::sync::Arc;
-
 use datafusion::common::Result;
-use datafusion::logical_expr::{Extension, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 
-use super::Parameters;
-use crate::operators::analysis::Analysis;
-use crate::operators::analysis::node::AnalysisNode;
-use crate::operators::args::Args;
+use super::{GraphFilter, NAME, reference};
+use crate::operators::frame::args::Args;
+use crate::operators::frame::argument::Argument;
+use crate::operators::frame::documentation::Reference;
+use crate::operators::frame::list::SqlOperator;
+use crate::operators::frame::node::call;
 
-pub use super::NAME;
+impl SqlOperator for GraphFilter {
+    const NAME: &'static str = NAME;
+    const ARGUMENTS: &'static [Argument] = reference::ARGUMENTS;
+    const REFERENCE: Reference = reference::REFERENCE;
 
-/// The arguments it takes.
-pub const ARGUMENTS: &[&str] = &["id", "score", "concepts"];
-
-/// Plans a call.
-pub fn plan(mut args: Args) -> Result<LogicalPlan> {
-    let columns = vec![
-        args.column("id", Some("id"))?,
-        args.column("score", Some("score"))?,
-        args.column("concepts", Some("concepts"))?,
-    ];
-    let node = AnalysisNode::try_new(args.input().clone(), Analysis::GraphFilter(Parameters {}), columns)?;
-    Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+    fn plan(mut args: Args) -> Result<LogicalPlan> {
+        let columns = vec![args.column("id")?, args.column("score")?, args.column("concepts")?];
+        call(GraphFilter {}, args.input().clone(), columns)
+    }
 }

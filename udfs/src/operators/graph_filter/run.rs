@@ -14,9 +14,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 use hashbrown::HashSet;
 
-use super::{NAME, Parameters};
-use crate::operators::analysis::exec::Work;
-use crate::operators::analysis::names::Names;
+use super::{GraphFilter, NAME};
+use crate::operators::frame::Work;
+use crate::operators::interner::Names;
 
 /// Bytes a link costs.
 const LINK: usize = 24;
@@ -29,15 +29,15 @@ struct Row {
 }
 
 /// Walks the rows.
-pub async fn run(_: Parameters, mut work: Work) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(_: GraphFilter, mut work: Work) -> Result<SendableRecordBatchStream> {
     let below = work.input.schema();
-    let memory = MemoryConsumer::new(format!("rows of {NAME}")).register(work.context.memory_pool());
-    let mut ids = Names::try_new(NAME, work.name(0), below.field(work.columns[0]).data_type(), &work.context)?;
-    let mut concepts = Names::try_new(NAME, work.name(2), &DataType::Utf8, &work.context)?;
+    let memory = MemoryConsumer::new(format!("rows of {NAME}")).register(work.context.task.memory_pool());
+    let mut ids = Names::try_new(NAME, work.name(0), below.field(work.column(0)).data_type(), &work.context.task)?;
+    let mut concepts = Names::try_new(NAME, work.name(2), &DataType::Utf8, &work.context.task)?;
     let texts = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
     let mut rows: Vec<Row> = vec![];
     while let Some(batch) = work.input.try_next().await? {
-        let column = |role: usize| batch.column(work.columns[role]);
+        let column = |role: usize| batch.column(work.column(role));
         let id = ids.number(column(0))?;
         let scores = cast(column(1), &DataType::Float64)?;
         let (scores, lists) = (scores.as_primitive::<Float64Type>(), cast(column(2), &texts)?);

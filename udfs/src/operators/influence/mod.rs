@@ -1,71 +1,88 @@
 //! `influence` and `inverse_hvp`: what the loss on a target would do if a training row were left out.
 
 pub mod plan;
+mod reference;
 pub mod run;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use crate::operators::analysis::examples::check_columns;
-use crate::operators::analysis::names::plain;
+use self::run::Asked;
+use super::examples::check_columns;
+use super::frame::operator::only;
+use super::frame::{F64Bits, Input, Output, RelationOperator, Work};
+use super::interner::plain;
 
 /// The SQL name of the scores.
 pub const INFLUENCE: &str = "influence";
 /// The SQL name of the vector behind them.
 pub const INVERSE_HVP: &str = "inverse_hvp";
 
-/// What a call asks for.
-#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
+/// The scores of the training rows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Influence(pub Parameters);
+
+/// The vector behind the scores, a row per class.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InverseHvp(pub Parameters);
+
+/// The regression and the solver.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Parameters {
-    /// Whether the answer is the vector, not the scores.
-    #[prost(bool, tag = "1")]
-    pub vector: bool,
-    /// Bits of the weight penalty.
-    #[prost(fixed64, tag = "2")]
-    pub l2_bits: u64,
+    /// The weight penalty.
+    pub l2: F64Bits,
     /// The stochastic solver; conjugate gradients where there is none.
-    #[prost(message, optional, tag = "3")]
     pub lissa: Option<Lissa>,
 }
 
 /// The recursion `h <- v + (1 - damp) h - H_row h / scale`.
-#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lissa {
     /// Rows visited.
-    #[prost(uint32, tag = "1")]
     pub depth: u32,
-    /// Bits of the damping.
-    #[prost(fixed64, tag = "2")]
-    pub damp_bits: u64,
-    /// Bits of the scale.
-    #[prost(fixed64, tag = "3")]
-    pub scale_bits: u64,
+    /// The damping.
+    pub damp: F64Bits,
+    /// The scale.
+    pub scale: F64Bits,
     /// Seed of the choice of rows.
-    #[prost(uint64, tag = "4")]
     pub seed: u64,
 }
 
-impl Parameters {
-    /// The SQL name.
-    pub fn name(&self) -> &'static str {
-        if self.vector { INVERSE_HVP } else { INFLUENCE }
+impl RelationOperator for Influence {
+    const NAME: &'static str = INFLUENCE;
+
+    /// The id and influence of every training row.
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let columns = only(INFLUENCE, inputs)?.fields();
+        check_columns(INFLUENCE, &columns)?;
+        let id = Field::new("id", plain(columns[0].data_type()), false);
+        Ok(Output::own([id, Field::new(INFLUENCE, DataType::Float64, false)]))
+    }
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(Asked { name: INFLUENCE, vector: false, parameters: self.0 }, work).await
     }
 }
 
-/// The id and influence of every training row, or the vector, a row a class.
-pub fn output(parameters: &Parameters, columns: &[FieldRef]) -> Result<Fields> {
-    check_columns(parameters.name(), columns)?;
-    if parameters.vector {
+impl RelationOperator for InverseHvp {
+    const NAME: &'static str = INVERSE_HVP;
+
+    /// The vector and the weights of every class.
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        check_columns(INVERSE_HVP, &only(INVERSE_HVP, inputs)?.fields())?;
         let list = || DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)));
-        let fields = [
+        Ok(Output::own([
             Field::new("class", DataType::Int64, false),
             Field::new(INVERSE_HVP, list(), false),
             Field::new("weights", list(), false),
-        ];
-        return Ok(fields.into_iter().collect());
+        ]))
     }
-    let id = Field::new("id", plain(columns[0].data_type()), false);
-    Ok([id, Field::new(INFLUENCE, DataType::Float64, false)].into_iter().collect())
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(Asked { name: INVERSE_HVP, vector: true, parameters: self.0 }, work).await
+    }
 }

@@ -1,53 +1,49 @@
 //! From `influence(rows, target => column, ...)` to its node.
 
-use std::sync::Arc;
+use datafusion::common::{Column, Result, plan_err};
+use datafusion::logical_expr::LogicalPlan;
 
-use datafusion::common::{Result, plan_err};
-use datafusion::logical_expr::{Extension, LogicalPlan};
+use super::{INFLUENCE, INVERSE_HVP, Influence, InverseHvp, Lissa, Parameters, reference};
+use crate::operators::frame::args::Args;
+use crate::operators::frame::argument::Argument;
+use crate::operators::frame::documentation::Reference;
+use crate::operators::frame::list::SqlOperator;
+use crate::operators::frame::node::call;
 
-use super::{INFLUENCE, INVERSE_HVP, Lissa, Parameters};
-use crate::operators::analysis::Analysis;
-use crate::operators::analysis::node::AnalysisNode;
-use crate::operators::args::Args;
+impl SqlOperator for Influence {
+    const NAME: &'static str = INFLUENCE;
+    const ARGUMENTS: &'static [Argument] = reference::ARGUMENTS;
+    const REFERENCE: Reference = reference::INFLUENCE;
 
-/// The SQL name.
-pub const NAME: &str = INFLUENCE;
-
-/// The SQL name of the vector.
-pub const VECTOR_NAME: &str = INVERSE_HVP;
-
-/// The arguments both take.
-pub const ARGUMENTS: &[&str] = &["id", "vector", "label", "target", "l2", "solver", "depth", "damp", "scale", "seed"];
-
-/// Plans a call of `influence`.
-pub fn plan(args: Args) -> Result<LogicalPlan> {
-    plan_as(args, false)
-}
-
-/// Plans a call of `inverse_hvp`.
-pub fn plan_vector(args: Args) -> Result<LogicalPlan> {
-    plan_as(args, true)
-}
-
-fn plan_as(mut args: Args, vector: bool) -> Result<LogicalPlan> {
-    let name = if vector { INVERSE_HVP } else { INFLUENCE };
-    let mut columns = vec![
-        args.column("id", Some("id"))?,
-        args.column("vector", Some("vector"))?,
-        args.column("label", Some("label"))?,
-    ];
-    if args.has("target") {
-        columns.push(args.column("target", None)?);
+    fn plan(mut args: Args) -> Result<LogicalPlan> {
+        let (parameters, columns) = parameters(INFLUENCE, &mut args)?;
+        call(Self(parameters), args.into_input(), columns)
     }
-    let l2_bits = args.number("l2", 0.01, 1e-12..=1e6)?.to_bits();
-    let solver = args.choice("solver", Some("cg"), &["cg", "lissa"])?;
-    let lissa = if solver.as_deref() == Some("lissa") {
+}
+
+impl SqlOperator for InverseHvp {
+    const NAME: &'static str = INVERSE_HVP;
+    const ARGUMENTS: &'static [Argument] = reference::ARGUMENTS;
+    const REFERENCE: Reference = reference::INVERSE_HVP;
+
+    fn plan(mut args: Args) -> Result<LogicalPlan> {
+        let (parameters, columns) = parameters(INVERSE_HVP, &mut args)?;
+        call(Self(parameters), args.into_input(), columns)
+    }
+}
+
+fn parameters(name: &str, args: &mut Args) -> Result<(Parameters, Vec<Column>)> {
+    let mut columns = vec![args.column("id")?, args.column("vector")?, args.column("label")?];
+    columns.extend(args.optional_column("target")?);
+    let l2 = args.number("l2")?.into();
+    let solver = args.word("solver")?;
+    let lissa = if solver == "lissa" {
         let seed = args.settings().seed;
         Some(Lissa {
-            depth: args.integer("depth", 5000, 1..=100_000_000)? as u32,
-            damp_bits: args.number("damp", 0.01, 0.0..=1.0)?.to_bits(),
-            scale_bits: args.number("scale", 25.0, 1e-6..=1e9)?.to_bits(),
-            seed: args.integer("seed", seed, 0..=u64::MAX)?,
+            depth: args.integer("depth")? as u32,
+            damp: args.number("damp")?.into(),
+            scale: args.number("scale")?.into(),
+            seed: args.integer_or("seed", seed)?,
         })
     } else {
         for argument in ["depth", "damp", "scale", "seed"] {
@@ -57,7 +53,5 @@ fn plan_as(mut args: Args, vector: bool) -> Result<LogicalPlan> {
         }
         None
     };
-    let analysis = Analysis::Influence(Parameters { vector, l2_bits, lissa });
-    let node = AnalysisNode::try_new(args.input().clone(), analysis, columns)?;
-    Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+    Ok((Parameters { l2, lissa }, columns))
 }

@@ -16,8 +16,8 @@ use crate::kernels::learn::conjugate;
 use crate::kernels::learn::dense::{add, dot, softmax};
 use crate::kernels::learn::regression::{Regression, Rows, SHARDS};
 use crate::kernels::random::SplitMix64;
-use crate::operators::analysis::examples::{Buffer, Examples, Subset};
-use crate::operators::analysis::exec::Work;
+use crate::operators::examples::{Buffer, Examples, Subset};
+use crate::operators::frame::Work;
 
 /// Norm of the gradient at which the fit is an optimum, and relative residual at which a system is solved.
 const TOLERANCE: f64 = 1e-10;
@@ -25,18 +25,28 @@ const TOLERANCE: f64 = 1e-10;
 /// Products of conjugate gradients at most.
 const PRODUCTS: usize = 2000;
 
+/// What is asked for.
+pub(super) struct Asked {
+    /// The SQL name.
+    pub name: &'static str,
+    /// Whether the answer is the vector, not the scores.
+    pub vector: bool,
+    /// The regression and the solver.
+    pub parameters: Parameters,
+}
+
 /// Fits, solves, and answers with the scores or the vector.
-pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecordBatchStream> {
-    let name = parameters.name();
-    let flagged = work.columns.len() > 3;
+pub(super) async fn run(asked: Asked, mut work: Work) -> Result<SendableRecordBatchStream> {
+    let name = asked.name;
+    let flagged = work.columns[0].len() > 3;
     let examples = Examples::gather(name, &mut work).await?;
     let (threads, schema) = (work.threads(), Arc::clone(&work.schema));
-    let memory = MemoryConsumer::new(format!("gradients of {name}")).register(work.context.memory_pool());
+    let memory = MemoryConsumer::new(format!("gradients of {name}")).register(work.context.task.memory_pool());
     memory.try_grow((SHARDS + 12) * examples.dimensions() * examples.classes() * size_of::<f64>())?;
-    let rows = work.context.session_config().batch_size();
+    let rows = work.context.task.session_config().batch_size();
     let batches = SpawnedTask::spawn_blocking(move || {
         let _held = memory;
-        if examples.is_empty() { Ok(vec![]) } else { answer(&parameters, &examples, flagged, threads, &schema, rows) }
+        if examples.is_empty() { Ok(vec![]) } else { answer(&asked, &examples, flagged, threads, &schema, rows) }
     });
     let batches = batches.join().await.map_err(|e| internal_datafusion_err!("{name}: {e}"))??;
     let batches = futures::stream::iter(batches.into_iter().map(Ok));
@@ -44,14 +54,14 @@ pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecor
 }
 
 fn answer(
-    parameters: &Parameters,
+    asked: &Asked,
     examples: &Examples,
     flagged: bool,
     threads: usize,
     schema: &SchemaRef,
     rows: usize,
 ) -> Result<Vec<RecordBatch>> {
-    let name = parameters.name();
+    let Asked { name, vector: is_vector, parameters } = asked;
     if let Some(at) = (0..examples.len()).find(|at| examples.label(*at).is_none()) {
         let shown = arrow::util::display::array_value_to_string(&examples.ids(at..at + 1)?, 0)?;
         return exec_err!("{name}: the row with id {shown} has no label");
@@ -70,7 +80,7 @@ fn answer(
              alignment with the weights; name a validation set with `target => column`"
         );
     }
-    let l2 = f64::from_bits(parameters.l2_bits);
+    let l2 = parameters.l2.get();
     let model = Regression { inputs: examples.dimensions(), classes: examples.classes(), l2, threads };
     let (train_rows, target_rows) = (examples.subset(train.clone()), examples.subset(target));
     let mut weights = vec![0.0; model.inputs * model.classes];
@@ -79,22 +89,16 @@ fn answer(
         log::warn!("{name}: the fit ended with a gradient of norm {left:e}; scale the vectors or raise l2");
     }
     let (_, gradient) = model.risk(&weights, &target_rows)?;
-    let s = solve(parameters, &model, &weights, &train_rows, &gradient)?;
-    if parameters.vector {
+    let s = solve(asked, &model, &weights, &train_rows, &gradient)?;
+    if *is_vector {
         return Ok(vec![vector(&model, s, weights, schema)?]);
     }
     scores(&model, &weights, &s, examples, &train, schema, rows)
 }
 
 /// `H^-1 gradient`, exactly or by the recursion.
-fn solve(
-    parameters: &Parameters,
-    model: &Regression,
-    weights: &[f64],
-    rows: &Subset<'_>,
-    gradient: &[f64],
-) -> Result<Vec<f64>> {
-    if let Some(lissa) = &parameters.lissa {
+fn solve(asked: &Asked, model: &Regression, weights: &[f64], rows: &Subset<'_>, gradient: &[f64]) -> Result<Vec<f64>> {
+    if let Some(lissa) = &asked.parameters.lissa {
         return recurse(lissa, model, weights, rows, gradient);
     }
     let mut s = vec![0.0; gradient.len()];
@@ -103,7 +107,7 @@ fn solve(
     if solved.residual > 1e-6 {
         log::warn!(
             "{}: {} products leave a residual of {:e}; raise l2 or scale the vectors",
-            parameters.name(),
+            asked.name,
             solved.iterations,
             solved.residual
         );
@@ -120,7 +124,7 @@ fn recurse(
     rows: &Subset<'_>,
     gradient: &[f64],
 ) -> Result<Vec<f64>> {
-    let (damp, scale) = (f64::from_bits(lissa.damp_bits), f64::from_bits(lissa.scale_bits));
+    let (damp, scale) = (lissa.damp.get(), lissa.scale.get());
     let mut random = SplitMix64::new(lissa.seed);
     let mut estimate = gradient.to_vec();
     let mut scratch = vec![];

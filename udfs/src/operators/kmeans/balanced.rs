@@ -5,7 +5,7 @@ use datafusion::common::Result;
 use super::fit::{BLOCK, Model, Problem};
 use crate::kernels::vector::nearest::{Candidates, Nearest, improve_nearest};
 use crate::kernels::vector::search::{Best, Rows, Scores};
-use crate::operators::call::workers::Workers;
+use crate::operators::workers::Workers;
 
 /// The two nearest centroids with room of a row.
 type Wish = (Best, Best);

@@ -10,7 +10,7 @@ use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
 use crate::kernels::vector::code_scores::{CodeScores, Panels};
 use crate::kernels::vector::codes::{Codes, MOST_DIMENSIONS};
 use crate::kernels::vector::search::Metric;
-use crate::operators::call::workers::Workers;
+use crate::operators::workers::Workers;
 
 /// Dimensions from which on vectors are rounded.
 const ROUNDED: usize = 64;

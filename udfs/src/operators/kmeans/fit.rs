@@ -9,7 +9,7 @@ use super::nearest::{Nearest, codes};
 use super::{balanced, seeding};
 use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
 use crate::kernels::vector::search::{Best, Metric, Rows, Scores, improve};
-use crate::operators::call::workers::Workers;
+use crate::operators::workers::Workers;
 use crate::storage::vectors::Vectors;
 
 /// Rows of a task.

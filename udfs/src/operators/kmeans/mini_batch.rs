@@ -8,7 +8,7 @@ use super::fit::{BLOCK, Model, Problem, finish_centroids, first, members};
 use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
 use crate::kernels::vector::nearest::Nearest;
 use crate::kernels::vector::search::{Best, Metric, Rows, Scores};
-use crate::operators::call::workers::Workers;
+use crate::operators::workers::Workers;
 
 /// A mean direction shorter than this is none.
 const SHORTEST: f64 = 1e-9;

@@ -6,21 +6,26 @@ pub mod fit;
 pub mod mini_batch;
 mod nearest;
 pub mod plan;
+mod reference;
 pub mod run;
 pub mod sample;
 pub mod seeding;
 
-use std::fmt;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::{Result, internal_err};
-
-use super::call::Output;
 use crate::functions::vector::embeddings;
 use crate::kernels::vector::search::Metric;
+use crate::operators::frame::operator::only;
+use crate::operators::frame::{Input, Output, RelationOperator, Work};
+
+/// The name in SQL.
+pub const NAME: &str = "kmeans";
 
 /// The arguments of a call. Columns: the vector and the id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Kmeans {
     /// Spherical or Euclidean.
     pub metric: Metric,
@@ -37,7 +42,8 @@ pub struct Kmeans {
 }
 
 /// How centroids move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rounds {
     /// Lloyd's rounds.
     Lloyd,
@@ -47,32 +53,21 @@ pub enum Rounds {
     MiniBatch(u64),
 }
 
-impl Kmeans {
-    /// Only the centroids.
-    pub fn output(&self, inputs: &[&Schema], columns: &[Vec<usize>]) -> Result<Output> {
-        let ([schema], [columns]) = (inputs, columns) else { return internal_err!("kmeans takes one input") };
-        let [vec, _] = columns.as_slice() else { return internal_err!("kmeans works on two columns") };
-        let centroid = embeddings::as_f32(schema.field(*vec).data_type());
-        Ok(Output {
-            passed: vec![],
-            added: vec![
-                Field::new("centroid_id", DataType::Int64, false),
-                Field::new("centroid", centroid, false),
-                Field::new("n", DataType::Int64, false),
-                Field::new("inertia", DataType::Float64, false),
-            ],
-        })
-    }
-}
+impl RelationOperator for Kmeans {
+    const NAME: &'static str = NAME;
 
-impl fmt::Display for Kmeans {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { metric, k, iterations, sample, seed, rounds } = self;
-        write!(f, "metric={}, k={k}, iterations={iterations}, sample={sample}, seed={seed}", metric.name())?;
-        match rounds {
-            Rounds::Lloyd => Ok(()),
-            Rounds::Balanced => write!(f, ", balanced"),
-            Rounds::MiniBatch(rows) => write!(f, ", batch_rows={rows}"),
-        }
+    /// Only the centroids.
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let centroid = embeddings::as_f32(only(NAME, inputs)?.field(0)?.data_type());
+        Ok(Output::own([
+            Field::new("centroid_id", DataType::Int64, false),
+            Field::new("centroid", centroid, false),
+            Field::new("n", DataType::Int64, false),
+            Field::new("inertia", DataType::Float64, false),
+        ]))
+    }
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
 }

@@ -10,8 +10,8 @@ use super::fit::{BLOCK, Model, Problem};
 use crate::kernels::vector::code_scores::{CodeScores, Panels};
 use crate::kernels::vector::codes::{Codes, MOST_DIMENSIONS};
 use crate::kernels::vector::search::{Best, NOBODY, Rows, Scores, at_least, largest};
-use crate::operators::call::codes::CodeStore;
-use crate::operators::call::workers::Workers;
+use crate::operators::vectors::codes::CodeStore;
+use crate::operators::workers::Workers;
 
 /// Products held at once by a thread, about.
 const PRODUCTS: usize = 1 << 18;

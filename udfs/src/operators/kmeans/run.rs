@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
-use arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
@@ -11,34 +10,30 @@ use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
+use super::NAME;
 use super::fit::{Problem, fit};
-use super::plan::NAME;
 use super::sample::{ENTRY, Sampler, Shuffler};
 use super::{Kmeans, Rounds, mini_batch, seeding};
 use crate::functions::sampling::priority::bits_of_ids;
 use crate::functions::vector::embeddings::{self, Embeddings};
-use crate::operators::call::table::{Id, comparable};
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::Work;
+use crate::operators::vectors::table::{Id, comparable};
+use crate::operators::workers::Workers;
 use crate::storage::vectors::Vectors;
 
 /// Gives the centroids.
-pub async fn run(
-    call: Kmeans,
-    columns: Vec<usize>,
-    mut input: SendableRecordBatchStream,
-    schema: SchemaRef,
-    around: Surroundings,
-) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(call: Kmeans, work: Work) -> Result<SendableRecordBatchStream> {
+    let Work { mut input, columns, schema, context, .. } = work;
+    let columns = columns.concat();
     let (vec, id) = (columns[0], columns[1]);
     let below = input.schema();
-    let reservation = MemoryConsumer::new(NAME).register(&around.context.runtime_env().memory_pool);
+    let reservation = MemoryConsumer::new(NAME).register(&context.task.runtime_env().memory_pool);
     let mut chosen = match call.rounds {
-        Rounds::MiniBatch(_) => Chosen::All(Shuffler::new(NAME, call.sample, &around)),
-        _ => Chosen::Some(Sampler::new(NAME, call.sample, &around)),
+        Rounds::MiniBatch(_) => Chosen::All(Shuffler::new(NAME, call.sample, &context)),
+        _ => Chosen::Some(Sampler::new(NAME, call.sample, &context)),
     };
     let mut seen = 0;
-    let without_vector = MetricBuilder::new(&around.metrics).counter("rows_without_vector", 0);
+    let without_vector = MetricBuilder::new(&context.metrics).counter("rows_without_vector", 0);
     while let Some(batch) = input.try_next().await? {
         seen += batch.num_rows();
         let ids = batch.column(id);
@@ -70,8 +65,8 @@ pub async fn run(
         _ => rows,
     };
     reservation.try_resize(of_rows * 2 * ENTRY + k.saturating_mul(dimensions * 20 + 64))?;
-    let env = around.context.runtime_env();
-    let model = Workers::new(&around.context)
+    let env = context.task.runtime_env();
+    let model = Workers::new(&context.task)
         .run(NAME, move |workers| {
             let seeding_squared;
             let squared = match call.rounds {
@@ -99,8 +94,8 @@ pub async fn run(
             }
         })
         .await?;
-    MetricBuilder::new(&around.metrics).counter("sample_rows", 0).add(rows);
-    MetricBuilder::new(&around.metrics).counter("iterations", 0).add(model.iterations);
+    MetricBuilder::new(&context.metrics).counter("sample_rows", 0).add(rows);
+    MetricBuilder::new(&context.metrics).counter("iterations", 0).add(model.iterations);
     let centroids = embeddings::build(schema.field(1).data_type(), model.centroids, &vec![dimensions; k], None)?;
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(0..k as i64)),

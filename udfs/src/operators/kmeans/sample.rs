@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::functions::vector::embeddings;
 use crate::kernels::vector::bytes::little_endian;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::OperatorContext;
 use crate::storage::records::RecordSorter;
 use crate::storage::vectors::{VectorStore, Vectors};
 
@@ -18,7 +18,7 @@ pub const ENTRY: usize = 40;
 /// bits are equal, as those of a repeated key, a hash of the values decides.
 pub struct Sampler {
     label: &'static str,
-    around: Surroundings,
+    context: OperatorContext,
     most: usize,
     /// Bits, hash and place in the store; the largest on top.
     heap: BinaryHeap<(u64, u64, u32)>,
@@ -43,10 +43,10 @@ impl Sample {
         squared: impl Fn(u32) -> Result<f64>,
         bits: impl Iterator<Item = Result<u64>>,
         most: u64,
-        around: &Surroundings,
+        context: &OperatorContext,
     ) -> Result<Self> {
         let most = if most == 0 { usize::MAX } else { usize::try_from(most).unwrap_or(usize::MAX) };
-        let mut order = RecordSorter::<2>::new(label, &around.context.runtime_env(), around.spills.clone());
+        let mut order = RecordSorter::<2>::new(label, &context.task.runtime_env(), context.spills.clone());
         for (at, bits) in bits.enumerate() {
             order.push([bits?, at as u64])?;
         }
@@ -68,7 +68,7 @@ impl Sample {
             equal.sort_unstable();
         }
         chosen.truncate(most);
-        ordered(label, vectors, squared, chosen.into_iter().map(|(.., at)| at), around)
+        ordered(label, vectors, squared, chosen.into_iter().map(|(.., at)| at), context)
     }
 }
 
@@ -78,9 +78,9 @@ fn ordered(
     vectors: &Vectors,
     squared: impl Fn(u32) -> Result<f64>,
     places: impl Iterator<Item = u32>,
-    around: &Surroundings,
+    context: &OperatorContext,
 ) -> Result<Sample> {
-    let mut store = VectorStore::new(label, &around.context.runtime_env(), around.spills.clone());
+    let mut store = VectorStore::new(label, &context.task.runtime_env(), context.spills.clone());
     let (mut of_sample, mut buffer) = (vec![], vec![]);
     for at in places {
         of_sample.push(squared(at)?);
@@ -91,10 +91,10 @@ fn ordered(
 
 impl Sampler {
     /// A sample of at most `most` vectors; 0: all.
-    pub fn new(label: &'static str, most: u64, around: &Surroundings) -> Self {
+    pub fn new(label: &'static str, most: u64, context: &OperatorContext) -> Self {
         let most = if most == 0 { usize::MAX } else { usize::try_from(most).unwrap_or(usize::MAX) };
-        let store = VectorStore::new(label, &around.context.runtime_env(), around.spills.clone());
-        Self { label, around: around.clone(), most, heap: BinaryHeap::new(), store, squared: vec![], bytes: vec![] }
+        let store = VectorStore::new(label, &context.task.runtime_env(), context.spills.clone());
+        Self { label, context: context.clone(), most, heap: BinaryHeap::new(), store, squared: vec![], bytes: vec![] }
     }
 
     /// Whether a vector with these bits may be taken.
@@ -133,14 +133,14 @@ impl Sampler {
     /// The sample, ordered.
     pub fn finish(self) -> Result<Sample> {
         let places = self.heap.into_sorted_vec().into_iter().map(|(.., at)| at);
-        ordered(self.label, &self.store.finish()?, |at| Ok(self.squared[at as usize]), places, &self.around)
+        ordered(self.label, &self.store.finish()?, |at| Ok(self.squared[at as usize]), places, &self.context)
     }
 }
 
 /// All vectors in the order that [`Sampler`] gives them, in memory for a few of them.
 pub struct Shuffler {
     label: &'static str,
-    around: Surroundings,
+    context: OperatorContext,
     most: usize,
     order: RecordSorter<3>,
     store: VectorStore,
@@ -149,12 +149,12 @@ pub struct Shuffler {
 
 impl Shuffler {
     /// At most `most` vectors; 0: all.
-    pub fn new(label: &'static str, most: u64, around: &Surroundings) -> Self {
+    pub fn new(label: &'static str, most: u64, context: &OperatorContext) -> Self {
         let most = if most == 0 { usize::MAX } else { usize::try_from(most).unwrap_or(usize::MAX) };
-        let env = around.context.runtime_env();
-        let order = RecordSorter::new(label, &env, around.spills.clone());
-        let store = VectorStore::new(label, &env, around.spills.clone());
-        Self { label, around: around.clone(), most, order, store, bytes: vec![] }
+        let env = context.task.runtime_env();
+        let order = RecordSorter::new(label, &env, context.spills.clone());
+        let store = VectorStore::new(label, &env, context.spills.clone());
+        Self { label, context: context.clone(), most, order, store, bytes: vec![] }
     }
 
     /// Takes a vector with these bits.
@@ -167,8 +167,8 @@ impl Shuffler {
     /// The vectors, ordered.
     pub fn finish(self) -> Result<Vectors> {
         let unordered = self.store.finish()?;
-        let env = self.around.context.runtime_env();
-        let mut ordered = VectorStore::new(self.label, &env, self.around.spills.clone());
+        let env = self.context.task.runtime_env();
+        let mut ordered = VectorStore::new(self.label, &env, self.context.spills.clone());
         let mut buffer = vec![];
         for record in self.order.finish()?.take(self.most) {
             let at = record?[2] as usize;
@@ -180,33 +180,30 @@ impl Shuffler {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use datafusion::execution::TaskContext;
-    use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
+    use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 
     use super::*;
+    use crate::operators::frame::context::Shared;
 
     #[test]
     fn a_sample_of_a_table_is_that_of_a_stream() {
-        let metrics = ExecutionPlanMetricsSet::new();
-        let spills = SpillMetrics::new(&metrics, 0);
-        let around = Surroundings { context: Arc::new(TaskContext::default()), metrics, spills };
-        let env = around.context.runtime_env();
+        let context =
+            OperatorContext::new(std::sync::Arc::default(), ExecutionPlanMetricsSet::new(), 0, Shared::default());
+        let env = context.task.runtime_env();
         let vectors = |rows: u32| (0..rows).map(|row| vec![(row * 37 % 101) as f32, 1.0]);
         let bits: Vec<u64> = (0..300).map(|row| row * 7919 % 50).collect();
-        let mut store = VectorStore::new("test", &env, around.spills.clone());
+        let mut store = VectorStore::new("test", &env, context.spills.clone());
         vectors(300).for_each(|vector| store.push(&vector).unwrap());
         let (store, squared) = (store.finish().unwrap(), (0..300).map(f64::from).collect::<Vec<_>>());
         for most in [0, 1, 6, 7, 100, 299, 300, 1000] {
-            let mut sampler = Sampler::new("test", most, &around);
+            let mut sampler = Sampler::new("test", most, &context);
             for ((vector, squared), &bits) in vectors(300).zip(&squared).zip(&bits) {
                 if sampler.takes(bits) {
                     sampler.add(bits, &vector, *squared).unwrap();
                 }
             }
             let of = |at: u32| Ok(squared[at as usize]);
-            let other = Sample::of("test", &store, of, bits.iter().map(|bits| Ok(*bits)), most, &around).unwrap();
+            let other = Sample::of("test", &store, of, bits.iter().map(|bits| Ok(*bits)), most, &context).unwrap();
             let one = sampler.finish().unwrap();
             assert_eq!(one.squared, other.squared, "{most}");
             let all = |sample: &Sample| sample.vectors.block(0, sample.vectors.len(), &mut vec![]).unwrap().to_vec();

@@ -6,7 +6,7 @@ use super::distances::Distances;
 use super::fit::Problem;
 use crate::kernels::random::{SplitMix64, unit_interval};
 use crate::kernels::vector::arithmetic::squared_norm;
-use crate::operators::call::workers::Workers;
+use crate::operators::workers::Workers;
 use crate::storage::vectors::Vectors;
 
 /// Rows for each centroid from which the first ones are drawn. They are the first of the sample, which is in random order.

@@ -8,4 +8,8 @@ pub mod list;
 pub mod node;
 pub mod plan;
 pub mod read;
+mod reference;
 pub mod share;
+
+/// The name in SQL.
+pub const NAME: &str = "materialize";

@@ -7,7 +7,7 @@ use std::fmt;
 use datafusion::common::{DFSchemaRef, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
-use super::plan::NAME;
+use super::NAME;
 
 /// Its input, which no column or row is pruned from: it must be the same wherever it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -6,15 +6,22 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{Extension, LogicalPlan};
 
 use super::node::MaterializeNode;
-use crate::operators::args::Args;
+use super::{NAME, reference};
+use crate::operators::frame::args::Args;
+use crate::operators::frame::argument::Argument;
+use crate::operators::frame::documentation::Reference;
+use crate::operators::frame::list::SqlOperator;
 
-/// The SQL name.
-pub const NAME: &str = "materialize";
+/// Keeps what it reads.
+#[derive(Debug)]
+pub struct Materialize;
 
-/// The arguments it takes: the relation alone.
-pub const ARGUMENTS: &[&str] = &[];
+impl SqlOperator for Materialize {
+    const NAME: &'static str = NAME;
+    const ARGUMENTS: &'static [Argument] = reference::ARGUMENTS;
+    const REFERENCE: Reference = reference::REFERENCE;
 
-/// Plans a call.
-pub fn plan(args: Args) -> Result<LogicalPlan> {
-    Ok(LogicalPlan::Extension(Extension { node: Arc::new(MaterializeNode { input: args.into_input() }) }))
+    fn plan(args: Args) -> Result<LogicalPlan> {
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(MaterializeNode { input: args.into_input() }) }))
+    }
 }

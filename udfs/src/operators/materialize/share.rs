@@ -4,21 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, not_impl_err};
 use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::{ExecutionPlan, displayable, replace_children_if_necessary};
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use datafusion_proto::bytes::physical_plan_to_bytes_with_extension_codec;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 
 use super::exec::MaterializeExec;
 use super::read::ReadExec;
-use crate::codec::OperatorPhysicalCodec;
-use crate::operators::analysis::exec::AnalysisExec;
-use crate::operators::call::exec::CallExec;
-use crate::operators::connected_components::exec::ComponentsExec;
-use crate::operators::dedup::exec::DedupExec;
+use crate::operators::frame::codec::OperatorPhysicalCodec;
+use crate::operators::frame::exec::OperatorExec;
 
 /// Functions that take longer than keeping their results.
 const COSTLY: &[&str] = &["embed_text", "embed_image", "token_nll"];
@@ -105,10 +104,10 @@ fn address(plan: &Plan) -> *const () {
 
 /// What tells a part from others; `None` where it is cheap or cannot be shared.
 fn key(plan: &Plan) -> Result<Option<Vec<u8>>> {
-    if !is_costly(plan)? || displayable(plan.as_ref()).indent(false).to_string().contains("DynamicFilter") {
+    if !is_costly(plan)? || plan.exists(|node| has_expression(node, &is_filter_of_a_join))? {
         return Ok(None);
     }
-    let codec = OperatorPhysicalCodec { others: Arc::new(Readers) };
+    let codec = OperatorPhysicalCodec { operators: &[], others: Arc::new(Readers) };
     let message = physical_plan_to_bytes_with_extension_codec(Arc::clone(plan), &codec);
     Ok(message.ok().map(|bytes| bytes.to_vec()))
 }
@@ -140,14 +139,24 @@ impl PhysicalExtensionCodec for Readers {
 /// Whether computing it once more costs more than keeping it.
 fn is_costly(plan: &Plan) -> Result<bool> {
     plan.exists(|node| {
-        let is_operator = node.is::<AnalysisExec>()
-            || node.is::<CallExec>()
-            || node.is::<ComponentsExec>()
-            || node.is::<DedupExec>()
-            || node.is::<MaterializeExec>();
-        Ok(is_operator || {
-            let own = displayable(node.as_ref()).one_line().to_string();
-            COSTLY.iter().any(|function| own.contains(&format!("{function}(")))
-        })
+        Ok(node.is::<OperatorExec>() || node.is::<MaterializeExec>() || has_expression(node, &is_costly_call)?)
     })
+}
+
+/// Whether an expression of this node alone, or a part of one, is `wanted`.
+fn has_expression(node: &Plan, wanted: &dyn Fn(&Arc<dyn PhysicalExpr>) -> bool) -> Result<bool> {
+    let mut found = false;
+    node.apply_expressions(&mut |expr| {
+        found |= expr.exists(|part| Ok(wanted(part)))?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
+}
+
+fn is_filter_of_a_join(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.is::<DynamicFilterPhysicalExpr>()
+}
+
+fn is_costly_call(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|call| is_costly_function(call.name()))
 }

@@ -1,56 +1,53 @@
 //! `max_prior_similarity`: finds each row's most similar earlier row.
 
 pub mod plan;
+mod reference;
 pub mod run;
 
-use std::fmt;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::{Result, internal_err};
+use crate::operators::frame::operator::{COMPARED_COLUMN, only};
+use crate::operators::frame::{F64Bits, Input, Output, RelationOperator, Work};
 
-use super::call::{Output, Real};
-use super::dedup::SKETCH;
+/// The name in SQL.
+pub const NAME: &str = "max_prior_similarity";
 
 /// The arguments of a call. Columns: the vector, the id, and the group where there is one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MaxPriorSimilarity {
     /// Which earlier rows count.
     pub mode: Mode,
 }
 
 /// Which earlier rows count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// All of them.
     Prior,
     /// Those whose own value is below the threshold.
-    Greedy(Real),
+    Greedy(F64Bits),
 }
 
-impl MaxPriorSimilarity {
+impl RelationOperator for MaxPriorSimilarity {
+    const NAME: &'static str = NAME;
+
     /// All columns, then `max_prior_similarity` and `prior_id`.
-    pub fn output(&self, inputs: &[&Schema], columns: &[Vec<usize>]) -> Result<Output> {
-        let ([schema], [columns]) = (inputs, columns) else {
-            return internal_err!("max_prior_similarity takes one input");
-        };
-        let (Some(&id), true) = (columns.get(1), columns.len() <= 3) else {
-            return internal_err!("max_prior_similarity works on two or three columns");
-        };
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let input = only(NAME, inputs)?;
         Ok(Output {
-            passed: (0..schema.fields().len()).filter(|&column| schema.field(column).name() != SKETCH).collect(),
+            passed: input.without(COMPARED_COLUMN),
             added: vec![
                 Field::new("max_prior_similarity", DataType::Float64, false),
-                Field::new("prior_id", schema.field(id).data_type().clone(), true),
+                Field::new("prior_id", input.field(1)?.data_type().clone(), true),
             ],
         })
     }
-}
 
-impl fmt::Display for MaxPriorSimilarity {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.mode {
-            Mode::Prior => write!(f, "mode=prior"),
-            Mode::Greedy(threshold) => write!(f, "mode=greedy, threshold={threshold}"),
-        }
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
 }

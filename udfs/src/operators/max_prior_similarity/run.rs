@@ -4,19 +4,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
-use arrow::compute::SortOptions;
-use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::metrics::MetricBuilder;
 
-use super::plan::NAME;
+use super::NAME;
 use super::{MaxPriorSimilarity, Mode};
 use crate::kernels::vector::search::{Best, Metric, NOBODY, Rows, Scores, improve};
-use crate::operators::call::table::{Layout, Table};
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
 use crate::operators::dedup::resolution::NONE;
+use crate::operators::frame::Work;
+use crate::operators::vectors::table::{Layout, Table};
+use crate::operators::workers::Workers;
 
 /// Rows compared at once with a tile of earlier ones.
 const BLOCK: usize = 256;
@@ -25,19 +23,14 @@ const TILE: usize = 1024;
 
 /// Adds the most similar earlier row to all rows. O(sum of squared group sizes * d) time in blocks of products; memory
 /// O(rows) for a few numbers a row, all else spills.
-pub async fn run(
-    call: MaxPriorSimilarity,
-    columns: Vec<usize>,
-    order_by: Vec<(usize, SortOptions)>,
-    input: SendableRecordBatchStream,
-    schema: SchemaRef,
-    around: Surroundings,
-) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(call: MaxPriorSimilarity, work: Work) -> Result<SendableRecordBatchStream> {
+    let Work { input, columns, order_by, schema, context, .. } = work;
+    let columns = columns.concat();
     let partition_by = columns.get(2).copied();
     let layout = Layout { vec: columns[0], id: columns[1], partition_by, order_by, seed: None };
-    let table = Table::read(NAME, Metric::Cosine, &layout, input, &around).await?;
-    let workers = Workers::new(&around.context);
-    let compared = MetricBuilder::new(&around.metrics).counter("compared_pairs", 0);
+    let table = Table::read(NAME, Metric::Cosine, &layout, input, &context).await?;
+    let workers = Workers::new(&context.task);
+    let compared = MetricBuilder::new(&context.metrics).counter("compared_pairs", 0);
     let (table, best) = workers
         .run(NAME, move |workers| {
             let best = match call.mode {

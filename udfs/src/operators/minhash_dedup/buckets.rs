@@ -6,13 +6,13 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::sets::to_bytes;
 use crate::kernels::union_find::UnionFind;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::OperatorContext;
 use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 
 /// Groups contents by equal cells, then the groups by what they connect. Memory 4 bytes a content; all else spills.
 pub struct Buckets {
-    around: Surroundings,
+    context: OperatorContext,
     cells: RecordSorter<2>,
 }
 
@@ -34,9 +34,9 @@ pub struct Components {
 
 impl Buckets {
     /// No cells yet.
-    pub fn new(around: &Surroundings) -> Self {
-        let cells = RecordSorter::new("LSH cells", &around.context.runtime_env(), around.spills.clone());
-        Self { around: around.clone(), cells }
+    pub fn new(context: &OperatorContext) -> Self {
+        let cells = RecordSorter::new("LSH cells", &context.task.runtime_env(), context.spills.clone());
+        Self { context: context.clone(), cells }
     }
 
     /// Says that `content` lies in `cell`.
@@ -46,17 +46,17 @@ impl Buckets {
 
     /// The components of the graph that joins the contents of a cell, of `contents` contents in all.
     pub fn components(self, contents: usize) -> Result<Components> {
-        let around = self.around;
-        let env = around.context.runtime_env();
+        let context = self.context;
+        let env = context.task.runtime_env();
         let joined = MemoryConsumer::new("components of minhash_dedup").register(&env.memory_pool);
         joined.grow(contents * size_of::<u32>());
         let joined = (UnionFind::new(contents), joined);
 
         let mut found = Found {
             joined,
-            members: around.numbers("members of LSH buckets"),
-            ends: around.numbers("ends of LSH buckets"),
-            hashes: RecordSorter::new("hashes of LSH buckets", &env, around.spills.clone()),
+            members: context.numbers("members of LSH buckets"),
+            ends: context.numbers("ends of LSH buckets"),
+            hashes: RecordSorter::new("hashes of LSH buckets", &env, context.spills.clone()),
             bytes: vec![],
         };
         let (mut bucket, mut cell) = (vec![], None);
@@ -69,7 +69,7 @@ impl Buckets {
             bucket.push(content);
         }
         found.close(&mut bucket)?;
-        found.components(contents, &around)
+        found.components(contents, &context)
     }
 }
 
@@ -101,10 +101,10 @@ impl Found {
         Ok(())
     }
 
-    fn components(mut self, contents: usize, around: &Surroundings) -> Result<Components> {
-        let env = around.context.runtime_env();
+    fn components(mut self, contents: usize, context: &OperatorContext) -> Result<Components> {
+        let env = context.task.runtime_env();
         let mut largest_bucket = 0;
-        let mut listed = RecordSorter::<3>::new("LSH components", &env, around.spills.clone());
+        let mut listed = RecordSorter::<3>::new("LSH components", &env, context.spills.clone());
         let mut members = vec![];
         for number in Distinct::new(self.hashes, &self.members, &self.ends)? {
             let start = read_bucket(number?, &self.members, &self.ends, &mut members)?;
@@ -117,14 +117,14 @@ impl Found {
         drop((self.joined, self.ends));
 
         let mut found = Components {
-            contents: around.numbers("contents of components"),
-            ends: around.numbers("ends of components"),
+            contents: context.numbers("contents of components"),
+            ends: context.numbers("ends of components"),
             members: self.members,
-            buckets: around.numbers("buckets of contents"),
-            bucket_ends: around.numbers("ends of the buckets of contents"),
+            buckets: context.numbers("buckets of contents"),
+            bucket_ends: context.numbers("ends of the buckets of contents"),
             largest_bucket,
         };
-        let mut places = around.filled("places of contents", contents, 0)?;
+        let mut places = context.filled("places of contents", contents, 0)?;
         let mut last = None;
         for record in listed.finish()? {
             let [key, start, place] = record?;

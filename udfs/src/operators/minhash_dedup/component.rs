@@ -6,9 +6,9 @@ use datafusion::common::Result;
 
 use super::buckets::Components;
 use super::sets::Comparer;
+use super::{Linkage, MinhashDedup};
 use crate::kernels::union_find::UnionFind;
 use crate::operators::dedup::decisions::Decisions;
-use crate::operators::dedup::{Linkage, Similar};
 
 /// Decisions that are handed over at once.
 const BATCH: usize = 1024;
@@ -40,7 +40,7 @@ impl Counts {
 
 /// Decides components; one a thread.
 pub struct Decider<'a> {
-    rule: &'a Similar,
+    rule: &'a MinhashDedup,
     components: &'a Components,
     comparer: Comparer<'a>,
     decisions: &'a Decisions<'a>,
@@ -55,7 +55,7 @@ pub struct Decider<'a> {
 impl<'a> Decider<'a> {
     /// One that has decided nothing.
     pub fn new(
-        rule: &'a Similar,
+        rule: &'a MinhashDedup,
         components: &'a Components,
         comparer: Comparer<'a>,
         decisions: &'a Decisions<'a>,
@@ -68,7 +68,7 @@ impl<'a> Decider<'a> {
     /// until one is similar enough, then with those it is not yet connected to. A pair within a connected component is
     /// not compared again, so that a cluster of m copies costs m comparisons, not m squared.
     pub fn decide(&mut self, places: Range<usize>, check: impl Fn() -> Result<()>) -> Result<()> {
-        let threshold = self.rule.threshold();
+        let threshold = self.rule.threshold.get();
         let mut contents = vec![];
         self.components.contents.read(places.clone(), &mut contents)?;
         let mut clusters = UnionFind::new(contents.len());

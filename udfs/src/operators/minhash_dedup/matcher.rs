@@ -1,4 +1,4 @@
-//! Similar texts: proposed by the bands of their sketches, decided by their shingle sets.
+//! MinhashDedup texts: proposed by the bands of their sketches, decided by their shingle sets.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::UInt64Type;
@@ -6,16 +6,17 @@ use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::metrics::MetricBuilder;
 
+use super::MinhashDedup;
 use super::buckets::{Buckets, Components};
 use super::component::{Counts, Decider, ENTRY};
 use super::sets::{Comparer, Sets, to_bytes};
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::Similar;
 use crate::operators::dedup::contents::{Contents, Same};
 use crate::operators::dedup::decisions::Decisions;
-use crate::operators::dedup::matcher::{Matcher, Surroundings};
+use crate::operators::dedup::matcher::Matcher;
 use crate::operators::dedup::ranks::Ranks;
 use crate::operators::dedup::resolution::{Content, NONE, Resolution};
+use crate::operators::frame::OperatorContext;
+use crate::operators::workers::Workers;
 use crate::storage::blobs::BlobWriter;
 use crate::storage::numbers::Numbers;
 
@@ -27,8 +28,8 @@ const TASK: usize = 64;
 
 /// Finds rows of similar text. Memory 4 bytes a distinct text, and 13 for those of a component; all else spills.
 pub struct SimilarMatcher {
-    rule: Similar,
-    around: Surroundings,
+    rule: MinhashDedup,
+    context: OperatorContext,
     contents: Contents,
     sets: BlobWriter,
     spans: Numbers<(u64, u32)>,
@@ -39,14 +40,14 @@ pub struct SimilarMatcher {
 
 impl SimilarMatcher {
     /// No rows yet.
-    pub fn new(rule: Similar, around: &Surroundings) -> Self {
-        let env = around.context.runtime_env();
+    pub fn new(rule: MinhashDedup, context: &OperatorContext) -> Self {
+        let env = context.task.runtime_env();
         Self {
             rule,
-            around: around.clone(),
-            contents: Contents::new(around),
+            context: context.clone(),
+            contents: Contents::new(context),
             sets: BlobWriter::new("shingle sets of minhash_dedup", &env),
-            spans: around.numbers("places of shingle sets"),
+            spans: context.numbers("places of shingle sets"),
             cells: BlobWriter::new("sketches of minhash_dedup", &env),
             bands: 0,
             bytes: vec![],
@@ -117,12 +118,12 @@ impl Matcher for SimilarMatcher {
         let count = self.contents.count();
         let spans = self.spans;
         let of_row = self.contents.finish(|a, b| Ok(same(spans.get(a as usize)?.1, spans.get(b as usize)?.1)))?;
-        let (mut resolution, moved) = Resolution::by_survivor_order(of_row, count, ranks, &self.around)?;
+        let (mut resolution, moved) = Resolution::by_survivor_order(of_row, count, ranks, &self.context)?;
 
         let cells = self.cells.finish()?;
-        let mut buckets = Buckets::new(&self.around);
+        let mut buckets = Buckets::new(&self.context);
         let mut row = vec![0; self.bands * 8];
-        let mut survivors = self.around.filled("places of shingle sets", resolution.contents.len(), (0, 0))?;
+        let mut survivors = self.context.filled("places of shingle sets", resolution.contents.len(), (0, 0))?;
         for (number, (content, span)) in moved.iter().zip(spans.iter()).enumerate() {
             let (content, span) = (content?, span?);
             if content == NONE {
@@ -143,8 +144,8 @@ impl Matcher for SimilarMatcher {
         let components = buckets.components(resolution.contents.len())?;
         let sets = Sets { blobs: self.sets.finish()?, spans: survivors };
 
-        let counts = decide(&components, &self.rule, &sets, &mut resolution.contents, &self.around, workers)?;
-        report(&self.around, &self.rule, resolution.contents.len(), components.largest_bucket, counts);
+        let counts = decide(&components, &self.rule, &sets, &mut resolution.contents, &self.context, workers)?;
+        report(&self.context, &self.rule, resolution.contents.len(), components.largest_bucket, counts);
         Ok(resolution)
     }
 }
@@ -152,14 +153,14 @@ impl Matcher for SimilarMatcher {
 /// Decides the components on all threads. Each is decided alone, so the outcome does not depend on their number.
 fn decide(
     components: &Components,
-    rule: &Similar,
+    rule: &MinhashDedup,
     sets: &Sets,
     contents: &mut Numbers<Content>,
-    around: &Surroundings,
+    context: &OperatorContext,
     workers: &Workers,
 ) -> Result<Counts> {
     let reservation =
-        MemoryConsumer::new("components of minhash_dedup").register(&around.context.runtime_env().memory_pool);
+        MemoryConsumer::new("components of minhash_dedup").register(&context.task.runtime_env().memory_pool);
     let decisions = Decisions::new(contents);
     let count = components.ends.len();
     let counts = workers.map(count.div_ceil(TASK), |task, (): &mut ()| {
@@ -176,13 +177,13 @@ fn decide(
     Ok(counts.into_iter().fold(Counts::default(), Counts::plus))
 }
 
-fn report(around: &Surroundings, rule: &Similar, contents: usize, largest_bucket: usize, counts: Counts) {
-    let counter = |name| MetricBuilder::new(&around.metrics).counter(name, 0);
+fn report(context: &OperatorContext, rule: &MinhashDedup, contents: usize, largest_bucket: usize, counts: Counts) {
+    let counter = |name| MetricBuilder::new(&context.metrics).counter(name, 0);
     counter("distinct_texts").add(contents);
     counter("candidate_pairs").add(counts.candidate_pairs);
     counter("verified_pairs").add(counts.verified_pairs);
     counter("skipped_pairs").add(counts.skipped_pairs);
-    MetricBuilder::new(&around.metrics).gauge("largest_bucket", 0).set(largest_bucket);
+    MetricBuilder::new(&context.metrics).gauge("largest_bucket", 0).set(largest_bucket);
     if counts.skipped_pairs > 0 {
         log::warn!(
             "minhash_dedup: {} pairs were not compared because a bucket had up to {} texts and bucket_limit is {}; \

@@ -1,23 +1,22 @@
 //! From `minhash_dedup(relation, ...)` to its node.
 
-use datafusion::common::{Result, internal_err, plan_err};
+use datafusion::common::{Column, Result, internal_err, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::sketch::Sketch;
+use super::stage::MinhashSketch;
+use super::{Linkage, MinhashDedup, NAME, reference};
 use crate::kernels::lsh::bands_for;
 use crate::kernels::presets::Preset;
 use crate::kernels::shingler::Unit;
 use crate::kernels::words;
-use crate::operators::args::Args;
-use crate::operators::dedup::{Linkage, Rule, Similar};
-use crate::operators::exact_dedup::plan::with_sketch;
-
-/// The SQL name.
-pub const NAME: &str = "minhash_dedup";
-
-/// The arguments it takes.
-pub const ARGUMENTS: &[&str] =
-    &["text", "id", "order_by", "threshold", "recall", "ngram", "unit", "linkage", "bucket_limit", "seed", "preset"];
+use crate::operators::dedup::{columns, with_text};
+use crate::operators::frame::args::Args;
+use crate::operators::frame::argument::Argument;
+use crate::operators::frame::documentation::Reference;
+use crate::operators::frame::list::SqlOperator;
+use crate::operators::frame::node::{call, call_ordered};
+use crate::operators::frame::operator::COMPARED_COLUMN;
 
 /// The arguments that a preset decides.
 const OF_PRESET: [&str; 4] = ["recall", "ngram", "unit", "seed"];
@@ -25,27 +24,30 @@ const OF_PRESET: [&str; 4] = ["recall", "ngram", "unit", "seed"];
 /// Most MinHash values a text may need.
 const MOST_HASHES: usize = 4096;
 
-/// Plans a call.
-pub fn plan(mut args: Args) -> Result<LogicalPlan> {
-    let text = Expr::Column(args.column("text", Some("text"))?);
-    let id = args.column("id", Some("id"))?;
-    let order_by = args.order_by()?;
-    let preset = preset(&mut args)?;
-    let threshold = preset.map_or(0.7, |preset| preset.parameters().threshold);
-    let threshold = args.number("threshold", threshold, 0.01..=1.0)?;
-    let sketch = match preset {
-        Some(preset) => Sketch::Preset(preset),
-        None => own(&mut args, threshold)?,
-    };
-    let linkage = match args.choice("linkage", Some("direct"), &["direct", "transitive"])?.as_deref() {
-        Some("transitive") => Linkage::Transitive,
-        _ => Linkage::Direct,
-    };
-    let bucket_limit = args.settings().bucket_limit;
-    let bucket_limit = args.integer("bucket_limit", bucket_limit, 1..=u64::from(u32::MAX))? as u32;
-    let rule = Rule::Similar(Similar { sketch, threshold_bits: threshold.to_bits(), linkage, bucket_limit });
-    let input = args.input().clone();
-    with_sketch(NAME, input, text, rule, id, order_by)
+impl SqlOperator for MinhashDedup {
+    const NAME: &'static str = NAME;
+    const ARGUMENTS: &'static [Argument] = reference::ARGUMENTS;
+    const REFERENCE: Reference = reference::REFERENCE;
+
+    fn plan(mut args: Args) -> Result<LogicalPlan> {
+        let text = Expr::Column(args.column("text")?);
+        let id = args.column("id")?;
+        let order_by = args.order_by()?;
+        let preset = preset(&mut args)?;
+        let threshold = preset.map_or(0.7, |preset| preset.parameters().threshold);
+        let threshold = args.number_or("threshold", threshold)?;
+        let sketch = match preset {
+            Some(preset) => Sketch::Preset(preset),
+            None => own(&mut args, threshold)?,
+        };
+        let linkage = args.choice("linkage", &[("direct", Linkage::Direct), ("transitive", Linkage::Transitive)])?;
+        let bucket_limit = args.settings().bucket_limit;
+        let bucket_limit = args.integer_or("bucket_limit", bucket_limit)? as u32;
+        let texts = with_text(NAME, args.input().clone(), text)?;
+        let sketches = call(MinhashSketch { sketch }, texts, vec![Column::new_unqualified(COMPARED_COLUMN)])?;
+        let operator = MinhashDedup { threshold: threshold.into(), linkage, bucket_limit };
+        call_ordered(operator, sketches, columns(id), order_by)
+    }
 }
 
 /// Units a shingle: about as much text for each unit.
@@ -58,8 +60,7 @@ fn default_ngram(unit: Unit) -> u64 {
 }
 
 fn preset(args: &mut Args) -> Result<Option<Preset>> {
-    let names = Preset::ALL.map(Preset::name);
-    let Some(name) = args.choice("preset", None, &names)? else { return Ok(None) };
+    let Some(name) = args.optional_word("preset")? else { return Ok(None) };
     if let Some(given) = OF_PRESET.iter().find(|name| args.has(name)) {
         return plan_err!("{NAME}: `preset => '{name}'` decides `{given}`; leave one of the two out");
     }
@@ -72,11 +73,10 @@ fn preset(args: &mut Args) -> Result<Option<Preset>> {
 /// Shingles as the arguments say; bands and rows that find a pair at the threshold with the wanted recall.
 fn own(args: &mut Args, threshold: f64) -> Result<Sketch> {
     let settings = args.settings();
-    let recall = args.number("recall", settings.recall, 0.01..=0.999_999)?;
-    let units = Unit::ALL.map(Unit::name);
-    let unit = args.choice("unit", None, &units)?.and_then(|name| Unit::parse(&name)).unwrap_or_default();
-    let ngram = args.integer("ngram", default_ngram(unit), 1..=1000)? as u32;
-    let seed = args.integer("seed", settings.seed, 0..=i64::MAX as u64)?;
+    let recall = args.number_or("recall", settings.recall)?;
+    let unit = Unit::parse(args.word("unit")?).unwrap_or_default();
+    let ngram = args.integer_or("ngram", default_ngram(unit))? as u32;
+    let seed = args.integer_or("seed", settings.seed)?;
     match bands_for(threshold, recall) {
         Some((bands, rows)) if bands * rows <= MOST_HASHES => {
             Ok(Sketch::Own { unit, ngram, bands: bands as u32, rows: rows as u32, seed })

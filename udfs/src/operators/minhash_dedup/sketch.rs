@@ -1,12 +1,12 @@
 //! The sketch of a text: what `minhash_dedup` compares rows by.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, FixedSizeListArray, LargeListArray, StructArray, UInt64Array};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::{Result, exec_datafusion_err};
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::seen::Seen;
@@ -18,7 +18,8 @@ use crate::kernels::presets::{self, Preset, PresetSketcher};
 use crate::kernels::shingler::{Shingler, Unit};
 
 /// How texts are sketched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sketch {
     /// limpid's shingles and permutations.
     Own {
@@ -50,17 +51,6 @@ impl Sketch {
     /// one hash a band; `shingles`, the distinct shingles, NULL for a copy of a text that is sketched in another row.
     pub fn data_type(&self) -> DataType {
         DataType::Struct(fields(self.bands()))
-    }
-}
-
-impl fmt::Display for Sketch {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Own { unit, ngram, bands, rows, seed } => {
-                write!(f, "{} {ngram}-shingles, {bands} bands of {rows}, seed={seed}", unit.name())
-            }
-            Self::Preset(preset) => write!(f, "preset={preset}"),
-        }
     }
 }
 
@@ -247,8 +237,8 @@ mod tests {
             let (content, shingles) = (found.column(0).as_fixed_size_binary(), found.column(2).as_list::<i64>());
             assert_eq!(content.value(0), content.value(2));
             assert_ne!(content.value(0), content.value(3));
-            assert_ne!(content.value(4), content.value(5), "{sketch}: texts without shingles are told apart");
-            assert!(shingles.is_valid(0) && shingles.is_null(2), "{sketch}");
+            assert_ne!(content.value(4), content.value(5), "{sketch:?}: texts without shingles are told apart");
+            assert!(shingles.is_valid(0) && shingles.is_null(2), "{sketch:?}");
             assert!(shingles.value_length(0) > 0 && shingles.value_length(2) == 0);
         }
     }

@@ -1,14 +1,17 @@
 //! `multilinear_importance`: what each source of a retrieval corpus is worth.
 
 pub mod plan;
+mod reference;
 pub mod run;
 
-use std::sync::Arc;
-
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, plan_err};
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use crate::operators::analysis::names::plain as plain_type;
+use crate::operators::frame::operator::only;
+use crate::operators::frame::{F64Bits, Input, Output, RelationOperator, Work};
+use crate::operators::interner::plain as plain_type;
 
 /// The SQL name.
 pub const NAME: &str = "multilinear_importance";
@@ -17,39 +20,45 @@ pub const NAME: &str = "multilinear_importance";
 pub const IMPORTANCE: &str = "importance";
 
 /// What a call asks for.
-#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
-pub struct Parameters {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MultilinearImportance {
     /// Results of a query that count.
-    #[prost(uint32, tag = "1")]
     pub k: u32,
-    /// Bits of the learning rate.
-    #[prost(fixed64, tag = "2")]
-    pub rate_bits: u64,
+    /// The learning rate.
+    pub rate: F64Bits,
     /// Steps of ascent.
-    #[prost(uint32, tag = "3")]
     pub steps: u32,
 }
 
-/// Query, rank, source, utility and, where there is a fifth, group: checked; the source, its group and the importance.
-pub fn output(columns: &[FieldRef]) -> Result<Fields> {
-    let [query, rank, source, utility, group @ ..] = columns else {
-        return plan_err!("{NAME} takes query, rank, source and utility");
-    };
-    for plain in [query, source].into_iter().chain(group) {
-        if plain.data_type().is_nested() {
-            return plan_err!("{NAME}: `{}` must be a plain value, not {}", plain.name(), plain.data_type());
+impl RelationOperator for MultilinearImportance {
+    const NAME: &'static str = NAME;
+
+    /// Query, rank, source, utility and, where there is a fifth, group: checked; the source, its group and the importance.
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let columns = &only(NAME, inputs)?.fields()[..];
+        let [query, rank, source, utility, group @ ..] = columns else {
+            return plan_err!("{NAME} takes query, rank, source and utility");
+        };
+        for plain in [query, source].into_iter().chain(group) {
+            if plain.data_type().is_nested() {
+                return plan_err!("{NAME}: `{}` must be a plain value, not {}", plain.name(), plain.data_type());
+            }
         }
+        if !rank.data_type().is_integer() {
+            return plan_err!("{NAME}: rank must be an integer, `{}` is {}", rank.name(), rank.data_type());
+        }
+        if !utility.data_type().is_numeric() {
+            return plan_err!("{NAME}: utility must be a number, `{}` is {}", utility.name(), utility.data_type());
+        }
+        let kept = [source].into_iter().chain(group);
+        let kept = kept.map(|field| Field::new(field.name(), plain_type(field.data_type()), false));
+        if kept.clone().any(|field| field.name() == IMPORTANCE) {
+            return plan_err!("{NAME}: a column called `{IMPORTANCE}` is added; rename yours");
+        }
+        Ok(Output::own(kept.chain([Field::new(IMPORTANCE, DataType::Float64, false)])))
     }
-    if !rank.data_type().is_integer() {
-        return plan_err!("{NAME}: rank must be an integer, `{}` is {}", rank.name(), rank.data_type());
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
-    if !utility.data_type().is_numeric() {
-        return plan_err!("{NAME}: utility must be a number, `{}` is {}", utility.name(), utility.data_type());
-    }
-    let kept = [source].into_iter().chain(group);
-    let kept = kept.map(|field| Arc::new(Field::new(field.name(), plain_type(field.data_type()), false)));
-    if kept.clone().any(|field| field.name() == IMPORTANCE) {
-        return plan_err!("{NAME}: a column called `{IMPORTANCE}` is added; rename yours");
-    }
-    Ok(kept.chain([Arc::new(Field::new(IMPORTANCE, DataType::Float64, false))]).collect())
 }

@@ -1,36 +1,29 @@
 //! From `multilinear_importance(retrievals, k => 10, ...)` to its node.
 
-use std::sync::Arc;
-
 use datafusion::common::Result;
-use datafusion::logical_expr::{Extension, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 
-use super::Parameters;
-use crate::operators::analysis::Analysis;
-use crate::operators::analysis::node::AnalysisNode;
-use crate::operators::args::Args;
+use super::{MultilinearImportance, NAME, reference};
+use crate::operators::frame::args::Args;
+use crate::operators::frame::argument::Argument;
+use crate::operators::frame::documentation::Reference;
+use crate::operators::frame::list::SqlOperator;
+use crate::operators::frame::node::call;
 
-pub use super::NAME;
+impl SqlOperator for MultilinearImportance {
+    const NAME: &'static str = NAME;
+    const ARGUMENTS: &'static [Argument] = reference::ARGUMENTS;
+    const REFERENCE: Reference = reference::REFERENCE;
 
-/// The arguments it takes.
-pub const ARGUMENTS: &[&str] = &["query", "rank", "source", "utility", "group", "k", "learning_rate", "steps"];
-
-/// Plans a call.
-pub fn plan(mut args: Args) -> Result<LogicalPlan> {
-    let mut columns = vec![
-        args.column("query", Some("query_id"))?,
-        args.column("rank", Some("rank"))?,
-        args.column("source", Some("source_id"))?,
-        args.column("utility", Some("utility"))?,
-    ];
-    if args.has("group") {
-        columns.push(args.column("group", None)?);
+    fn plan(mut args: Args) -> Result<LogicalPlan> {
+        let mut columns =
+            vec![args.column("query")?, args.column("rank")?, args.column("source")?, args.column("utility")?];
+        columns.extend(args.optional_column("group")?);
+        let parameters = MultilinearImportance {
+            k: args.integer("k")? as u32,
+            rate: args.number("learning_rate")?.into(),
+            steps: args.integer("steps")? as u32,
+        };
+        call(parameters, args.input().clone(), columns)
     }
-    let parameters = Parameters {
-        k: args.integer("k", 10, 1..=1000)? as u32,
-        rate_bits: args.number("learning_rate", 500.0, 1e-9..=1e9)?.to_bits(),
-        steps: args.integer("steps", 50, 1..=100_000)? as u32,
-    };
-    let node = AnalysisNode::try_new(args.input().clone(), Analysis::Importance(parameters), columns)?;
-    Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
 }

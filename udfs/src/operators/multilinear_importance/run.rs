@@ -13,10 +13,10 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
-use super::{NAME, Parameters};
+use super::{MultilinearImportance, NAME};
 use crate::kernels::learn::multilinear::Gradient;
-use crate::operators::analysis::exec::Work;
-use crate::operators::analysis::names::{Names, SortedNames};
+use crate::operators::frame::Work;
+use crate::operators::interner::{Names, SortedNames};
 
 /// Parts into which queries are cut whatever the number of threads, so that sums are the same everywhere.
 const SHARDS: usize = 16;
@@ -40,7 +40,7 @@ struct Log {
 }
 
 /// Computes the importance of every source.
-pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(parameters: MultilinearImportance, mut work: Work) -> Result<SendableRecordBatchStream> {
     let log = gather(&mut work).await?;
     let (threads, schema) = (work.threads(), Arc::clone(&work.schema));
     let batch = SpawnedTask::spawn_blocking(move || {
@@ -57,17 +57,17 @@ async fn gather(work: &mut Work) -> Result<Log> {
     // What is borrowed here must not live on while rows are awaited.
     let (mut queries, mut sources, mut groups) = {
         let names = |role: usize| {
-            let data_type = schema.field(work.columns[role]).data_type();
-            Names::try_new(NAME, work.name(role), data_type, &work.context)
+            let data_type = schema.field(work.column(role)).data_type();
+            Names::try_new(NAME, work.name(role), data_type, &work.context.task)
         };
-        let groups = if work.columns.len() > 4 { Some((names(4)?, Vec::<Option<u32>>::new())) } else { None };
+        let groups = if work.columns[0].len() > 4 { Some((names(4)?, Vec::<Option<u32>>::new())) } else { None };
         (names(0)?, names(2)?, groups)
     };
-    let memory = MemoryConsumer::new(format!("results of {NAME}")).register(work.context.memory_pool());
+    let memory = MemoryConsumer::new(format!("results of {NAME}")).register(work.context.task.memory_pool());
     let mut results: Vec<Retrieved> = vec![];
     while let Some(batch) = work.input.try_next().await? {
         memory.try_grow(batch.num_rows() * (size_of::<Retrieved>() + size_of::<u64>()))?;
-        let column = |role: usize| batch.column(work.columns[role]);
+        let column = |role: usize| batch.column(work.column(role));
         let (query, source) = (queries.number(column(0))?, sources.number(column(2))?);
         let group = groups.as_mut().map(|(names, _)| names.number(column(4))).transpose()?;
         let (rank, utility) = (cast(column(1), &DataType::Int64)?, cast(column(3), &DataType::Float64)?);
@@ -118,8 +118,8 @@ async fn gather(work: &mut Work) -> Result<Log> {
 }
 
 /// The probabilities with which sources should be there.
-fn ascend(parameters: &Parameters, log: &Log, threads: usize) -> Vec<f64> {
-    let rate = f64::from_bits(parameters.rate_bits);
+fn ascend(parameters: &MultilinearImportance, log: &Log, threads: usize) -> Vec<f64> {
+    let rate = parameters.rate.get();
     let queries: Vec<&[Retrieved]> = log.results.chunk_by(|a, b| a.query == b.query).collect();
     let mut probabilities = vec![0.5; log.sources.len()];
     for _ in 0..parameters.steps {

@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use datafusion::common::Result;
 
+use super::NAME;
 use super::NearestNeighbors;
-use super::plan::NAME;
 use crate::kernels::random::mix;
 use crate::kernels::vector::arithmetic::squared_norm;
 use crate::kernels::vector::search::Rows;
-use crate::operators::call::table::Table;
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::OperatorContext;
 use crate::operators::kmeans::fit::{Problem, assign, fit, members};
 use crate::operators::kmeans::sample::Sample;
+use crate::operators::vectors::table::Table;
+use crate::operators::workers::Workers;
 
 /// Vectors up to which every row is compared with all: that is quicker than to find cells.
 const FEW: usize = 4096;
@@ -75,7 +75,7 @@ impl Cells {
 
     /// The cells of the vectors of a table. They depend on the vectors in the order of their ids, on the metric, on the seed
     /// and on the number of cells.
-    pub fn find(call: &NearestNeighbors, table: &Table, around: &Surroundings, workers: &Workers) -> Result<Self> {
+    pub fn find(call: &NearestNeighbors, table: &Table, context: &OperatorContext, workers: &Workers) -> Result<Self> {
         let count = table.vectors.len();
         let root = (count as f64).sqrt();
         let wanted = match call.cells {
@@ -89,8 +89,8 @@ impl Cells {
         let bits = (1..=count as u64).map(|number| Ok(mix(call.seed ^ mix(number))));
         let (label, most) = ("sample of nearest_neighbors", SAMPLE * wanted as u64);
         let squared = |at: u32| Ok(table.squared[at as usize]);
-        let sample = Sample::of(label, &table.vectors, squared, bits, most, around)?;
-        let env = around.context.runtime_env();
+        let sample = Sample::of(label, &table.vectors, squared, bits, most, context)?;
+        let env = context.task.runtime_env();
         let mut problem = Problem {
             env: &env,
             op: NAME,

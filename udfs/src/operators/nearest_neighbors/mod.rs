@@ -7,28 +7,32 @@ mod cells;
 mod index;
 pub mod plan;
 mod probes;
+mod reference;
 pub mod run;
 mod search;
 
-use std::fmt;
-
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, internal_err};
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use super::call::{Output, Real};
 use crate::kernels::vector::search::Metric;
+use crate::operators::frame::{F64Bits, Input, Output, RelationOperator, Work};
+
+/// The name in SQL.
+pub const NAME: &str = "nearest_neighbors";
 
 /// The arguments of a call. Columns of each relation: the vector and the id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NearestNeighbors {
     /// What near means.
     pub metric: Metric,
     /// Neighbours of a row at most.
     pub k: u64,
     /// The least cosine or the greatest distance of a neighbour.
-    pub threshold: Option<Real>,
+    pub threshold: Option<F64Bits>,
     /// Least share of the true neighbours that are found; 1: all.
-    pub recall: Real,
+    pub recall: F64Bits,
     /// Number of cells; 0: by the number of vectors.
     pub cells: u64,
     /// Seed of the cells and of the rows that are measured.
@@ -41,26 +45,6 @@ pub struct NearestNeighbors {
 pub const ADDED: [&str; 3] = ["rank", "neighbor_id", "distance"];
 
 impl NearestNeighbors {
-    /// One row a pair: the id, `rank`, `neighbor_id` and `distance`.
-    pub fn output(&self, inputs: &[&Schema], columns: &[Vec<usize>]) -> Result<Output> {
-        let among = inputs.len().saturating_sub(1);
-        let (Some([_, id]), Some([_, neighbor])) =
-            (columns.first().map(Vec::as_slice), columns.get(among).map(Vec::as_slice))
-        else {
-            return internal_err!("nearest_neighbors works on the vectors and ids of one or two relations");
-        };
-        let [rank, neighbor_id, distance] = ADDED;
-        Ok(Output {
-            passed: vec![],
-            added: vec![
-                inputs[0].field(*id).clone().with_nullable(false),
-                Field::new(rank, DataType::Int64, false),
-                Field::new(neighbor_id, inputs[among].field(*neighbor).data_type().clone(), false),
-                Field::new(distance, DataType::Float64, false),
-            ],
-        })
-    }
-
     /// The score below which a row is no neighbour.
     pub fn least_score(&self) -> f64 {
         match (self.threshold, self.metric) {
@@ -80,16 +64,24 @@ impl NearestNeighbors {
     }
 }
 
-impl fmt::Display for NearestNeighbors {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { metric, k, threshold, recall, cells, seed, index } = self;
-        write!(f, "metric={}, k={k}, recall={recall}, cells={cells}, seed={seed}", metric.name())?;
-        if let Some(threshold) = threshold {
-            write!(f, ", threshold={threshold}")?;
-        }
-        if let Some(index) = index {
-            write!(f, ", index={index}")?;
-        }
-        Ok(())
+impl RelationOperator for NearestNeighbors {
+    const NAME: &'static str = NAME;
+
+    /// One row a pair: the id, `rank`, `neighbor_id` and `distance`.
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let (Some(rows), Some(among)) = (inputs.first(), inputs.last()) else {
+            return internal_err!("{NAME} takes one or two relations");
+        };
+        let [rank, neighbor_id, distance] = ADDED;
+        Ok(Output::own([
+            rows.field(1)?.clone().with_nullable(false),
+            Field::new(rank, DataType::Int64, false),
+            Field::new(neighbor_id, among.field(1)?.data_type().clone(), false),
+            Field::new(distance, DataType::Float64, false),
+        ]))
+    }
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
     }
 }

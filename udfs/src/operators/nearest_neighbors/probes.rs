@@ -5,7 +5,7 @@ use datafusion::common::Result;
 use super::search::{Scratch, Search};
 use crate::kernels::random::mix;
 use crate::kernels::vector::search::Rows;
-use crate::operators::call::workers::Workers;
+use crate::operators::workers::Workers;
 
 /// Rows that are measured.
 const SAMPLE: usize = 512;

@@ -13,37 +13,33 @@ use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 
+use super::NAME;
 use super::cells::Cells;
 use super::index::{self, Origin};
-use super::plan::NAME;
 use super::search::{Ordered, Scratch, Search};
 use super::{NearestNeighbors, probes};
 use crate::kernels::vector::codes::{Codes, MOST_DIMENSIONS};
 use crate::kernels::vector::search::Best;
-use crate::operators::call::codes::CodeStore;
-use crate::operators::call::table::{Layout, Table};
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::{OperatorContext, Whole, Work};
 use crate::operators::kmeans::fit::{Model, Problem, assign, members};
+use crate::operators::vectors::codes::CodeStore;
+use crate::operators::vectors::table::{Layout, Table};
+use crate::operators::workers::Workers;
 use crate::storage::vectors::{VectorStore, Vectors};
 
 /// Bytes of a row beyond its vector: its number, its place and what the table keeps of it.
 const ROW: usize = 64;
 
 /// Gives one row a pair. Memory O(rows) for a few numbers and the id of a row; vectors spill.
-pub async fn run(
-    call: NearestNeighbors,
-    columns: Vec<Vec<usize>>,
-    (input, among): (SendableRecordBatchStream, Option<SendableRecordBatchStream>),
-    schema: SchemaRef,
-    around: Surroundings,
-) -> Result<SendableRecordBatchStream> {
-    let reservation = MemoryConsumer::new(NAME).register(&around.context.runtime_env().memory_pool);
+pub(super) async fn run(call: NearestNeighbors, work: Work) -> Result<SendableRecordBatchStream> {
+    let Work { input, columns, schema, context, others, .. } = work;
+    let among = others.first().map(Whole::rows).transpose()?;
+    let reservation = MemoryConsumer::new(NAME).register(&context.task.runtime_env().memory_pool);
     let read = |columns: &[usize], input| {
         let (vec, id) = (columns[0], columns[1]);
         let layout = Layout { vec, id, partition_by: None, order_by: vec![], seed: None };
-        let (around, metric) = (around.clone(), call.metric);
-        async move { Table::read(NAME, metric, &layout, input, &around).await }
+        let (context, metric) = (context.clone(), call.metric);
+        async move { Table::read(NAME, metric, &layout, input, &context).await }
     };
     let (base, queries) = match among {
         Some(among) => (read(&columns[1], among).await?, Some(read(&columns[0], input).await?)),
@@ -65,8 +61,8 @@ pub async fn run(
         Some(queries) => Some(self::ids(queries, &reservation).await?),
         None => None,
     };
-    let inner = around.clone();
-    let workers = Workers::new(&around.context);
+    let inner = context.clone();
+    let workers = Workers::new(&context.task);
     let prepare =
         move |workers: &Workers| prepare(call, (base, ids), queries.zip(ids_of_queries), reservation, &inner, workers);
     let search = Arc::new(workers.run(NAME, prepare).await?);
@@ -86,17 +82,17 @@ fn prepare(
     (base, ids): (Table, ArrayRef),
     queries: Option<(Table, ArrayRef)>,
     reservation: MemoryReservation,
-    around: &Surroundings,
+    context: &OperatorContext,
     workers: &Workers,
 ) -> Result<Search> {
     let cells = match &call.index {
-        None => Cells::find(&call, &base, around, workers)?,
+        None => Cells::find(&call, &base, context, workers)?,
         Some(path) => {
             let origin = Origin::of(&call, &base)?;
             match index::read(path, &origin, &reservation)? {
                 Some(cells) => cells,
                 None => {
-                    let cells = Cells::find(&call, &base, around, workers)?;
+                    let cells = Cells::find(&call, &base, context, workers)?;
                     index::write(path, &origin, &cells, &reservation)?;
                     cells
                 }
@@ -106,15 +102,15 @@ fn prepare(
     reservation.try_grow(cells.size())?;
     let queries = match queries {
         Some((table, ids)) => {
-            let order = order_of(&call, &cells, &table, around, workers)?;
-            Some(ordered(table.vectors, &table.squared, order, ids, around)?)
+            let order = order_of(&call, &cells, &table, context, workers)?;
+            Some(ordered(table.vectors, &table.squared, order, ids, context)?)
         }
         None => None,
     };
-    let base = ordered(base.vectors, &base.squared, cells.members.clone(), ids, around)?;
-    let gauge = |name, value| MetricBuilder::new(&around.metrics).gauge(name, 0).set(value);
-    let compared = MetricBuilder::new(&around.metrics).counter("compared_pairs", 0);
-    let codes = CodeStore::new("codes of nearest_neighbors", &base.vectors, &around.context.runtime_env(), workers)?;
+    let base = ordered(base.vectors, &base.squared, cells.members.clone(), ids, context)?;
+    let gauge = |name, value| MetricBuilder::new(&context.metrics).gauge(name, 0).set(value);
+    let compared = MetricBuilder::new(&context.metrics).counter("compared_pairs", 0);
+    let codes = CodeStore::new("codes of nearest_neighbors", &base.vectors, &context.task.runtime_env(), workers)?;
     let centroids = Codes::of(&cells.centroids, cells.dimensions);
     let mut search =
         Search { call, queries, base, codes, cells, centroids, probes: 0, compared, _reservation: reservation };
@@ -134,7 +130,7 @@ fn order_of(
     call: &NearestNeighbors,
     cells: &Cells,
     table: &Table,
-    around: &Surroundings,
+    context: &OperatorContext,
     workers: &Workers,
 ) -> Result<Vec<u32>> {
     let count = table.vectors.len();
@@ -145,7 +141,7 @@ fn order_of(
     let (centroids, squared) = (centroids.values.to_vec(), centroids.squared.to_vec());
     let model = Model { dimensions: cells.dimensions, centroids, squared, ..Model::default() };
     let problem = Problem {
-        env: &around.context.runtime_env(),
+        env: &context.task.runtime_env(),
         op: NAME,
         vectors: &table.vectors,
         squared: &table.squared,
@@ -166,14 +162,14 @@ fn ordered(
     squared: &[f64],
     numbers: Vec<u32>,
     ids: ArrayRef,
-    around: &Surroundings,
+    context: &OperatorContext,
 ) -> Result<Ordered> {
     let squared = numbers.iter().map(|&at| squared[at as usize]).collect();
     if numbers.is_sorted() {
         return Ok(Ordered { vectors, squared, numbers, ids });
     }
     let mut store =
-        VectorStore::new("vectors of nearest_neighbors", &around.context.runtime_env(), around.spills.clone());
+        VectorStore::new("vectors of nearest_neighbors", &context.task.runtime_env(), context.spills.clone());
     let mut buffer = vec![];
     for &at in &numbers {
         store.push(vectors.block(at as usize, at as usize + 1, &mut buffer)?)?;

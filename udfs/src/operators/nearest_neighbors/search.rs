@@ -14,7 +14,7 @@ use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::nearest::Nearest;
 use crate::kernels::vector::proposals::Proposals;
 use crate::kernels::vector::search::{Best, Rows};
-use crate::operators::call::codes::CodeStore;
+use crate::operators::vectors::codes::CodeStore;
 use crate::storage::vectors::Vectors;
 
 /// Rows of a task, which visit cells together: the more, the fewer times a cell is read.

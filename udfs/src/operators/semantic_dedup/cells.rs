@@ -6,19 +6,19 @@ use datafusion::common::Result;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::Semantic;
+use super::NAME;
+use super::SemanticDedup;
 use super::matcher::Distinct;
-use super::plan::NAME;
 use crate::kernels::random::mix;
 use crate::kernels::vector::arithmetic::{dot, squared_norm};
 use crate::kernels::vector::bytes::little_endian;
 use crate::kernels::vector::code_scores::CodeScores;
 use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::search::{Metric, at_least, largest};
-use crate::operators::call::workers::Workers;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::OperatorContext;
 use crate::operators::kmeans::fit::{Model, Problem, fit};
 use crate::operators::kmeans::sample::Sample;
+use crate::operators::workers::Workers;
 use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 use crate::storage::vectors::CHUNK;
@@ -67,23 +67,28 @@ impl Cells {
 }
 
 /// Assigns every vector to its cells.
-pub(super) fn assign(rule: &Semantic, distinct: &Distinct, around: &Surroundings, workers: &Workers) -> Result<Cells> {
+pub(super) fn assign(
+    rule: &SemanticDedup,
+    distinct: &Distinct,
+    context: &OperatorContext,
+    workers: &Workers,
+) -> Result<Cells> {
     let count = distinct.squared.len();
     let wanted = match rule.cells {
         0 if count <= FEW => 1,
         0 => (SHARE * (count as f64).sqrt()) as usize,
         given => usize::try_from(given).unwrap_or(count).min(count),
     };
-    if wanted <= 1 || rule.recall() >= 1.0 {
-        let mut rows = around.numbers("vectors of cells");
+    if wanted <= 1 || rule.recall.get() >= 1.0 {
+        let mut rows = context.numbers("vectors of cells");
         (0..count as u32).try_for_each(|vector| rows.push(vector))?;
         return Ok(Cells { rows, starts: vec![0, count], own: vec![count] });
     }
-    let model = centroids(rule, distinct, wanted, around, workers)?;
+    let model = centroids(rule, distinct, wanted, context, workers)?;
     let centroids = Codes::of(&model.centroids, model.dimensions);
     let margin = margin(rule, distinct, &model, &centroids, workers)?;
-    MetricBuilder::new(&around.metrics).gauge("cells", 0).set(wanted);
-    MetricBuilder::new(&around.metrics).gauge("cell_margin_millionths", 0).set((f64::from(margin) * 1e6) as usize);
+    MetricBuilder::new(&context.metrics).gauge("cells", 0).set(wanted);
+    MetricBuilder::new(&context.metrics).gauge("cell_margin_millionths", 0).set((f64::from(margin) * 1e6) as usize);
 
     let step = (PRODUCTS / wanted).clamp(24, CHUNK);
     let visits_of = |block: usize, scratch: &mut Scratch| {
@@ -101,12 +106,12 @@ pub(super) fn assign(rule: &Semantic, distinct: &Distinct, around: &Surroundings
         }
         Ok(found)
     };
-    let env = around.context.runtime_env();
-    let mut visits = RecordSorter::new("vectors of cells", &env, around.spills.clone());
+    let env = context.task.runtime_env();
+    let mut visits = RecordSorter::new("vectors of cells", &env, context.spills.clone());
     in_steps(count.div_ceil(CHUNK), workers, visits_of, |visit| visits.push(visit))?;
 
     let (mut starts, mut own) = (vec![0; wanted + 1], vec![0; wanted]);
-    let mut rows = around.numbers("vectors of cells");
+    let mut rows = context.numbers("vectors of cells");
     for record in visits.finish()? {
         let [visit] = record?;
         let cell = (visit >> 33) as usize;
@@ -117,7 +122,7 @@ pub(super) fn assign(rule: &Semantic, distinct: &Distinct, around: &Surroundings
     for cell in 0..wanted {
         starts[cell + 1] += starts[cell];
     }
-    MetricBuilder::new(&around.metrics).counter("cell_memberships", 0).add(rows.len());
+    MetricBuilder::new(&context.metrics).counter("cell_memberships", 0).add(rows.len());
     Ok(Cells { rows, starts, own })
 }
 
@@ -159,10 +164,10 @@ fn best(row: &[f32]) -> (usize, f32) {
 
 /// Centroids of a sample that depends on the values alone.
 fn centroids(
-    rule: &Semantic,
+    rule: &SemanticDedup,
     distinct: &Distinct,
     cells: usize,
-    around: &Surroundings,
+    context: &OperatorContext,
     workers: &Workers,
 ) -> Result<Model> {
     let count = distinct.squared.len();
@@ -175,12 +180,12 @@ fn centroids(
         };
         Ok(values.chunks_exact(distinct.vectors.dimensions()).map(hash).collect::<Vec<u64>>())
     };
-    let mut bits = around.numbers("bits of vectors");
+    let mut bits = context.numbers("bits of vectors");
     in_steps(count.div_ceil(CHUNK), workers, bits_of, |of_vector| bits.push(of_vector))?;
     let squared = |at: u32| distinct.squared.get(at as usize);
     let most = SAMPLE * cells as u64;
-    let sample = Sample::of("sample of semantic_dedup", &distinct.vectors, squared, bits.iter(), most, around)?;
-    let env = around.context.runtime_env();
+    let sample = Sample::of("sample of semantic_dedup", &distinct.vectors, squared, bits.iter(), most, context)?;
+    let env = context.task.runtime_env();
     let problem = Problem {
         env: &env,
         op: NAME,
@@ -199,7 +204,13 @@ fn centroids(
 /// The margin at which the wanted share of pairs at the threshold is compared: of which one visits the cell of the other. It is
 /// measured on made-up pairs: a vector of the data and one at exactly the threshold from it, in the direction in which another
 /// vector differs from its centroid. Similar things differ as things of one kind do.
-fn margin(rule: &Semantic, distinct: &Distinct, model: &Model, centroids: &Codes, workers: &Workers) -> Result<f32> {
+fn margin(
+    rule: &SemanticDedup,
+    distinct: &Distinct,
+    model: &Model,
+    centroids: &Codes,
+    workers: &Workers,
+) -> Result<f32> {
     let count = distinct.squared.len();
     let trials = count.min(TRIALS);
     // Evenly spread over the vectors: their survivor order has nothing to do with cells.
@@ -217,7 +228,7 @@ fn margin(rule: &Semantic, distinct: &Distinct, model: &Model, centroids: &Codes
             let z = unit(distinct.vectors.block(other as usize, other as usize + 1, buffer)?);
             let x = unit(distinct.vectors.block(place(trial), place(trial) + 1, buffer)?);
             let residual: Vec<f32> = z.iter().zip(model.rows().row(near)).map(|(z, c)| z - c).collect();
-            if let Some(y) = at_cosine(&x, &residual, rule.threshold()) {
+            if let Some(y) = at_cosine(&x, &residual, rule.threshold.get()) {
                 codes.push(&x);
                 codes.push(&y);
             }
@@ -236,7 +247,7 @@ fn margin(rule: &Semantic, distinct: &Distinct, model: &Model, centroids: &Codes
     }
     needed.sort_unstable_by(f32::total_cmp);
     // Half of what may be missed is left for the difference between made-up and real pairs.
-    let share = 1.0 - (1.0 - rule.recall()) / 2.0;
+    let share = 1.0 - (1.0 - rule.recall.get()) / 2.0;
     let at = ((needed.len() as f64 * share).ceil() as usize).clamp(1, needed.len());
     Ok(needed[at - 1])
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use datafusion::common::Result;
 
 use crate::kernels::union_find::UnionFind;
-use crate::operators::dedup::matcher::Surroundings;
+use crate::operators::frame::OperatorContext;
 use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 
@@ -17,15 +17,15 @@ pub(super) struct Components {
 
 impl Components {
     /// The components of `count` vectors.
-    pub(super) fn of(mut joined: UnionFind, count: usize, around: &Surroundings) -> Result<Self> {
-        let env = around.context.runtime_env();
-        let mut rooted = RecordSorter::<1>::new("components of semantic_dedup", &env, around.spills.clone());
+    pub(super) fn of(mut joined: UnionFind, count: usize, context: &OperatorContext) -> Result<Self> {
+        let env = context.task.runtime_env();
+        let mut rooted = RecordSorter::<1>::new("components of semantic_dedup", &env, context.spills.clone());
         for at in 0..count as u32 {
             rooted.push([u64::from(joined.find(at)) << 32 | u64::from(at)])?;
         }
         drop(joined);
         let mut found =
-            Self { members: around.numbers("members of components"), ends: around.numbers("ends of components") };
+            Self { members: context.numbers("members of components"), ends: context.numbers("ends of components") };
         let mut single = None;
         for record in rooted.finish()? {
             let [key] = record?;

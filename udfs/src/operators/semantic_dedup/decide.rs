@@ -4,10 +4,10 @@ use datafusion::common::Result;
 
 use super::components::Components;
 use super::matcher::Distinct;
-use super::{Mode, Semantic};
+use super::{Mode, SemanticDedup};
 use crate::kernels::vector::search::{Metric, Rows, Scores, first_similar};
-use crate::operators::call::workers::Workers;
 use crate::operators::dedup::decisions::Decisions;
+use crate::operators::workers::Workers;
 
 /// Members compared at once with a tile of earlier ones.
 const BLOCK: usize = 256;
@@ -25,7 +25,7 @@ type Decision = (u32, Option<(u32, f64)>);
 /// Decides all components. A vector is compared with every earlier one of its component that it may go for, whether or not
 /// they share a cell.
 pub(super) fn decide(
-    rule: &Semantic,
+    rule: &SemanticDedup,
     distinct: &Distinct,
     components: &Components,
     decisions: &Decisions<'_>,
@@ -54,7 +54,7 @@ pub(super) fn decide(
 }
 
 fn decide_one(
-    rule: &Semantic,
+    rule: &SemanticDedup,
     distinct: &Distinct,
     members: &[u32],
     decisions: &Decisions<'_>,
@@ -72,7 +72,7 @@ fn decide_one(
             scratch.load_tile(distinct, tile)?;
             let (own, others, scores) = scratch.scored(dimensions);
             let first = |at: usize| {
-                let found = first_similar((own, others), scores, (at, tile.len()), rule.threshold(), |_| true);
+                let found = first_similar((own, others), scores, (at, tile.len()), rule.threshold.get(), |_| true);
                 found.map(|(there, similarity)| (tile[there], similarity))
             };
             Ok((0..block.len()).map(first).collect::<Vec<_>>())
@@ -84,7 +84,7 @@ fn decide_one(
         let mut is_target = vec![false; block.len()];
         for (at, &content) in block.iter().enumerate() {
             let found = earlier.iter().find_map(|tile| tile[at]).or_else(|| {
-                let found = first_similar((own, own), scores, (at, at), rule.threshold(), |there| is_target[there]);
+                let found = first_similar((own, own), scores, (at, at), rule.threshold.get(), |there| is_target[there]);
                 found.map(|(there, similarity)| (block[there], similarity))
             });
             is_target[at] = found.is_none() || rule.mode == Mode::Prior;

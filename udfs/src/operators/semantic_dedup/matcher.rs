@@ -6,22 +6,23 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::NAME;
 use super::components::Components;
 use super::decide::decide;
-use super::plan::NAME;
-use super::{Semantic, cells, pairs};
+use super::{SemanticDedup, cells, pairs};
 use crate::functions::vector::embeddings::Embeddings;
 use crate::kernels::vector::bytes::little_endian;
 use crate::kernels::vector::codes::MOST_DIMENSIONS;
 use crate::kernels::vector::search::Metric;
-use crate::operators::call::codes::CodeStore;
-use crate::operators::call::table::{Id, comparable};
-use crate::operators::call::workers::Workers;
 use crate::operators::dedup::contents::{Contents, Same};
 use crate::operators::dedup::decisions::Decisions;
-use crate::operators::dedup::matcher::{Matcher, Surroundings};
+use crate::operators::dedup::matcher::Matcher;
 use crate::operators::dedup::ranks::Ranks;
 use crate::operators::dedup::resolution::{NONE, Resolution};
+use crate::operators::frame::OperatorContext;
+use crate::operators::vectors::codes::CodeStore;
+use crate::operators::vectors::table::{Id, comparable};
+use crate::operators::workers::Workers;
 use crate::storage::numbers::Numbers;
 use crate::storage::vectors::{VectorStore, Vectors};
 
@@ -43,8 +44,8 @@ impl Distinct {
 
 /// Finds rows of similar vectors.
 pub struct SemanticMatcher {
-    rule: Semantic,
-    around: Surroundings,
+    rule: SemanticDedup,
+    context: OperatorContext,
     contents: Contents,
     vectors: VectorStore,
     squared: Numbers<f64>,
@@ -54,14 +55,14 @@ pub struct SemanticMatcher {
 
 impl SemanticMatcher {
     /// No rows yet.
-    pub fn new(rule: Semantic, around: &Surroundings) -> Self {
-        let env = around.context.runtime_env();
+    pub fn new(rule: SemanticDedup, context: &OperatorContext) -> Self {
+        let env = context.task.runtime_env();
         Self {
             rule,
-            around: around.clone(),
-            contents: Contents::new(around),
-            vectors: VectorStore::new("vectors of semantic_dedup", &env, around.spills.clone()),
-            squared: around.numbers("lengths of vectors"),
+            context: context.clone(),
+            contents: Contents::new(context),
+            vectors: VectorStore::new("vectors of semantic_dedup", &env, context.spills.clone()),
+            squared: context.numbers("lengths of vectors"),
             bytes: vec![],
             without_vector: 0,
         }
@@ -98,8 +99,8 @@ impl Matcher for SemanticMatcher {
             Ok(equal(unordered.block(a, a + 1, &mut x)?, unordered.block(b, b + 1, &mut y)?))
         };
         let of_row = self.contents.finish(same)?;
-        let (mut resolution, moved) = Resolution::by_survivor_order(of_row, count, ranks, &self.around)?;
-        let mut order = self.around.filled("order of vectors", resolution.contents.len(), 0_u32)?;
+        let (mut resolution, moved) = Resolution::by_survivor_order(of_row, count, ranks, &self.context)?;
+        let mut order = self.context.filled("order of vectors", resolution.contents.len(), 0_u32)?;
         for (number, content) in (0_u32..).zip(moved.iter()) {
             let content = content?;
             if content != NONE {
@@ -107,10 +108,10 @@ impl Matcher for SemanticMatcher {
             }
         }
         drop(moved);
-        let env = self.around.context.runtime_env();
-        let mut ordered = VectorStore::new("vectors of semantic_dedup", &env, self.around.spills.clone());
+        let env = self.context.task.runtime_env();
+        let mut ordered = VectorStore::new("vectors of semantic_dedup", &env, self.context.spills.clone());
         let mut buffer = vec![];
-        let mut squared = self.around.numbers("lengths of vectors");
+        let mut squared = self.context.numbers("lengths of vectors");
         for at in order.iter() {
             let at = at? as usize;
             ordered.push(unordered.block(at, at + 1, &mut buffer)?)?;
@@ -123,16 +124,16 @@ impl Matcher for SemanticMatcher {
         }
         let codes = CodeStore::new("codes of semantic_dedup", &vectors, &env, workers)?;
         let distinct = Distinct { vectors, squared, codes };
-        let cells = cells::assign(&self.rule, &distinct, &self.around, workers)?;
+        let cells = cells::assign(&self.rule, &distinct, &self.context, workers)?;
         let reservation = MemoryConsumer::new("components of semantic_dedup").register(&env.memory_pool);
         reservation.grow(distinct.squared.len() * size_of::<u32>());
         let (joined, counts) = pairs::join(&self.rule, &distinct, &cells, workers)?;
         drop(cells);
-        let components = Components::of(joined, distinct.squared.len(), &self.around)?;
+        let components = Components::of(joined, distinct.squared.len(), &self.context)?;
         drop(reservation);
         let decisions = Decisions::new(&mut resolution.contents);
         decide(&self.rule, &distinct, &components, &decisions, workers)?;
-        let counter = |name| MetricBuilder::new(&self.around.metrics).counter(name, 0);
+        let counter = |name| MetricBuilder::new(&self.context.metrics).counter(name, 0);
         counter("rows_without_vector").add(self.without_vector);
         counter("distinct_vectors").add(distinct.squared.len());
         counter("candidate_pairs").add(counts.compared);

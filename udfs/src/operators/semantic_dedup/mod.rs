@@ -9,24 +9,37 @@ mod decide;
 pub mod matcher;
 mod pairs;
 pub mod plan;
+mod reference;
 
-/// Parameters of the comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Semantic {
-    /// Bits of the least cosine of a duplicate.
-    pub threshold_bits: u64,
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
+
+use self::matcher::SemanticMatcher;
+use super::dedup;
+use super::frame::{F64Bits, Input, Output, RelationOperator, Work};
+
+/// The name in SQL.
+pub const NAME: &str = "semantic_dedup";
+
+/// When two vectors are duplicates.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SemanticDedup {
+    /// The least cosine of a duplicate.
+    pub threshold: F64Bits,
     /// Whether a row may go for an earlier row that went itself.
     pub mode: Mode,
     /// Number of cells; 0: by the number of vectors.
     pub cells: u64,
-    /// Bits of the least share of pairs at the threshold that meet in a cell; 1: all pairs are compared.
-    pub recall_bits: u64,
+    /// The least share of pairs at the threshold that meet in a cell; 1: all pairs are compared.
+    pub recall: F64Bits,
     /// Seed of the cells.
     pub seed: u64,
 }
 
 /// Which earlier rows a row may go for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Kept ones.
     Greedy,
@@ -34,14 +47,14 @@ pub enum Mode {
     Prior,
 }
 
-impl Semantic {
-    /// The least cosine of a duplicate.
-    pub fn threshold(&self) -> f64 {
-        f64::from_bits(self.threshold_bits)
+impl RelationOperator for SemanticDedup {
+    const NAME: &'static str = NAME;
+
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        dedup::output(NAME, inputs)
     }
 
-    /// The least share of pairs at the threshold that meet in a cell.
-    pub fn recall(&self) -> f64 {
-        f64::from_bits(self.recall_bits)
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        dedup::run::run(NAME, |context| Box::new(SemanticMatcher::new(self, context)), work).await
     }
 }

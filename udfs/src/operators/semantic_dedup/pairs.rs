@@ -4,14 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use datafusion::common::Result;
 
-use super::Semantic;
+use super::SemanticDedup;
 use super::cells::Cells;
 use super::matcher::Distinct;
 use crate::kernels::union_find::UnionFind;
 use crate::kernels::vector::code_scores::CodeScores;
 use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::search::at_least;
-use crate::operators::call::workers::Workers;
+use crate::operators::workers::Workers;
 
 /// Vectors compared at once with a tile of earlier ones.
 const BLOCK: usize = 512;
@@ -29,7 +29,7 @@ pub(super) struct Counts {
 
 /// Joins all vectors of similar pairs of which one is in the cell that the other is in or visits.
 pub(super) fn join(
-    rule: &Semantic,
+    rule: &SemanticDedup,
     distinct: &Distinct,
     cells: &Cells,
     workers: &Workers,
@@ -63,7 +63,7 @@ pub(super) fn join(
             for (at, &later) in block_rows.iter().enumerate() {
                 let limit = (start + at).saturating_sub(first).min(tile_end - first);
                 counts.compared += limit;
-                let (below, above) = scores.certain(at, rule.threshold());
+                let (below, above) = scores.certain(at, rule.threshold.get());
                 let row = &scores.row(at)[..limit];
                 // One rounding down, so that the comparison can be made in 32 bits.
                 for there in places_from(row, (below as f32).next_down()) {
@@ -74,7 +74,7 @@ pub(super) fn join(
                     let earlier = tile_rows[there];
                     let sure = f64::from(row[there]) >= above;
                     counts.verified += usize::from(!sure);
-                    if sure || distinct.cosine(earlier, later, pair)? >= rule.threshold() {
+                    if sure || distinct.cosine(earlier, later, pair)? >= rule.threshold.get() {
                         local.union(a, b);
                         edges.push((earlier, later));
                     }

@@ -1,38 +1,48 @@
 //! `spectral_clusters`: groups of rows that hang together, of any shape.
 
 pub mod plan;
+mod reference;
 pub mod run;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, plan_err};
+use datafusion::execution::SendableRecordBatchStream;
+use serde::{Deserialize, Serialize};
 
-use crate::operators::analysis::examples::check_vectors;
-use crate::operators::analysis::names::plain;
+use crate::operators::examples::check_vectors;
+use crate::operators::frame::operator::only;
+use crate::operators::frame::{F64Bits, Input, Output, RelationOperator, Work};
+use crate::operators::interner::plain;
 
 /// The SQL name.
 pub const NAME: &str = "spectral_clusters";
 
 /// What a call asks for.
-#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
-pub struct Parameters {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpectralClusters {
     /// Clusters at most.
-    #[prost(uint32, tag = "1")]
     pub k: u32,
     /// Rows to which affinities are computed.
-    #[prost(uint32, tag = "2")]
     pub landmarks: u32,
-    /// Bits of the width of the affinity; of 0 for the median distance.
-    #[prost(fixed64, tag = "3")]
-    pub sigma_bits: u64,
+    /// The width of the affinity; of 0 for the median distance.
+    pub sigma: F64Bits,
     /// Seed of the choice of landmarks.
-    #[prost(uint64, tag = "4")]
     pub seed: u64,
 }
 
-/// Id and vector: checked; the id and its cluster.
-pub fn output(columns: &[FieldRef]) -> Result<Fields> {
-    let [id, vector] = columns else { return plan_err!("{NAME} takes id and vector") };
-    check_vectors(NAME, id, vector)?;
-    let id = Field::new("id", plain(id.data_type()), false);
-    Ok([id, Field::new("cluster_id", DataType::Int32, false)].into_iter().collect())
+impl RelationOperator for SpectralClusters {
+    const NAME: &'static str = NAME;
+
+    /// Id and vector: checked; the id and its cluster.
+    fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
+        let columns = &only(NAME, inputs)?.fields()[..];
+        let [id, vector] = columns else { return plan_err!("{NAME} takes id and vector") };
+        check_vectors(NAME, id, vector)?;
+        let id = Field::new("id", plain(id.data_type()), false);
+        Ok(Output::own([id, Field::new("cluster_id", DataType::Int32, false)]))
+    }
+
+    async fn run(self, work: Work) -> Result<SendableRecordBatchStream> {
+        run::run(self, work).await
+    }
 }

@@ -10,20 +10,20 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
-use super::{NAME, Parameters};
+use super::{NAME, SpectralClusters};
 use crate::kernels::learn::spectral::{Nystrom, cluster};
 use crate::kernels::random::mix;
-use crate::operators::analysis::examples::{Buffer, Examples};
-use crate::operators::analysis::exec::Work;
+use crate::operators::examples::{Buffer, Examples};
+use crate::operators::frame::Work;
 
 /// Numbers that the landmarks cost for each pair of them: affinities, eigenvectors, features, their products.
 const MATRICES: usize = 6;
 
 /// Clusters the rows.
-pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecordBatchStream> {
+pub(super) async fn run(parameters: SpectralClusters, mut work: Work) -> Result<SendableRecordBatchStream> {
     let rows = Examples::gather(NAME, &mut work).await?;
     let landmarks = (parameters.landmarks as usize).min(rows.len());
-    let memory = MemoryConsumer::new(format!("clusters of {NAME}")).register(work.context.memory_pool());
+    let memory = MemoryConsumer::new(format!("clusters of {NAME}")).register(work.context.task.memory_pool());
     let numbers = MATRICES * landmarks * landmarks
         + landmarks * rows.dimensions()
         + rows.len() * (parameters.k as usize).min(landmarks);
@@ -38,7 +38,12 @@ pub async fn run(parameters: Parameters, mut work: Work) -> Result<SendableRecor
     Ok(Box::pin(RecordBatchStreamAdapter::new(work.schema, futures::stream::iter([Ok(batch)]))))
 }
 
-fn clusters(parameters: &Parameters, rows: &Examples, landmarks: usize, schema: SchemaRef) -> Result<RecordBatch> {
+fn clusters(
+    parameters: &SpectralClusters,
+    rows: &Examples,
+    landmarks: usize,
+    schema: SchemaRef,
+) -> Result<RecordBatch> {
     let salt = mix(parameters.seed);
     let mut order: Vec<(u64, usize)> = (0..rows.len()).map(|at| (mix(rows.hash(at) ^ salt), at)).collect();
     let first = order.iter().min().map_or(0, |(_, at)| *at);
@@ -49,7 +54,7 @@ fn clusters(parameters: &Parameters, rows: &Examples, landmarks: usize, schema: 
     for (_, at) in order {
         vectors.extend_from_slice(rows.vector(at, &mut buffer)?);
     }
-    let nystrom = Nystrom::new(vectors, rows.dimensions(), f64::from_bits(parameters.sigma_bits));
+    let nystrom = Nystrom::new(vectors, rows.dimensions(), parameters.sigma.get());
     let visit = |each: &mut dyn FnMut(&[f32])| -> Result<(), DataFusionError> {
         let mut buffer = Buffer::default();
         for at in 0..rows.len() {

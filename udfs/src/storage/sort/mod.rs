@@ -11,16 +11,21 @@ mod threshold;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
+use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
-use datafusion::physical_expr::LexOrdering;
-use datafusion::physical_plan::SpillManager;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::metrics::SpillMetrics;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::{ExecutionPlan, SpillManager};
 use futures::TryStreamExt;
 
+use super::batches::StoredBatches;
 use super::compact::{compact, held};
 pub use merge::merge;
 use run::{Run, sort_columns};
@@ -74,6 +79,59 @@ pub fn sort(
     let sorter = Sorter::new(name, Arc::clone(&schema), ordering, fetch, context, metrics);
     let sorted = futures::stream::once(sorter.sort(input)).try_flatten();
     Box::pin(RecordBatchStreamAdapter::new(schema, sorted))
+}
+
+/// The stored rows ordered by these columns; `name` stands in messages about memory.
+///
+/// # Errors
+/// There is no column to order by, or the rows cannot be read.
+pub fn sort_stored(
+    name: &str,
+    batches: &Arc<StoredBatches>,
+    order: &[(usize, SortOptions)],
+    task: &Arc<TaskContext>,
+    metrics: SpillMetrics,
+) -> Result<SendableRecordBatchStream> {
+    let rows = batches.stream()?;
+    let schema = rows.schema();
+    let exprs = order.iter().map(|&(column, options)| {
+        PhysicalSortExpr::new(Arc::new(Column::new(schema.field(column).name(), column)), options)
+    });
+    let ordering = LexOrdering::new(exprs).ok_or_else(|| internal_datafusion_err!("an order without columns"))?;
+    if matches!(task.memory_pool().memory_limit(), MemoryLimit::Finite(_)) {
+        return Ok(sort(name, rows, ordering, None, task, metrics));
+    }
+    let source = Arc::new(Source { batches: Arc::clone(batches), schema: Arc::clone(&schema) });
+    let source = StreamingTableExec::try_new(schema, vec![source], None, vec![], false, None)?;
+    SortExec::new(ordering, Arc::new(source)).execute(0, Arc::clone(task))
+}
+
+/// Stored rows as a plan reads them.
+struct Source {
+    batches: Arc<StoredBatches>,
+    schema: SchemaRef,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stored rows")
+    }
+}
+
+impl PartitionStream for Source {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        match self.batches.stream() {
+            Ok(stream) => stream,
+            Err(e) => Box::pin(RecordBatchStreamAdapter::new(
+                Arc::clone(&self.schema),
+                futures::stream::once(async { Err(e) }),
+            )),
+        }
+    }
 }
 
 struct Sorter {

@@ -1,0 +1,547 @@
+//! The arguments of a relation operator: `op(relation, name => value, ...)`.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use datafusion::common::utils::{datafusion_strsim as strsim, quote_identifier};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, internal_err, plan_datafusion_err, plan_err};
+use datafusion::logical_expr::planner::RelationPlannerContext;
+use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr};
+use datafusion::sql::sqlparser::ast::{
+    self, FunctionArg, FunctionArgExpr, TableAlias, TableFactor, TableFunctionArgs, Value,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::argument::{Argument, Default, Kind};
+use crate::config::LimpidOptions;
+
+/// Parsed arguments: the input relation, planned, and the named rest, not yet interpreted.
+pub struct Args<'a> {
+    op: &'static str,
+    arguments: &'static [Argument],
+    context: &'a mut dyn RelationPlannerContext,
+    input: LogicalPlan,
+    named: Vec<(String, ast::Expr)>,
+}
+
+impl<'a> Args<'a> {
+    /// Splits the arguments of `op` and plans its input.
+    ///
+    /// # Errors
+    /// Names that are not among `arguments` or come twice; no relation, or several.
+    pub fn parse(
+        op: &'static str,
+        arguments: &'static [Argument],
+        args: TableFunctionArgs,
+        context: &'a mut dyn RelationPlannerContext,
+    ) -> Result<Self> {
+        let known: Vec<&str> = arguments.iter().map(|argument| argument.name).collect();
+        let earlier: Vec<&str> = arguments.iter().filter_map(|argument| argument.earlier).collect();
+        let Written { unnamed, mut named } = written(op, &known, &earlier, args, context)?;
+        for (name, _) in &mut named {
+            if let Some(argument) = arguments.iter().find(|argument| argument.earlier == Some(name.as_str())) {
+                log::warn!(
+                    "{op}: `{name}` is called `{}` now; the earlier name goes with the next release",
+                    argument.name
+                );
+                argument.name.clone_into(name);
+            }
+        }
+        if let Some(at) = (1..named.len()).find(|at| named[..*at].iter().any(|(name, _)| *name == named[*at].0)) {
+            return plan_err!("{op}: argument `{}` is given twice", named[at].0);
+        }
+        let mut unnamed = unnamed.into_iter();
+        let input = unnamed.next().map(|expr| relation(op, expr)).transpose()?;
+        if let Some(expr) = unnamed.next() {
+            return plan_err!(
+                "{op}: arguments after the relation are given by name; write name => {expr}; it takes {}",
+                taken(&known)
+            );
+        }
+        let Some(input) = input else {
+            return plan_err!("{op} needs a relation first: {op}((SELECT ...), ...) or {op}(table, ...)");
+        };
+        let input = context.plan(input)?;
+        Ok(Self { op, arguments, context, input, named })
+    }
+
+    /// Settings of the session.
+    pub fn settings(&self) -> LimpidOptions {
+        LimpidOptions::of(self.context.context_provider().options())
+    }
+
+    /// The planned input.
+    pub fn input(&self) -> &LogicalPlan {
+        &self.input
+    }
+
+    /// The planned input, for an operator that takes nothing else.
+    pub fn into_input(self) -> LogicalPlan {
+        self.input
+    }
+
+    fn take(&mut self, name: &str) -> Option<ast::Expr> {
+        let at = self.named.iter().position(|(n, _)| n == name)?;
+        Some(self.named.swap_remove(at).1)
+    }
+
+    /// Whether the argument was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.named.iter().any(|(n, _)| n == name)
+    }
+
+    /// Whether the argument was given as a column and not as a literal.
+    pub fn names_column(&self, name: &str) -> bool {
+        let given = self.named.iter().find(|(n, _)| n == name);
+        matches!(given, Some((_, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_))))
+    }
+
+    /// The declaration of an argument.
+    fn argument(&self, name: &str) -> Result<&'static Argument> {
+        match self.arguments.iter().find(|argument| argument.name == name) {
+            Some(argument) => Ok(argument),
+            None => internal_err!("{} does not declare its argument `{name}`", self.op),
+        }
+    }
+
+    /// A column of the input: the one that is named, or the default one.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn column(&mut self, name: &str) -> Result<Column> {
+        let op = self.op;
+        let argument = self.argument(name)?;
+        if let Some(expr) = self.take(name) {
+            return self.named_column(name, expr);
+        }
+        let schema = self.input.schema();
+        let Default::Column(default) = argument.default else {
+            return plan_err!("{op} needs `{name} => column`; columns are {}", columns(schema));
+        };
+        if let Ok(found) = schema.qualified_field_with_unqualified_name(default) {
+            return Ok(Column::from(found));
+        }
+        if let Some((earlier, found)) = earlier_column(schema, default) {
+            log::warn!(
+                "{op}: the input has no column `{default}`, so `{earlier}` is taken for `{name}`; write {name} => {earlier}, \
+                 which the next release needs"
+            );
+            return Ok(found);
+        }
+        let meant = schema.fields().iter().map(|f| f.name()).find(|f| f.eq_ignore_ascii_case(default));
+        let meant = meant.map_or_else(|| "column".to_owned(), |meant| quote_identifier(meant).into_owned());
+        plan_err!(
+            "{op}: the input has no column `{default}`; name one with `{name} => {meant}`; columns are {}",
+            columns(schema)
+        )
+    }
+
+    /// The column that is named, if one is.
+    ///
+    /// # Errors
+    /// It is none of the input.
+    pub fn optional_column(&mut self, name: &str) -> Result<Option<Column>> {
+        self.take(name).map(|expr| self.named_column(name, expr)).transpose()
+    }
+
+    fn named_column(&mut self, name: &str, expr: ast::Expr) -> Result<Column> {
+        let op = self.op;
+        let shown = expr.to_string();
+        if !matches!(expr, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)) {
+            return plan_err!(
+                "{op}: `{name}` must be a column of the input, not `{shown}`; columns are {}",
+                columns(self.input.schema())
+            );
+        }
+        match self.context.sql_to_expr(expr, self.input.schema()) {
+            Ok(Expr::Column(column)) if self.input.schema().has_column(&column) => Ok(column),
+            _ => plan_err!("{op}: `{name} => {shown}`: {}", no_column(self.input.schema(), &shown)),
+        }
+    }
+
+    fn literal(&mut self, name: &str) -> Result<Option<ScalarValue>> {
+        let Some(expr) = self.take(name) else { return Ok(None) };
+        literal(self.op, name, expr, self.input.schema(), self.context).map(Some)
+    }
+
+    /// Another relation, if one is given: a subquery or a table's name.
+    ///
+    /// # Errors
+    /// It is none; none is given and one must be.
+    pub fn relation(&mut self, name: &str) -> Result<Option<LogicalPlan>> {
+        let op = self.op;
+        let must = self.argument(name)?.default == Default::Required;
+        match self.take(name) {
+            None if must => plan_err!("{op} needs `{name} => (SELECT ...)` or `{name} => table`"),
+            None => Ok(None),
+            Some(expr @ (ast::Expr::Subquery(_) | ast::Expr::Nested(_))) => {
+                self.context.plan(relation(op, expr)?).map(Some)
+            }
+            Some(other) => plan_err!("{op}: `{name}` must be a relation, (SELECT ...) or a table, not `{other}`"),
+        }
+    }
+
+    /// A whole number, or its declared default.
+    ///
+    /// # Errors
+    /// It is none, or not in the declared range; none is given and one must be.
+    pub fn integer(&mut self, name: &str) -> Result<u64> {
+        match self.argument(name)?.default {
+            Default::Integer(default) => self.integer_or(name, default),
+            _ if !self.has(name) => plan_err!("{} needs `{name} => a whole number`", self.op),
+            _ => self.integer_or(name, 0),
+        }
+    }
+
+    /// A whole number, or a default that depends on other arguments.
+    ///
+    /// # Errors
+    /// It is none, or not in the declared range.
+    pub fn integer_or(&mut self, name: &str, default: u64) -> Result<u64> {
+        let allowed = match self.argument(name)?.kind {
+            Kind::Integer(least, most) => least..=most,
+            _ => 0..=i64::MAX as u64,
+        };
+        self.literal(name)?.map_or(Ok(default), |value| integer(self.op, name, &value, &allowed))
+    }
+
+    /// A number, or its declared default.
+    ///
+    /// # Errors
+    /// It is none, or not in the declared range.
+    pub fn number(&mut self, name: &str) -> Result<f64> {
+        match self.argument(name)?.default {
+            Default::Number(default) => self.number_or(name, default),
+            _ if !self.has(name) => plan_err!("{} needs `{name} => a number`", self.op),
+            _ => self.number_or(name, 0.0),
+        }
+    }
+
+    /// A number, or a default that depends on other arguments.
+    ///
+    /// # Errors
+    /// It is none, or not in the declared range.
+    pub fn number_or(&mut self, name: &str, default: f64) -> Result<f64> {
+        let Kind::Number(least, most) = self.argument(name)?.kind else {
+            return internal_err!("{}: `{name}` is declared as no number", self.op);
+        };
+        self.literal(name)?.map_or(Ok(default), |value| number(self.op, name, &value, &(least..=most)))
+    }
+
+    /// A number in a range that depends on other arguments.
+    ///
+    /// # Errors
+    /// It is none, or not in the range; none is given.
+    pub fn number_within(&mut self, name: &str, allowed: RangeInclusive<f64>) -> Result<f64> {
+        match self.literal(name)? {
+            Some(value) => number(self.op, name, &value, &allowed),
+            None => plan_err!("{} needs `{name} => a number`", self.op),
+        }
+    }
+
+    /// TRUE or FALSE.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn flag(&mut self, name: &str) -> Result<bool> {
+        let default = self.argument(name)?.default == Default::Flag(true);
+        match self.literal(name)? {
+            None => Ok(default),
+            Some(ScalarValue::Boolean(Some(value))) => Ok(value),
+            Some(other) => plan_err!("{}: `{name}` must be true or false, not {other}", self.op),
+        }
+    }
+
+    /// A text, or its declared default.
+    ///
+    /// # Errors
+    /// It is no text.
+    pub fn text(&mut self, name: &str) -> Result<Option<String>> {
+        let default = self.argument(name)?.default;
+        match (self.literal(name)?, default) {
+            (None, Default::Word(word)) => Ok(Some(word.to_owned())),
+            (None, _) => Ok(None),
+            (Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))), _) => Ok(Some(text)),
+            (Some(other), _) => plan_err!("{}: `{name}` must be text, not {other}", self.op),
+        }
+    }
+
+    /// One of the declared words, if one is given or declared as the default.
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn optional_word(&mut self, name: &str) -> Result<Option<&'static str>> {
+        let argument = self.argument(name)?;
+        let Kind::Word(words) = argument.kind else {
+            return internal_err!("{}: `{name}` is declared as no word", self.op);
+        };
+        match (self.literal(name)?, argument.default) {
+            (Some(value), _) => word(self.op, name, &value, words).map(Some),
+            (None, Default::Word(word)) => Ok(Some(word)),
+            (None, _) => Ok(None),
+        }
+    }
+
+    /// One of the declared words.
+    ///
+    /// # Errors
+    /// It is none of them; none is given and none is the default.
+    pub fn word(&mut self, name: &str) -> Result<&'static str> {
+        match self.optional_word(name)? {
+            Some(word) => Ok(word),
+            None => plan_err!("{} needs `{name} => 'word'`", self.op),
+        }
+    }
+
+    /// The value of a word among `values`, which name every declared word.
+    ///
+    /// # Errors
+    /// Those of [`Args::word`].
+    pub fn choice<T: Copy>(&mut self, name: &str, values: &[(&str, T)]) -> Result<T> {
+        let word = self.word(name)?;
+        match values.iter().find(|(known, _)| *known == word) {
+            Some((_, value)) => Ok(*value),
+            None => internal_err!("{}: `{name} => '{word}'` is declared and has no meaning", self.op),
+        }
+    }
+
+    /// `order_by => 'quality DESC, id'`: who comes first survives. Only columns of the input may be named; empty text names none.
+    pub fn order_by(&mut self) -> Result<Vec<SortExpr>> {
+        let op = self.op;
+        let text = match self.literal("order_by")? {
+            None => return Ok(vec![]),
+            Some(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) => text,
+            Some(other) => return plan_err!("{op}: `order_by` must be text such as 'quality DESC, id', not {other}"),
+        };
+        if text.trim().is_empty() {
+            return Ok(vec![]);
+        }
+        let bad = |e: &dyn Display| plan_datafusion_err!("{op}: `order_by => '{text}'` is no list of columns: {e}");
+        let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&text).map_err(|e| bad(&e))?;
+        let list = parser.parse_comma_separated(Parser::parse_order_by_expr).map_err(|e| bad(&e))?;
+        if parser.peek_token().token != Token::EOF {
+            return Err(bad(&format!("unexpected `{}`", parser.peek_token())));
+        }
+        list.into_iter()
+            .map(|item| {
+                if let Some(fill) = &item.with_fill {
+                    return Err(bad(&format!("{fill} has no meaning here")));
+                }
+                let asc = item.options.asc.unwrap_or(true);
+                // Unlike in ORDER BY: a row without a value must not win for it.
+                let nulls_first = item.options.nulls_first.unwrap_or(false);
+                let shown = item.expr.to_string();
+                // The planner's own message would give a place within this text as one in the statement.
+                let expr = self
+                    .context
+                    .sql_to_expr(item.expr, self.input.schema())
+                    .map_err(|_| bad(&no_column(self.input.schema(), &shown)))?;
+                if !matches!(expr, Expr::Column(_)) {
+                    return Err(bad(&format!("`{expr}` is not a column; compute it in the inner SELECT")));
+                }
+                Ok(expr.sort(asc, nulls_first))
+            })
+            .collect()
+    }
+}
+
+/// A column that was the default until `default` took its place.
+fn earlier_column(schema: &DFSchema, default: &str) -> Option<(&'static str, Column)> {
+    let earlier = if default == "embedding" { "vector" } else { return None };
+    let found = schema.qualified_field_with_unqualified_name(earlier).ok()?;
+    Some((earlier, Column::from(found)))
+}
+
+/// The names an operator takes, for an error.
+fn taken(known: &[&str]) -> String {
+    if known.is_empty() { "the relation alone".to_owned() } else { known.join(", ") }
+}
+
+/// Arguments as they were written.
+pub struct Written {
+    /// Those without a name, in their order.
+    pub unnamed: Vec<ast::Expr>,
+    /// The others.
+    pub named: Vec<(String, ast::Expr)>,
+}
+
+/// Splits the arguments of `op`; `known` are the names it takes, and `earlier` those that it once had.
+///
+/// # Errors
+/// Unknown and repeated names.
+pub fn written(
+    op: &str,
+    known: &[&str],
+    earlier: &[&str],
+    args: TableFunctionArgs,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<Written> {
+    let mut all = Written { unnamed: vec![], named: vec![] };
+    for arg in args.args {
+        let (name, arg) = match arg {
+            FunctionArg::Unnamed(arg) => (None, arg),
+            FunctionArg::Named { name, arg, .. } => (Some(context.normalize_ident(name)), arg),
+            FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg, .. } => {
+                (Some(context.normalize_ident(name)), arg)
+            }
+            FunctionArg::ExprNamed { name, .. } => {
+                return plan_err!("{op}: an argument's name must be a plain word, not `{name}`");
+            }
+        };
+        let FunctionArgExpr::Expr(expr) = arg else {
+            return plan_err!("{op}: `*` is not an argument; write (SELECT ...) or name => value");
+        };
+        match name {
+            None => all.unnamed.push(expr),
+            Some(name) if !known.contains(&name.as_str()) && !earlier.contains(&name.as_str()) => {
+                return plan_err!("{op} has no argument `{name}`; it takes {}", taken(known));
+            }
+            Some(name) if all.named.iter().any(|(n, _)| *n == name) => {
+                return plan_err!("{op}: argument `{name}` is given twice");
+            }
+            Some(name) => all.named.push((name, expr)),
+        }
+    }
+    Ok(all)
+}
+
+/// The value of the argument `name`, which must be a literal.
+///
+/// # Errors
+/// It is none.
+pub fn literal(
+    op: &str,
+    name: &str,
+    expr: ast::Expr,
+    schema: &DFSchema,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<ScalarValue> {
+    let shown = expr.to_string();
+    match context.sql_to_expr(expr, schema)? {
+        Expr::Literal(value, _) if !value.is_null() => Ok(value),
+        Expr::Negative(inner) => match *inner {
+            Expr::Literal(value, _) => value.arithmetic_negate(),
+            _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
+        },
+        _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
+    }
+}
+
+/// The number that `value` is.
+///
+/// # Errors
+/// It is none, or not within `allowed`.
+pub fn number(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusive<f64>) -> Result<f64> {
+    let number = match value {
+        ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Boolean(_) => None,
+        value => value.cast_to(&arrow::datatypes::DataType::Float64).ok().and_then(|v| match v {
+            ScalarValue::Float64(v) => v,
+            _ => None,
+        }),
+    };
+    within(op, name, number, value, "a number", allowed)
+}
+
+/// The whole number that `value` is.
+///
+/// # Errors
+/// It is none, or not within `allowed`.
+pub fn integer(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusive<u64>) -> Result<u64> {
+    let number = match *value {
+        ScalarValue::Int64(Some(v)) => u64::try_from(v).ok(),
+        ScalarValue::UInt64(Some(v)) => Some(v),
+        _ => None,
+    };
+    within(op, name, number, value, "a whole number", allowed)
+}
+
+fn within<T: Display + PartialOrd>(
+    op: &str,
+    name: &str,
+    found: Option<T>,
+    given: &ScalarValue,
+    kind: &str,
+    allowed: &RangeInclusive<T>,
+) -> Result<T> {
+    found.filter(|number| allowed.contains(number)).ok_or_else(|| {
+        plan_datafusion_err!("{op}: `{name}` must be {kind} from {} to {}, not {given}", allowed.start(), allowed.end())
+    })
+}
+
+/// The one of the `allowed` words that `value` is.
+///
+/// # Errors
+/// It is none of them.
+pub fn word<'w>(op: &str, name: &str, value: &ScalarValue, allowed: &[&'w str]) -> Result<&'w str> {
+    match value {
+        ScalarValue::Utf8(Some(word)) | ScalarValue::Utf8View(Some(word)) => {
+            allowed.iter().find(|allowed| *allowed == word).copied()
+        }
+        _ => None,
+    }
+    .ok_or_else(|| plan_datafusion_err!("{op}: `{name}` must be one of '{}', not {value}", allowed.join("', '")))
+}
+
+/// The names of `schema` for an error message, as SQL must write them.
+fn columns(schema: &DFSchema) -> String {
+    schema.fields().iter().map(|f| quote_identifier(f.name())).collect::<Vec<_>>().join(", ")
+}
+
+/// Names this similar, from 0 to 1, may have been meant for each other.
+const ALIKE: f64 = 0.7;
+
+/// That there is no column of the name that was `written`, and which may have been meant: one that differs in case needs
+/// double quotes, since SQL reads a bare name in lower case.
+fn no_column(schema: &DFSchema, written: &str) -> String {
+    let bare = written.trim_matches('"');
+    let known = schema.fields().iter().map(|f| f.name());
+    let cased = known.clone().find(|name| name.to_lowercase() == bare.to_lowercase());
+    let meant = match cased {
+        Some(name) => format!("write {}: a name without double quotes is read in lower case", quote_identifier(name)),
+        None => known
+            .map(|name| (strsim::normalized_levenshtein(name, bare), name))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|(likeness, _)| *likeness >= ALIKE)
+            .map_or_else(String::new, |(_, name)| format!("did you mean {}?", quote_identifier(name))),
+    };
+    let meant = if meant.is_empty() { meant } else { format!("; {meant}") };
+    format!("the input has no column `{written}`{meant}; columns are {}", columns(schema))
+}
+
+/// The first argument as something the planner can plan: a subquery or a table's name.
+fn relation(op: &str, expr: ast::Expr) -> Result<TableFactor> {
+    match expr {
+        ast::Expr::Subquery(subquery) => {
+            let alias: Option<TableAlias> = None;
+            Ok(TableFactor::Derived { lateral: false, subquery, alias, sample: None })
+        }
+        ast::Expr::Nested(inner) => relation(op, *inner),
+        other => plan_err!("{op}: the first argument must be a relation, (SELECT ...) or a table, not `{other}`"),
+    }
+}
+
+/// Whether an argument of that name is a relation, so that a table's name stands for its rows.
+pub fn is_relation_argument(name: &str) -> bool {
+    ["centroids", "among"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// The query `SELECT * FROM name` for an operator's argument that is a table's name or a quoted path; other
+/// expressions are none of these.
+///
+/// The session looks tables up before planning and does not see those named as arguments, so a statement is rewritten
+/// with this before it is planned.
+pub fn table_argument(expr: &ast::Expr) -> Option<ast::Expr> {
+    let name = match expr {
+        ast::Expr::Identifier(name) => ast::ObjectName::from(vec![name.clone()]),
+        ast::Expr::CompoundIdentifier(names) => ast::ObjectName::from(names.clone()),
+        ast::Expr::Value(ast::ValueWithSpan { value: Value::SingleQuotedString(path), .. }) => {
+            ast::ObjectName::from(vec![ast::Ident::with_quote('"', path.clone())])
+        }
+        _ => return None,
+    };
+    let sql = format!("(SELECT * FROM {name})");
+    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&sql).ok()?;
+    parser.parse_expr().ok()
+}

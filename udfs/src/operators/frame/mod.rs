@@ -1,0 +1,23 @@
+//! The frame of the relation operators.
+//!
+//! An operator implements [`RelationOperator`] and, where SQL calls it, [`SqlOperator`]; one line in the list of all operators
+//! names it. The frame plans it, runs it, sends it over a cluster and shows it in EXPLAIN. It knows no operator.
+
+pub mod args;
+pub mod argument;
+pub mod codec;
+pub mod context;
+pub mod documentation;
+pub mod exec;
+mod explain;
+pub mod list;
+pub mod node;
+pub mod number;
+pub mod operator;
+pub mod planner;
+#[cfg(test)]
+mod tests;
+
+pub use context::{OperatorContext, Whole, Work};
+pub use number::F64Bits;
+pub use operator::{Input, Output, RelationOperator, Stage};
