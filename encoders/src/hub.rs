@@ -219,7 +219,6 @@ impl Hub {
             bytes += read as u64;
             out.write_all(&buffer[..read]).map_err(|error| Error::file(path, &error))?;
         }
-        out.sync_all().map_err(|error| Error::file(path, &error))?;
         if let Some(length) = length.filter(|length| *length != bytes) {
             return Err(self.failed(file, format!("it ended after {bytes} of {length} bytes")));
         }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use limpid_io::StagedPath;
+
 use crate::device::Device;
 use crate::folder::{SETTINGS, Settings, sha256};
 use crate::given::Given;
@@ -126,16 +128,14 @@ pub fn add(source: &Path, name: &str, flags: Given, tell: &dyn Fn(&str)) -> Resu
     let root = folder();
     check_name(name, &root)?;
     let target = root.join(name);
-    std::fs::create_dir_all(&root).map_err(|error| Error::file(&root, &error))?;
-    let draft = root.join(format!(".{name}.{}", std::process::id()));
+    let refused = |error: limpid_io::Error| Error::File { path: target.clone(), message: error.reason() };
+    let place = StagedPath::new(&target, true).map_err(refused)?;
+    let staged = place.begin().map_err(refused)?;
+    let draft = place.path();
     let filled = fill(source, &draft, &mut settings).and_then(|()| Onnx::open(name, &draft, Device::Cpu));
     let tried = filled.and_then(|model| model.try_longest());
-    let moved = tried.and_then(|()| std::fs::rename(&draft, &target).map_err(|error| Error::file(&target, &error)));
-    if let Err(error) = moved {
-        // What is left of it is of no use.
-        let _ = std::fs::remove_dir_all(&draft);
-        return Err(error.moved(&draft, source));
-    }
+    tried.map_err(|error| error.moved(&draft, source))?;
+    staged.commit().map_err(refused)?;
     Ok(target)
 }
 

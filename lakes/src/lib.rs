@@ -17,3 +17,4 @@ pub mod sql;
 pub mod state;
 pub mod threads;
 pub mod verify;
+mod whole;

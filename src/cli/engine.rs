@@ -124,7 +124,7 @@ impl Engine {
         if matches!(result, Err(Failure::Interrupted(_))) {
             // An operator in a long computation hears of its end only later, and must not stand in the way of what comes next.
             runtime.shutdown_timeout(GRACE);
-            limpid_connectors::sink::remove_uncommitted();
+            limpid_io::remove_uncommitted();
         } else {
             *running = Some(runtime);
         }

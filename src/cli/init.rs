@@ -1,6 +1,5 @@
 //! `limpid init`: a commented job file to start from.
 
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
@@ -34,12 +33,10 @@ pub fn run(args: &InitArgs, _engine: &Engine) -> Result<(), Failure> {
         return Ok(());
     }
     let file = args.file.display();
-    let mut created =
-        OpenOptions::new().write(true).create_new(true).open(&args.file).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Failure::error(format!("{file} exists already and is left as it is")),
-            _ => Failure::error(format!("cannot create {file}: {error}")),
-        })?;
-    created.write_all(TEMPLATE.as_bytes()).map_err(|error| Failure::error(format!("cannot write {file}: {error}")))?;
+    limpid_io::write_new(&args.file, TEMPLATE).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Failure::error(format!("{file} exists already and is left as it is")),
+        _ => Failure::error(format!("cannot write {file}: {error}")),
+    })?;
     writeln!(std::io::stdout(), "{file} is written; edit `sources`, then: limpid run {file} --dry-run")?;
     Ok(())
 }

@@ -132,7 +132,5 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// Writes a JSON file that appears whole.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let json = serde_json::to_vec_pretty(value).map_err(|error| JobError::Other(error.to_string()))?;
-    let temporary = path.with_extension("tmp");
-    fs::write(&temporary, json).map_err(JobError::io("write", &temporary))?;
-    fs::rename(&temporary, path).map_err(JobError::io("write", path))
+    limpid_io::write(path, json).map_err(JobError::io("write", path))
 }

@@ -272,6 +272,8 @@ impl<'a> Run<'a> {
             manifest.inputs = self.inputs(number);
             manifest.versions = summary::result_versions();
             manifest.finished = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+            // The rows first: a manifest must not outlast them.
+            limpid_io::sync_tree(folder).map_err(JobError::io("write", folder))?;
             manifest.write(folder)?;
             self.done.push((manifest, false));
         }

@@ -20,8 +20,6 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use data::JobReport;
@@ -61,17 +59,7 @@ pub fn write_html(report: &JobReport, path: &Path) -> Result<(), ReportError> {
 
 /// Writes a page to `path`; the file appears whole or not at all.
 fn write_page(html: String, path: &Path) -> Result<(), ReportError> {
-    let written = path.file_name().ok_or_else(|| std::io::ErrorKind::InvalidInput.into()).and_then(|name| {
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.tmp", std::process::id()));
-        let beside = path.with_file_name(hidden);
-        fs::write(&beside, html).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
-            // Best effort: the error worth telling is the first one.
-            fs::remove_file(&beside).ok();
-        })
-    });
-    written.map_err(|source| ReportError::Write { path: path.to_owned(), source })
+    limpid_io::write(path, html).map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
 /// The page of `report`: one HTML text that needs nothing else, no network and no script to be read.

@@ -8,6 +8,7 @@ mod cli;
 mod cluster;
 mod concepts;
 mod docs;
+mod durability;
 mod embed;
 mod everywhere;
 mod hard_inputs;

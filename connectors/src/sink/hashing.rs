@@ -30,7 +30,8 @@ impl PartFile {
     /// Puts everything on disk.
     pub(super) fn finish(self, rows: u64) -> Result<Part> {
         let Self { path, file, hash, bytes } = self;
-        let synced = file.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
+        let synced =
+            file.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| limpid_io::sync_file(&file));
         synced.map_err(|e| write_error(&path, &e))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Part { name, rows, bytes, xxh3_128: format!("{:032x}", hash.digest128()) })

@@ -7,11 +7,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
+use limpid_failpoints::fail_point;
 
 use super::hashing::{PartFile, write_error};
 use super::manifest::Part;
 use super::rows::value_bytes;
-use super::staging::crash_point;
 use super::write::{PartsWriter, WriteOptions};
 use crate::encode::{Compressor, LinesEncoder, WriteKind};
 
@@ -119,7 +119,7 @@ impl Files {
         if let Some(file) = self.open.take() {
             let file = file.finish().map_err(|e| write_error(&path, &e))?;
             self.done.push(file.finish(std::mem::take(&mut self.rows))?);
-            crash_point("part");
+            fail_point!("sink::part-written");
         }
         Ok(())
     }

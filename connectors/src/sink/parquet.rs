@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
+use limpid_failpoints::fail_point;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
@@ -18,7 +19,6 @@ use parquet::file::writer::SerializedFileWriter;
 use super::hashing::{PartFile, write_error};
 use super::manifest::Part;
 use super::rows::value_bytes;
-use super::staging::crash_point;
 use super::write::{PartsWriter, WriteOptions};
 
 /// A row group ends here even if its rows are small.
@@ -216,7 +216,7 @@ impl Files {
         if let Some((writer, rows)) = self.open.take() {
             let file = writer.into_inner().map_err(|e| write_error(&path, &e))?;
             self.done.push(file.finish(rows)?);
-            crash_point("part");
+            fail_point!("sink::part-written");
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use tempfile::tempdir;
 
-use super::{AtomicDir, MANIFEST, Manifest, WriteOptions, atomic_file};
+use super::{AtomicDir, MANIFEST, Manifest, WriteOptions};
 use crate::encode::{WriteFormat, WriteKind};
 use crate::testing::{count, is_root, rows, session, set_mode};
 
@@ -236,12 +236,16 @@ async fn a_forbidden_folder_is_named() {
     assert!(message.contains("out.staging") && message.contains("ermission denied"), "{message}");
 }
 
-const CRASH_TARGET: &str = "LIMPID_TEST_CRASH_TARGET";
+/// Where the process below writes, and the failpoint at which it dies.
+const TARGET: &str = "LIMPID_TEST_TARGET";
+const POINT: &str = "LIMPID_TEST_POINT";
 
-/// Not a test of its own: what `killed_writers_leave_the_target_whole` starts and lets die.
+/// Not a test of its own: `killed_writers_leave_the_target_whole` starts it as a process that dies. Failpoints are set for a whole
+/// process, so the tests beside it do not meet them.
 #[tokio::test]
-async fn crashing_writer() {
-    if let Some(target) = std::env::var_os(CRASH_TARGET).map(PathBuf::from) {
+async fn dying_writer() {
+    if let (Some(target), Ok(point)) = (std::env::var_os(TARGET).map(PathBuf::from), std::env::var(POINT)) {
+        limpid_failpoints::cfg_callback(point, || std::process::abort());
         write(&target, 20).await.unwrap();
     }
 }
@@ -250,10 +254,10 @@ async fn crashing_writer() {
 async fn killed_writers_leave_the_target_whole() {
     let test = std::env::current_exe().unwrap();
     for (point, first_rows, then_rows) in [
-        ("staged", None, Some(10)),
-        ("part", None, Some(10)),
-        ("manifest", None, Some(10)),
-        ("named", Some(20), Some(20)),
+        ("sink::staged", None, Some(10)),
+        ("sink::part-written", None, Some(10)),
+        ("sink::manifest-written", None, Some(10)),
+        ("sink::named", Some(20), Some(20)),
     ] {
         for older in [false, true] {
             let dir = tempdir().unwrap();
@@ -262,8 +266,8 @@ async fn killed_writers_leave_the_target_whole() {
                 write(&target, 10).await.unwrap();
             }
             let mut child = Command::new(&test);
-            child.args(["--exact", "sink::tests::crashing_writer", "--nocapture"]);
-            child.env(CRASH_TARGET, &target).env("LIMPID_TEST_CRASH_AT", point);
+            child.args(["--exact", "sink::tests::dying_writer", "--nocapture"]);
+            child.env(TARGET, &target).env(POINT, point);
             let output = child.output().unwrap();
             assert!(!output.status.success(), "{point}: {}", String::from_utf8_lossy(&output.stdout));
             let expected = if older { then_rows } else { first_rows };
@@ -275,26 +279,4 @@ async fn killed_writers_leave_the_target_whole() {
             assert_eq!(Manifest::read(&target).unwrap().unwrap().rows, 30);
         }
     }
-}
-
-#[test]
-fn single_files_are_whole_or_absent() {
-    use std::io::Write;
-    let dir = tempdir().unwrap();
-    let path = dir.path().join("report.html");
-    let broken = atomic_file(&path, |file| {
-        file.write_all(b"half").unwrap();
-        exec_err!("out of ideas")
-    });
-    assert!(broken.unwrap_err().to_string().contains("out of ideas") && names(dir.path()).is_empty());
-    for text in ["one", "two"] {
-        atomic_file(&path, |file| Ok(file.write_all(text.as_bytes())?)).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-    }
-    assert_eq!(names(dir.path()), ["report.html"]);
-    std::fs::write(dir.path().join("plain"), "").unwrap();
-    let mode = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().permissions();
-    assert_eq!(mode("report.html"), mode("plain"));
-    let message = atomic_file(&dir.path().join("no/such/x"), |_| Ok(())).unwrap_err().to_string();
-    assert!(message.contains("no/such/x"), "{message}");
 }

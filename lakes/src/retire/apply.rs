@@ -7,12 +7,13 @@ use std::sync::Arc;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use limpid_failpoints::fail_point;
 
 use super::matching::{self, Parent};
 use super::pin::{Pin, PlanFile, changed, pinned};
 use super::recipe::{FileRecipe, How, Recipe, write_order, write_rows};
-use super::store::{KILLED, Store};
-use super::{Done, Hook, predicate, rebuild};
+use super::store::Store;
+use super::{Done, predicate, rebuild};
 use crate::lake::discover::{Listed, discover, plain};
 use crate::lake::{File, Lake, Source, Table};
 use crate::options::{Layout, Names};
@@ -21,20 +22,19 @@ use crate::options::{Layout, Names};
 ///
 /// # Errors
 /// Another process works on the lake, or what it is in cannot be written. What speaks against one table is in its [`Done`].
-pub async fn apply(plan: &PlanFile, listed: Listed, env: &Arc<RuntimeEnv>, hook: Hook<'_>) -> Result<Vec<Done>> {
-    let store = Store::open(&plan.lake, hook)?;
+pub async fn apply(plan: &PlanFile, listed: Listed, env: &Arc<RuntimeEnv>) -> Result<Vec<Done>> {
+    let store = Store::open(&plan.lake)?;
     let (layout, names) = (of(Layout::WORDS, &plan.layout)?, of(Names::WORDS, &plan.names)?);
     let lake = discover(listed, layout, names).await?;
     let ctx = session(env);
     let mut done = vec![];
     for retire in &plan.retire {
-        let one = one(plan, &retire.table, &retire.from, &lake, &store, &ctx, hook).await;
+        let one = one(plan, &retire.table, &retire.from, &lake, &store, &ctx).await;
         done.push(match one {
             Ok((recipe, before)) => {
                 let says = if before { format!("before: {}", recipe.says()) } else { recipe.says() };
                 Done { table: retire.table.clone(), done: true, bytes: recipe.bytes(), says }
             }
-            Err(e) if e.to_string().contains(KILLED) => return Err(e),
             Err(e) => Done { table: retire.table.clone(), done: false, bytes: 0, says: plain(&e.to_string()) },
         });
     }
@@ -62,7 +62,6 @@ async fn one(
     lake: &Lake,
     store: &Store,
     ctx: &SessionContext,
-    hook: Hook<'_>,
 ) -> Result<(Recipe, bool)> {
     let root = store.root();
     if table == from {
@@ -82,13 +81,12 @@ async fn one(
     }
     let pins = |name: &str| plan.tables.get(name).cloned().unwrap_or_default();
     let prepared = store.prepare(table)?;
-    hook("a folder is there")?;
+    fail_point!("retire::prepared");
     let source = Parent { table: parent, store: &lake.store };
     let names = (plan.layout.clone(), plan.names.clone());
-    let recipe = write_recipe((child, pins(table)), (&source, pins(from)), names, (root, &prepared), ctx, hook).await;
+    let recipe = write_recipe((child, pins(table)), (&source, pins(from)), names, (root, &prepared), ctx).await;
     let recipe = match recipe {
         Ok(recipe) => recipe,
-        Err(e) if e.to_string().contains(KILLED) => return Err(e),
         Err(e) => {
             fs::remove_dir_all(&prepared)?;
             return Err(e);
@@ -101,7 +99,7 @@ async fn one(
             return exec_err!("{name}: {what} meanwhile");
         }
     }
-    store.set_aside(&prepared, &recipe, hook)?;
+    store.set_aside(&prepared, &recipe)?;
     Ok((recipe, false))
 }
 
@@ -136,7 +134,6 @@ async fn write_recipe(
     (layout, names): (String, String),
     (root, folder): (&Path, &Path),
     ctx: &SessionContext,
-    hook: Hook<'_>,
 ) -> Result<Recipe> {
     let known = predicate::know(ctx, parent.table).await.unwrap_or(false);
     let mut files = vec![];
@@ -160,7 +157,7 @@ async fn write_recipe(
             null_structs: matched.null_structs,
             how: How::Rows(rows_file.clone()),
         };
-        hook("the rows are found")?;
+        fail_point!("retire::rows-found");
         // A query that does not plan, or gives other rows, is no reason to fail: the rows' positions are known.
         // It gives rows in the parent's order.
         let query = match known && matched.order.is_none() {
@@ -170,9 +167,7 @@ async fn write_recipe(
         let by_query = match query {
             Some(sql) => {
                 let candidate = FileRecipe { how: How::Query(sql), ..recipe.clone() };
-                let fits = rehearse(&candidate, (folder, at), parent, ctx, hook).await;
-                match fits {
-                    Err(e) if e.to_string().contains(KILLED) => return Err(e),
+                match rehearse(&candidate, (folder, at), parent, ctx).await {
                     Ok(None) => Some(candidate),
                     Ok(Some(_)) | Err(_) => None,
                 }
@@ -186,8 +181,8 @@ async fn write_recipe(
                 if let (Some(file), Some(order)) = (&recipe.order, &matched.order) {
                     write_order(&folder.join(file), order)?;
                 }
-                hook("the positions are written")?;
-                if let Some(what) = rehearse(&recipe, (folder, at), parent, ctx, hook).await? {
+                fail_point!("retire::positions-written");
+                if let Some(what) = rehearse(&recipe, (folder, at), parent, ctx).await? {
                     return exec_err!("it cannot be rebuilt from {}: {what}", parent.table.name);
                 }
             }
@@ -197,7 +192,7 @@ async fn write_recipe(
     let (table, from) = (child.name.clone(), parent.table.name.clone());
     let recipe = Recipe { version: 1, table, from, layout, names, parent: parent_pins, files };
     recipe.write(folder)?;
-    hook("the recipe is written")?;
+    fail_point!("retire::recipe-written");
     Ok(recipe)
 }
 
@@ -207,7 +202,6 @@ pub(super) async fn rehearse(
     (folder, at): (&Path, usize),
     parent: &Parent<'_>,
     ctx: &SessionContext,
-    hook: Hook<'_>,
 ) -> Result<Option<String>> {
     let rehearsal = folder.join("rehearsal");
     if rehearsal.exists() {
@@ -219,7 +213,7 @@ pub(super) async fn rehearse(
         Ok(()) => rebuild::differs(recipe, (folder, at), &to),
         Err(e) => Err(e),
     };
-    hook("a rehearsal is over")?;
+    fail_point!("retire::rehearsed");
     fs::remove_dir_all(&rehearsal)?;
     wrong
 }

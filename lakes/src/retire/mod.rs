@@ -19,8 +19,6 @@ pub mod restore;
 mod search;
 pub mod store;
 
-use datafusion::common::Result;
-
 pub use apply::apply;
 pub use dependents::Aside;
 pub use pin::{Pin, PlanFile, Retire};
@@ -37,15 +35,4 @@ pub struct Done {
     pub bytes: u64,
     /// How its rows are or were rebuilt, or why nothing was done.
     pub says: String,
-}
-
-/// Called after every step that changes files, with its name: tests stop there as if the process had been killed.
-pub type Hook<'a> = &'a mut (dyn FnMut(&str) -> Result<()> + Send);
-
-/// A hook that lets everything pass.
-///
-/// # Errors
-/// Never.
-pub fn go_on(_: &str) -> Result<()> {
-    Ok(())
 }

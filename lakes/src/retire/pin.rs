@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
@@ -16,6 +16,7 @@ use crate::lake::{Lake, Table};
 use crate::options::{Layout, Names};
 use crate::pipeline::Outcome;
 use crate::retention::RetentionPlan;
+use crate::whole;
 
 /// Version of the plan's form.
 const VERSION: u32 = 1;
@@ -133,7 +134,7 @@ impl PlanFile {
     /// The folder cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_vec_pretty(self).map_err(|e| exec_datafusion_err!("cannot write the plan: {e}"))?;
-        super::store::write_synced(path, &text)
+        whole::write(path, |file| Ok(file.write_all(&text)?))
     }
 }
 

@@ -123,8 +123,9 @@ fn writer(schema: &SchemaRef, metadata: Option<Vec<KeyValue>>, to: &Path) -> Res
     Ok(ArrowWriter::try_new(File::create(to)?, Arc::clone(schema), Some(properties))?)
 }
 
+/// Ends a file. It is on disk once the folder that it is in is committed.
 pub(super) fn finish(writer: ArrowWriter<File>) -> Result<()> {
-    writer.into_inner()?.sync_all()?;
+    writer.close()?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 
 use super::pin::Pin;
-use super::store::{write_synced, write_synced_by};
+use crate::whole;
 
 /// Name of the document.
 pub const RECIPE: &str = "recipe.json";
@@ -131,7 +131,7 @@ impl Recipe {
     /// The folder cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let text = serde_json::to_vec_pretty(self).map_err(|e| exec_datafusion_err!("cannot write a recipe: {e}"))?;
-        write_synced(&folder.join(RECIPE), &text)
+        whole::write(&folder.join(RECIPE), |file| Ok(file.write_all(&text)?))
     }
 }
 
@@ -142,7 +142,7 @@ impl Recipe {
 pub fn write_rows(path: &Path, rows: &RoaringTreemap) -> Result<()> {
     let mut bytes = Vec::with_capacity(rows.serialized_size());
     rows.serialize_into(&mut bytes)?;
-    write_synced(path, &bytes)
+    whole::write(path, |file| Ok(file.write_all(&bytes)?))
 }
 
 /// Writes the numbers of rows, one after another.
@@ -150,7 +150,7 @@ pub fn write_rows(path: &Path, rows: &RoaringTreemap) -> Result<()> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_order(path: &Path, order: &[u64]) -> Result<()> {
-    write_synced_by(path, |file| {
+    whole::write(path, |file| {
         let mut file = std::io::BufWriter::new(file);
         order.iter().try_for_each(|number| file.write_all(&number.to_le_bytes()))?;
         Ok(file.flush()?)
@@ -171,7 +171,7 @@ pub fn read_order(path: &Path) -> Result<Vec<u64>> {
 /// # Errors
 /// The file cannot be written; those of `each`, which gives every hash to its argument.
 pub fn write_hashes(path: &Path, each: impl FnOnce(&mut dyn FnMut(u128) -> Result<()>) -> Result<()>) -> Result<()> {
-    write_synced_by(path, |file| {
+    whole::write(path, |file| {
         let mut file = std::io::BufWriter::new(file);
         each(&mut |hash| Ok(file.write_all(&hash.to_le_bytes()[..HASH])?))?;
         Ok(file.flush()?)

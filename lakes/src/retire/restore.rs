@@ -8,14 +8,15 @@ use std::sync::Arc;
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
+use limpid_failpoints::fail_point;
 
 use super::apply::{of, rehearse, session};
 use super::matching::Parent;
 use super::parent::as_pinned;
 use super::pin::is_at;
 use super::recipe::{FileRecipe, How, Recipe, write_hashes};
-use super::store::{KILLED, Store};
-use super::{Done, Hook, exact, predicate, rebuild, search};
+use super::store::Store;
+use super::{Done, exact, predicate, rebuild, search};
 use crate::lake::Lake;
 use crate::lake::discover::{Listed, discover, plain};
 use crate::lake::links;
@@ -32,9 +33,8 @@ pub async fn restore(
     rebuild: bool,
     listed: Option<Listed>,
     env: &Arc<RuntimeEnv>,
-    hook: Hook<'_>,
 ) -> Result<Vec<Done>> {
-    let store = Store::open(root, hook)?;
+    let store = Store::open(root)?;
     let entries = store.entries()?;
     let mut done = unknown(tables, &entries);
     let ctx = session(env);
@@ -42,8 +42,8 @@ pub async fn restore(
         if !tables.is_empty() && !tables.contains(&recipe.table) {
             continue;
         }
-        let back = bring_back(&store, entry, recipe, rebuild, &listed, &ctx, hook).await;
-        done.push(said(recipe, back)?);
+        let back = bring_back(&store, entry, recipe, rebuild, &listed, &ctx).await;
+        done.push(said(recipe, back));
     }
     done.sort_by(|a, b| a.table.cmp(&b.table));
     Ok(done)
@@ -57,12 +57,11 @@ fn unknown(tables: &[String], entries: &[(PathBuf, Recipe)]) -> Vec<Done> {
     tables.iter().filter(away).map(says).collect()
 }
 
-fn said(recipe: &Recipe, result: Result<String>) -> Result<Done> {
+fn said(recipe: &Recipe, result: Result<String>) -> Done {
     let table = recipe.table.clone();
     match result {
-        Ok(says) => Ok(Done { table, done: true, bytes: recipe.bytes(), says }),
-        Err(e) if e.to_string().contains(KILLED) => Err(e),
-        Err(e) => Ok(Done { table, done: false, bytes: 0, says: plain(&e.to_string()) }),
+        Ok(says) => Done { table, done: true, bytes: recipe.bytes(), says },
+        Err(e) => Done { table, done: false, bytes: 0, says: plain(&e.to_string()) },
     }
 }
 
@@ -83,7 +82,6 @@ async fn bring_back(
     rebuild: bool,
     listed: &Option<Listed>,
     ctx: &SessionContext,
-    hook: Hook<'_>,
 ) -> Result<String> {
     for file in &recipe.files {
         if store.root().join(&file.pin.path).exists() {
@@ -126,9 +124,9 @@ async fn bring_back(
             if let Some(wrong) = wrong {
                 return exec_err!("{} cannot be rebuilt: {wrong}", file.pin.path);
             }
-            hook("a file is rebuilt")?;
+            fail_point!("retire::file-rebuilt");
         }
-        store.adopt(entry, &rebuilt, hook)?;
+        store.adopt(entry, &rebuilt)?;
         says = match searched.is_empty() {
             true => format!("rebuilt: {}", recipe.says()),
             false => {
@@ -137,7 +135,7 @@ async fn bring_back(
             }
         };
     }
-    store.put_back(entry, recipe, hook)?;
+    store.put_back(entry, recipe)?;
     Ok(says)
 }
 
@@ -179,9 +177,8 @@ pub async fn purge(
     dry: bool,
     listed: Option<Listed>,
     env: &Arc<RuntimeEnv>,
-    hook: Hook<'_>,
 ) -> Result<Vec<Done>> {
-    let store = Store::open(root, hook)?;
+    let store = Store::open(root)?;
     let (ctx, entries) = (session(env), store.entries()?);
     let mut done = unknown(tables, &entries);
     for (entry, recipe) in &entries {
@@ -192,8 +189,8 @@ pub async fn purge(
         let files = recipe.files.iter().map(|file| &file.pin);
         let alone = files.filter(|pin| !links::has_other_names(&Store::aside(entry, pin)));
         let bytes = alone.map(|pin| pin.size).sum();
-        let freed = let_go(&store, entry, recipe, dry, &listed, &ctx, hook).await;
-        let freed = said(recipe, freed)?;
+        let freed = let_go(&store, entry, recipe, dry, &listed, &ctx).await;
+        let freed = said(recipe, freed);
         done.push(Done { bytes: if freed.done { bytes } else { 0 }, ..freed });
     }
     Ok(done)
@@ -206,7 +203,6 @@ async fn let_go(
     dry: bool,
     listed: &Option<Listed>,
     ctx: &SessionContext,
-    hook: Hook<'_>,
 ) -> Result<String> {
     let lake = as_pinned(recipe, listed, store.root()).await?;
     let parent = Parent { table: &lake.tables[0], store: &lake.store };
@@ -215,13 +211,13 @@ async fn let_go(
     }
     for (at, file) in recipe.files.iter().enumerate() {
         let expected = as_stored(file, (entry, at), dry)?;
-        if let Some(wrong) = rehearse(&expected, (entry, at), &parent, ctx, hook).await? {
+        if let Some(wrong) = rehearse(&expected, (entry, at), &parent, ctx).await? {
             return exec_err!("{} cannot be rebuilt: {wrong}", file.pin.path);
         }
     }
     if !dry {
-        hook("the hashes are kept")?;
-        store.free(entry, hook)?;
+        fail_point!("retire::hashes-written");
+        store.free(entry)?;
     }
     Ok(recipe.says())
 }

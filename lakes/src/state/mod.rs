@@ -7,7 +7,7 @@
 
 mod tables;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -172,9 +172,10 @@ impl Known {
         options: &Options,
     ) -> Result<()> {
         let folder = folder(root);
-        fs::create_dir_all(&folder).map_err(|e| exec_datafusion_err!("cannot write {}: {e}", folder.display()))?;
+        limpid_io::create_dir_all(&folder)
+            .map_err(|e| exec_datafusion_err!("cannot write {}: {e}", folder.display()))?;
         // The edges speak of the tables: a state without edges is one that knows none.
-        fs::remove_file(folder.join(EDGES)).or_else(|e| match e.kind() {
+        limpid_io::remove_file(&folder.join(EDGES)).or_else(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Ok(()),
             _ => Err(e),
         })?;
@@ -207,7 +208,7 @@ fn write(
         .set_max_row_group_row_count(Some(GROUP))
         .set_key_value_metadata(Some(vec![KeyValue::new(OPTIONS.to_owned(), options.to_owned())]))
         .build();
-    crate::retire::store::write_synced_by(path, |file| {
+    crate::whole::write(path, |file| {
         let mut writer = ArrowWriter::try_new(file, schema, Some(properties))?;
         for batch in batches {
             writer.write(&batch?)?;

@@ -332,7 +332,7 @@ async fn plan(root: &Path) -> PlanFile {
 
 async fn apply(root: &Path, plan: &PlanFile) -> Vec<retire::Done> {
     let listed = list_files(&SessionContext::new().state(), root.to_str().unwrap()).await.unwrap();
-    retire::apply(plan, listed, &roomy(), &mut |_: &str| -> Result<()> { Ok(()) }).await.unwrap()
+    retire::apply(plan, listed, &roomy()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -368,7 +368,7 @@ async fn tables_are_rebuilt_from_a_snapshot_and_never_taken_apart() {
     assert!(!root.join("some.parquet").exists());
     for rebuild in [true, false] {
         let listed = list_files(&SessionContext::new().state(), root.to_str().unwrap()).await.unwrap();
-        let back = retire::restore(&root, &[], rebuild, Some(listed), &roomy(), &mut |_: &str| Ok(())).await.unwrap();
+        let back = retire::restore(&root, &[], rebuild, Some(listed), &roomy()).await.unwrap();
         assert!(back.iter().all(|done| done.done), "{back:?}");
         if rebuild {
             let edges = [("some", "events"), ("some", "twin"), ("events", "twin"), ("twin", "events")];

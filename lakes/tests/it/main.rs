@@ -5,6 +5,7 @@
 mod delta;
 mod demo;
 mod growth;
+mod kill;
 mod parents;
 mod parquet_files;
 mod real;

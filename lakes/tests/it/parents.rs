@@ -7,11 +7,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use limpid_lakes::lake::discover::discover;
 use limpid_lakes::options::{Layout, Names};
-use limpid_lakes::retire::{self, Done, dependents, go_on};
+use limpid_lakes::retire::{Done, dependents};
 use tempfile::tempdir;
 
-use crate::retire::{Files, apply, files, listed, plan, restore};
-use crate::{roomy, write};
+use crate::retire::{Files, apply, files, listed, plan, purge, restore};
+use crate::write;
 
 fn rows(ids: impl IntoIterator<Item = i64>) -> Vec<(&'static str, ArrayRef)> {
     let ids: Vec<i64> = ids.into_iter().collect();
@@ -38,12 +38,12 @@ async fn lives(before: impl Fn(&Path), after: impl Fn(&Path)) -> (Vec<Done>, Vec
     lake(&root);
     let then = children(&files(&root));
     let plan = plan(&root).await;
-    let done = apply(&root, &plan, &mut go_on).await.unwrap();
+    let done = apply(&root, &plan).await.unwrap();
     assert!(done.len() == 3 && done.iter().all(|done| done.done), "{done:?}");
     before(&root);
-    let purged = retire::purge(&root, &[], false, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+    let purged = purge(&root, &[], false).await.unwrap();
     after(&root);
-    let back = restore(&root, false, &mut go_on).await.unwrap();
+    let back = restore(&root, false).await.unwrap();
     if back.iter().all(|done| done.done) {
         assert_eq!(children(&files(&root)), then);
     }
@@ -130,8 +130,8 @@ async fn what_others_are_rebuilt_from_stays() {
     let folder = tempdir().unwrap();
     let root = folder.path().join("lake");
     lake(&root);
-    apply(&root, &plan(&root).await, &mut go_on).await.unwrap();
-    retire::purge(&root, &[], false, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+    apply(&root, &plan(&root).await).await.unwrap();
+    purge(&root, &[], false).await.unwrap();
     // A larger table of the same rows: the parent could go, were nothing rebuilt from it.
     write(&root.join("larger.parquet"), rows(0..900));
     assert_eq!(plan(&root).await.retire, []);
@@ -149,7 +149,7 @@ async fn what_others_are_rebuilt_from_stays() {
     assert!(asides.len() == 3 && asides.iter().all(|aside| !aside.original && aside.changed(&root).unwrap().is_none()));
     compact(&root);
     assert!(dependents::all(&root).iter().all(|aside| aside.changed(&root).unwrap().is_some()));
-    let back = restore(&root, false, &mut go_on).await.unwrap();
+    let back = restore(&root, false).await.unwrap();
     all_done(&back);
 }
 
@@ -158,12 +158,12 @@ async fn a_dry_purge_deletes_nothing() {
     let folder = tempdir().unwrap();
     let root = folder.path().join("lake");
     lake(&root);
-    apply(&root, &plan(&root).await, &mut go_on).await.unwrap();
-    let done = retire::purge(&root, &[], true, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+    apply(&root, &plan(&root).await).await.unwrap();
+    let done = purge(&root, &[], true).await.unwrap();
     all_done(&done);
     assert!(dependents::all(&root).iter().all(|aside| aside.original));
     let named = ["nothing.parquet".to_owned()];
-    let done = retire::purge(&root, &named, true, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+    let done = purge(&root, &named, true).await.unwrap();
     assert!(done.len() == 1 && !done[0].done && done[0].says == "it is not set aside", "{done:?}");
 }
 
@@ -175,11 +175,11 @@ async fn a_purge_frees_no_file_that_has_another_name() {
     lake(&root);
     let size = |name: &str| fs::metadata(root.join(name)).unwrap().len();
     let sizes = CHILDREN.map(size);
-    apply(&root, &plan(&root).await, &mut go_on).await.unwrap();
+    apply(&root, &plan(&root).await).await.unwrap();
     let original = dependents_file(&root, "range.parquet");
     fs::hard_link(original, folder.path().join("mine.parquet")).unwrap();
     for dry in [true, false] {
-        let done = retire::purge(&root, &[], dry, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+        let done = purge(&root, &[], dry).await.unwrap();
         let bytes: Vec<_> = done.iter().map(|done| (done.table.as_str(), done.bytes)).collect();
         assert_eq!(bytes, [(CHILDREN[0], sizes[0]), (CHILDREN[1], 0), (CHILDREN[2], sizes[2])], "{done:?}");
     }

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use limpid_lakes::lake::discover::discover;
 use limpid_lakes::options::{Layout, Names, Options, Stage};
 use limpid_lakes::pipeline::{self, Outcome};
-use limpid_lakes::retire::{self, Done, go_on};
+use limpid_lakes::retire::{self, Done};
 use parquet::arrow::ArrowWriter;
 use parquet::data_type::{FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int96, Int96Type};
 use parquet::file::metadata::KeyValue;
@@ -21,7 +21,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use tempfile::tempdir;
 
-use crate::retire::{apply, files, listed, plan, restore};
+use crate::retire::{apply, files, listed, plan, purge, restore};
 use crate::{compare, pairs, roomy};
 
 /// Writes columns of any names, two of one name too.
@@ -88,9 +88,9 @@ async fn round(root: &Path) -> Vec<Done> {
     if plan.retire.is_empty() {
         return vec![];
     }
-    let done = apply(root, &plan, &mut go_on).await.unwrap();
-    retire::purge(root, &[], false, Some(listed(root).await), &roomy(), &mut go_on).await.unwrap();
-    let back = restore(root, false, &mut go_on).await.unwrap();
+    let done = apply(root, &plan).await.unwrap();
+    purge(root, &[], false).await.unwrap();
+    let back = restore(root, false).await.unwrap();
     assert!(back.iter().all(|done| done.done), "{back:?}");
     done
 }
@@ -326,7 +326,7 @@ async fn links_are_no_copies() {
     assert_eq!(planned, ["copy.parquet"]);
     // A link that appears after the plan is noticed too.
     fs::hard_link(at("copy.parquet"), folder.path().join("elsewhere.parquet")).unwrap();
-    let done = apply(&root, &plan, &mut go_on).await.unwrap();
+    let done = apply(&root, &plan).await.unwrap();
     assert!(!done[0].done && done[0].says.contains("hard links"), "{done:?}");
 }
 

@@ -7,16 +7,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::SchemaRef;
-use datafusion::common::{Result, exec_err};
+use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
 use limpid_lakes::demo;
 use limpid_lakes::lake::discover::{Listed, list_files};
 use limpid_lakes::options::{Layout, Names, Options, Stage};
 use limpid_lakes::pipeline;
 use limpid_lakes::retention::{self, Prices};
-use limpid_lakes::retire::store::KILLED;
-use limpid_lakes::retire::{self, Done, PlanFile, exact, go_on, pin};
-use limpid_udfs::kernels::random::SplitMix64;
+use limpid_lakes::retire::{self, Done, PlanFile, exact, pin};
 use tempfile::tempdir;
 
 use crate::{roomy, write};
@@ -42,7 +40,7 @@ pub(crate) fn files(root: &Path) -> Files {
     paths.iter().map(|path| (name(path), exact::print(path).unwrap())).collect()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -65,22 +63,16 @@ pub(crate) async fn plan(root: &Path) -> PlanFile {
     PlanFile::new(&outcome, &plan, root, Layout::Auto, Names::Fold).unwrap()
 }
 
-pub(crate) async fn apply(root: &Path, plan: &PlanFile, hook: retire::Hook<'_>) -> Result<Vec<Done>> {
-    retire::apply(plan, listed(root).await, &roomy(), hook).await
+pub(crate) async fn apply(root: &Path, plan: &PlanFile) -> Result<Vec<Done>> {
+    retire::apply(plan, listed(root).await, &roomy()).await
 }
 
-pub(crate) async fn restore(root: &Path, rebuild: bool, hook: retire::Hook<'_>) -> Result<Vec<Done>> {
-    let listed = listed(root).await;
-    retire::restore(root, &[], rebuild, Some(listed), &roomy(), hook).await
+pub(crate) async fn restore(root: &Path, rebuild: bool) -> Result<Vec<Done>> {
+    retire::restore(root, &[], rebuild, Some(listed(root).await), &roomy()).await
 }
 
-/// Stops at step number `at`.
-fn killer(at: usize) -> impl FnMut(&str) -> Result<()> + Send {
-    let mut step = 0;
-    move |name: &str| {
-        step += 1;
-        if step > at { exec_err!("{KILLED}, at {name}") } else { Ok(()) }
-    }
+pub(crate) async fn purge(root: &Path, tables: &[String], dry: bool) -> Result<Vec<Done>> {
+    retire::purge(root, tables, dry, Some(listed(root).await), &roomy()).await
 }
 
 fn columns(ids: &[i64]) -> Vec<(&'static str, ArrayRef)> {
@@ -95,7 +87,7 @@ fn columns(ids: &[i64]) -> Vec<(&'static str, ArrayRef)> {
 }
 
 /// A lake of one parent, a range and a sample of it, and a folder of two files.
-fn small(root: &Path) {
+pub(crate) fn small(root: &Path) {
     let all: Vec<i64> = (0..400).collect();
     let some = |keep: fn(&i64) -> bool| columns(&all.iter().copied().filter(keep).collect::<Vec<_>>());
     write(&root.join("all.parquet"), columns(&all));
@@ -118,7 +110,7 @@ async fn a_demo_lake_goes_and_comes_back() {
     let read = PlanFile::read(&folder.path().join("plan.json")).unwrap();
     assert_eq!((&read.tables, read.retire.len()), (&plan.tables, plan.retire.len()));
     for rebuild in [false, true] {
-        let done = apply(&root, &plan, &mut go_on).await.unwrap();
+        let done = apply(&root, &plan).await.unwrap();
         let kept: Vec<_> = done.iter().filter(|done| !done.done).collect();
         let queries = done.iter().filter(|done| done.says.starts_with("SELECT")).count();
         println!("{} set aside, {queries} by a query, {kept:?}", done.len() - kept.len());
@@ -126,17 +118,16 @@ async fn a_demo_lake_goes_and_comes_back() {
         let here = files(&root);
         assert_eq!(here.len(), before.len() - gone(&plan, &done));
         // As after a run that was cut short: what went is said to have gone, and nothing that is left points at it.
-        let again = apply(&root, &plan, &mut go_on).await.unwrap();
+        let again = apply(&root, &plan).await.unwrap();
         let went = |all: &[Done]| all.iter().filter(|done| done.done).map(|d| d.table.clone()).collect::<BTreeSet<_>>();
         assert_eq!(went(&again), went(&done));
         assert!(again.iter().filter(|done| done.done).all(|done| done.says.starts_with("before: ")), "{again:?}");
         assert_eq!(files(&root), here);
         if rebuild {
-            let freed =
-                retire::purge(&root, &[], false, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+            let freed = purge(&root, &[], false).await.unwrap();
             assert!(freed.len() == done.len() - kept.len() && freed.iter().all(|done| done.done), "{freed:?}");
         }
-        let back = restore(&root, false, &mut go_on).await.unwrap();
+        let back = restore(&root, false).await.unwrap();
         assert!(back.iter().all(|done| done.done), "{back:?}");
         assert!(back.iter().all(|done| done.says.starts_with("rebuilt") == rebuild), "{back:?}");
         assert_eq!(files(&root), before);
@@ -156,73 +147,6 @@ fn gone(plan: &PlanFile, done: &[Done]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_step_nothing_is_lost() {
-    let folder = tempdir().unwrap();
-    let origin = folder.path().join("origin");
-    small(&origin);
-    let before = files(&origin);
-    let mut steps = [0; 3];
-    for (phase, steps) in steps.iter_mut().enumerate() {
-        for at in 0.. {
-            let root = folder.path().join(format!("lake-{phase}-{at}"));
-            copy(&origin, &root);
-            let plan = plan(&root).await;
-            assert_eq!(plan.retire.len(), 3);
-            let mut kill = killer(at);
-            let ended = match phase {
-                0 => apply(&root, &plan, &mut kill).await.is_ok(),
-                1 => {
-                    let done = apply(&root, &plan, &mut go_on).await.unwrap();
-                    assert!(done.iter().all(|done| done.done), "{done:?}");
-                    let range = done.iter().find(|done| done.table == "range.parquet").unwrap();
-                    let query = r#"SELECT "id", "name", "share" FROM "all.parquet" WHERE "id" BETWEEN 50 AND 119"#;
-                    assert_eq!(range.says, query);
-                    restore(&root, at % 2 == 0, &mut kill).await.is_ok()
-                }
-                _ => {
-                    apply(&root, &plan, &mut go_on).await.unwrap();
-                    let listed = listed(&root).await;
-                    retire::purge(&root, &[], false, Some(listed), &roomy(), &mut kill).await.is_ok()
-                }
-            };
-            // A second death, while the first is being cleaned up.
-            restore(&root, false, &mut killer(at % 5)).await.ok();
-            let back = restore(&root, false, &mut go_on).await.unwrap();
-            assert!(back.iter().all(|done| done.done), "phase {phase}, step {at}: {back:?}");
-            assert_eq!(files(&root), before, "phase {phase}, step {at}");
-            assert_eq!(fs::read_dir(root.join("_limpid/retired")).unwrap().count(), 0);
-            fs::remove_dir_all(&root).unwrap();
-            if ended {
-                *steps = at;
-                break;
-            }
-        }
-    }
-    println!("killed at {steps:?} steps");
-    assert!(steps[0] > 20 && steps[1] > 8 && steps[2] > 6, "{steps:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_rounds_lose_nothing() {
-    let mut random = SplitMix64::new(99);
-    let folder = tempdir().unwrap();
-    let mut killed = 0;
-    for round in 0..12 {
-        let root = folder.path().join(format!("lake-{round}"));
-        demo::write(&root, &demo::Plan { roots: 1, rows: (20, 60), seed: random.next_u64() }).unwrap();
-        let before = files(&root);
-        let mut plan = plan(&root).await;
-        plan.retire.truncate(8);
-        let at = (random.next_u64() % 70) as usize;
-        killed += usize::from(apply(&root, &plan, &mut killer(at)).await.is_err());
-        let back = restore(&root, round % 2 == 0, &mut go_on).await.unwrap();
-        assert!(back.iter().all(|done| done.done), "{back:?}");
-        assert_eq!(files(&root), before, "round {round}, step {at}");
-    }
-    println!("{killed} of 12 rounds were cut short");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changed_since_the_plan_stays() {
     let all: Vec<i64> = (0..401).collect();
     let check = |change: fn(&Path), says: &'static [&'static str]| async move {
@@ -237,7 +161,7 @@ async fn what_changed_since_the_plan_stays() {
             found.into_iter().collect::<BTreeSet<_>>()
         };
         let before = paths(&root);
-        let done = apply(&root, &plan, &mut go_on).await.unwrap();
+        let done = apply(&root, &plan).await.unwrap();
         let refused: Vec<&Done> = done.iter().filter(|done| !done.done).collect();
         for word in says {
             assert!(refused.iter().any(|done| done.says.contains(word)), "{word}: {done:?}");
@@ -288,11 +212,11 @@ async fn equal_by_value_is_not_enough() {
     let before = files(&root);
     let plan = plan(&root).await;
     assert_eq!(plan.retire.len(), 2);
-    let done = apply(&root, &plan, &mut go_on).await.unwrap();
+    let done = apply(&root, &plan).await.unwrap();
     let some = done.iter().find(|done| done.table == "some.parquet").unwrap();
     assert!(!some.done && some.says.contains("has not 3 of its 3 rows bit for bit"), "{some:?}");
     assert!(done.iter().any(|done| done.done));
-    restore(&root, true, &mut go_on).await.unwrap();
+    restore(&root, true).await.unwrap();
     assert_eq!(files(&root), before);
 }
 
@@ -302,15 +226,15 @@ async fn nothing_is_written_over() {
     let root = folder.path().join("lake");
     small(&root);
     let plan = plan(&root).await;
-    apply(&root, &plan, &mut go_on).await.unwrap();
+    apply(&root, &plan).await.unwrap();
     write(&root.join("range.parquet"), columns(&[7]));
-    let back = restore(&root, false, &mut go_on).await.unwrap();
+    let back = restore(&root, false).await.unwrap();
     let range = back.iter().find(|done| done.table == "range.parquet").unwrap();
     assert!(!range.done && range.says.contains("something else is at range.parquet"), "{range:?}");
     fs::remove_file(root.join("range.parquet")).unwrap();
     // A source that changed after the originals were deleted: named, and what is there stays.
-    retire::purge(&root, &[], false, Some(listed(&root).await), &roomy(), &mut go_on).await.unwrap();
+    purge(&root, &[], false).await.unwrap();
     write(&root.join("all.parquet"), columns(&[1, 2]));
-    let back = restore(&root, false, &mut go_on).await.unwrap();
+    let back = restore(&root, false).await.unwrap();
     assert!(!back[0].done && back[0].says.contains("its source all.parquet is not what it was"), "{back:?}");
 }

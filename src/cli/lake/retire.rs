@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use datafusion::prelude::SessionContext;
 use limpid_lakes::lake::discover::{Listed, list_files};
-use limpid_lakes::retire::{self, Done, PlanFile, dependents, go_on};
+use limpid_lakes::retire::{self, Done, PlanFile, dependents};
 
 use crate::cli::engine::Engine;
 use crate::cli::errors::{Failure, note};
@@ -85,7 +85,7 @@ pub(super) fn apply(args: &ApplyArgs, engine: &Engine) -> Result<(), Failure> {
         let Some(listed) = listing(&ctx, &folder).await else {
             return Err(Failure::error(format!("{folder} is gone or empty")));
         };
-        Ok(retire::apply(&plan, listed, &ctx.runtime_env(), &mut go_on).await?)
+        Ok(retire::apply(&plan, listed, &ctx.runtime_env()).await?)
     })?;
     tell(engine, &done, "set aside")
 }
@@ -97,7 +97,7 @@ pub(super) fn restore(args: &RestoreArgs, engine: &Engine) -> Result<(), Failure
     existing(&root)?;
     let done = engine.run(async move {
         let listed = listing(&ctx, &folder).await;
-        Ok(retire::restore(&root, &tables, rebuild, listed, &ctx.runtime_env(), &mut go_on).await?)
+        Ok(retire::restore(&root, &tables, rebuild, listed, &ctx.runtime_env()).await?)
     })?;
     tell(engine, &done, "brought back")
 }
@@ -114,7 +114,7 @@ pub(super) fn purge(args: &PurgeArgs, engine: &Engine) -> Result<(), Failure> {
     }
     let done = engine.run(async move {
         let listed = listing(&ctx, &folder).await;
-        Ok(retire::purge(&root, &tables, dry, listed, &ctx.runtime_env(), &mut go_on).await?)
+        Ok(retire::purge(&root, &tables, dry, listed, &ctx.runtime_env()).await?)
     })?;
     tell(engine, &done, if dry { "would be freed" } else { "freed" })
 }

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use limpid_io::NewFile;
 
 use crate::cli::errors::Failure;
 
@@ -21,7 +21,7 @@ enum Sink {
     /// Standard output, or something at a path that is no regular file.
     Open(BufWriter<Box<dyn Write + Send>>),
     /// A new file beside the place it will have.
-    File(BufWriter<NamedTempFile>, PathBuf),
+    File(BufWriter<NewFile>, PathBuf),
 }
 
 impl Target {
@@ -38,8 +38,7 @@ impl Target {
                 return Err(Failure::error(format!("cannot write {}: it is a folder", path.display())));
             }
             Some(path) => {
-                let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-                let file = temporary(folder).map_err(|e| cannot_write(path, &e))?;
+                let file = NewFile::create(path).map_err(|e| cannot_write(path, &e))?;
                 Sink::File(BufWriter::with_capacity(BUFFER, file), path.to_owned())
             }
         };
@@ -62,9 +61,7 @@ impl Target {
             Sink::Open(mut out) => Ok(out.flush()?),
             Sink::File(out, path) => {
                 let file = out.into_inner().map_err(|e| cannot_write(&path, e.error()))?;
-                file.as_file().sync_all().map_err(|e| cannot_write(&path, &e))?;
-                file.persist(&path).map_err(|e| cannot_write(&path, &e.error))?;
-                Ok(())
+                file.commit().map_err(|e| cannot_write(&path, &e))
             }
         }
     }
@@ -99,21 +96,6 @@ impl Write for Target {
     }
 }
 
-/// A temporary file with the permissions of any new file.
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".limpid-").suffix(".partial");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
-/// The name of the temporary file, which some errors end with, says nothing to the user.
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    let text = error.to_string();
-    let reason = text.split(" at path ").next().unwrap_or(&text);
-    Failure::error(format!("cannot write {}: {reason}", path.display()))
+    Failure::error(format!("cannot write {}: {error}", path.display()))
 }

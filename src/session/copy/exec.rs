@@ -18,7 +18,7 @@ use datafusion::physical_plan::{
     ReplaceChildrenOptions,
 };
 use futures::{StreamExt, TryStreamExt};
-use limpid_connectors::sink::{StagedPath, StagedWrite};
+use limpid_io::{StagedPath, StagedWrite};
 
 use crate::session::errors::plain;
 
@@ -117,7 +117,7 @@ impl ExecutionPlan for CommitExec {
         let (writer, noted) = self.watched()?;
         let place = self.place.clone();
         let output = async move {
-            let begun = place.begin()?;
+            let begun = place.begin().map_err(|e| exec_datafusion_err!("{e}"))?;
             let written = async { writer.execute(0, context)?.try_collect::<Vec<_>>().await };
             let batches = match written.await {
                 Ok(batches) => batches,
@@ -127,7 +127,8 @@ impl ExecutionPlan for CommitExec {
                 }
             };
             let committed = SpawnedTask::spawn_blocking(move || begun.commit());
-            committed.await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??;
+            let committed = committed.await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))?;
+            committed.map_err(|e| exec_datafusion_err!("{e}"))?;
             Ok(futures::stream::iter(batches.into_iter().map(Ok)))
         };
         let output = futures::stream::once(output).try_flatten();

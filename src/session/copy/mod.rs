@@ -21,7 +21,7 @@ use datafusion::logical_expr::{Extension, LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use limpid_connectors::encode::{WriteFormat, check_columns};
-use limpid_connectors::sink::StagedPath;
+use limpid_io::StagedPath;
 use limpid_udfs::operators::frame::planner::OperatorExtensionPlanner;
 use url::Url;
 
@@ -52,7 +52,8 @@ fn staged(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         check_columns(WriteFormat::Parquet, copy.input.schema().as_arrow())?;
     }
     let Some(path) = local_path(&copy.output_url) else { return Ok(Transformed::no(LogicalPlan::Copy(copy))) };
-    let place = StagedPath::new(&path, copy.output_url.ends_with('/') || path.is_dir())?;
+    let place = StagedPath::new(&path, copy.output_url.ends_with('/') || path.is_dir());
+    let place = place.map_err(|e| exec_datafusion_err!("{e}"))?;
     copy.output_url = url(&place)?;
     let node = CommitNode::new(LogicalPlan::Copy(copy), place);
     let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });

@@ -4,7 +4,7 @@ use std::fmt;
 
 use datafusion::common::{DFSchemaRef, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
-use limpid_connectors::sink::StagedPath;
+use limpid_io::StagedPath;
 
 /// Moves what the COPY below it wrote to where it shall be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]

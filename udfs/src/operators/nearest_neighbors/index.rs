@@ -5,9 +5,8 @@
 //! cells), and length and checksum of the payload; a checksum of the header ends it. The payload is the centroids, the number
 //! of vectors of each cell, and the vectors of all cells. Nothing of a file is used before all of it has been checked.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
 
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -192,31 +191,19 @@ pub fn write(path: &str, origin: &Origin, cells: &Cells, reservation: &MemoryRes
     header.extend((payload.len() as u64).to_le_bytes());
     header.extend(xxh3_64(&payload).to_le_bytes());
     header.extend(xxh3_64(&header).to_le_bytes());
-    let path = PathBuf::from(path);
-    let beside = beside(&path);
-    let written = (|| {
-        let mut file = File::create(&beside)?;
+    let written = limpid_io::write_with(path, |file| {
         file.write_all(&header)?;
-        file.write_all(&payload)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
-    })();
+        file.write_all(&payload)
+    });
     reservation.shrink(size);
-    written.map_err(|error| {
-        // Best effort: the error worth telling is the first one.
-        fs::remove_file(&beside).ok();
-        DataFusionError::from(error).context(format!("{NAME}: the index {} cannot be written", path.display()))
+    written.map_err(|error: std::io::Error| {
+        DataFusionError::from(error).context(format!("{NAME}: the index {path} cannot be written"))
     })
-}
-
-/// A hidden file in the same folder.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::Arc;
 
     use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};

@@ -1,11 +1,9 @@
 //! The files of a cache.
 
 use std::fs::File;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeListArray, Float32Array, RecordBatch, UInt64Array,
@@ -19,6 +17,7 @@ use datafusion::parquet::arrow::arrow_reader::{
 use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
 use datafusion::parquet::file::metadata::{KeyValue, PageIndexPolicy};
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use limpid_io::NewFile;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Found;
@@ -52,40 +51,22 @@ const OWNER: &str = "limpid.model";
 const PAGE: usize = 64;
 /// Rows that are read at once.
 const BATCH: usize = 1024;
-/// A draft this old is of a process that was killed.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 const PREFIX: &str = "part-";
-const DRAFT: &str = ".part-";
 
 impl Part {
     /// Makes the folder and the file that says whose it is; an error where it is another's.
     pub fn prepare(&self, name: &str, text: &str) -> Result<()> {
         let path = self.folder.join(name);
         let failed = |error: std::io::Error| exec_datafusion_err!("embedding cache: {}: {error}", path.display());
+        limpid_io::remove_abandoned(&self.folder);
         match std::fs::read_to_string(&path) {
             Ok(found) if found == text => return Ok(()),
             Ok(_) => return Err(broken(&path, &"it speaks of another model")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        std::fs::create_dir_all(&self.folder).map_err(failed)?;
-        self.remove_abandoned();
-        let mut draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(&self.folder).map_err(failed)?;
-        draft.write_all(text.as_bytes()).map_err(failed)?;
-        draft.as_file().sync_all().map_err(failed)?;
-        draft.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(())
-    }
-
-    /// What killed processes left does no harm but takes room; that it cannot be removed does none either.
-    fn remove_abandoned(&self) {
-        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let is_draft = entry.file_name().to_string_lossy().starts_with(DRAFT);
-            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
-            if is_draft && age.is_some_and(|age| age > ABANDONED) {
-                let _ = std::fs::remove_file(entry.path());
-            }
-        }
+        limpid_io::create_dir_all(&self.folder).map_err(failed)?;
+        limpid_io::write(&path, text).map_err(failed)
     }
 
     /// The files there are, in the order of their names.
@@ -119,8 +100,7 @@ impl Part {
         let failed = |error: &dyn std::fmt::Display| {
             exec_datafusion_err!("embedding cache: {}: cannot be written: {error}", self.folder.display())
         };
-        let draft = tempfile::Builder::new().prefix(DRAFT).rand_bytes(16).tempfile_in(&self.folder);
-        let draft = draft.map_err(|error| failed(&error))?;
+        let file = NewFile::create_unique(&self.folder, PREFIX, ".parquet").map_err(|error| failed(&error))?;
         let owner = KeyValue::new(OWNER.to_owned(), self.identity.clone());
         let properties = WriterProperties::builder()
             .set_dictionary_enabled(false)
@@ -129,15 +109,13 @@ impl Part {
             .set_write_batch_size(PAGE)
             .set_key_value_metadata(Some(vec![owner]))
             .build();
-        let mut writer = ArrowWriter::try_new(draft.as_file(), self.schema(), Some(properties))?;
+        let mut writer = ArrowWriter::try_new(file.as_file(), self.schema(), Some(properties))?;
         for start in (0..rows.keys.len()).step_by(BATCH) {
             writer.write(&self.batch(rows, start, rows.keys.len().min(start + BATCH))?)?;
         }
         writer.close()?;
-        draft.as_file().sync_all().map_err(|error| failed(&error))?;
-        let name = draft.path().file_name().map(|name| name.to_string_lossy().replacen(DRAFT, PREFIX, 1));
-        let path = self.folder.join(format!("{}.parquet", name.unwrap_or_default()));
-        draft.persist_noclobber(&path).map_err(|error| failed(&error.error))?;
+        let path = file.path().to_owned();
+        file.commit_new().map_err(|error| failed(&error))?;
         Ok(path)
     }
 

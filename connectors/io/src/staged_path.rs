@@ -12,11 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use datafusion::common::{Result, exec_err};
-
-use super::atomic_file::sync_folder;
-use super::hashing::write_error;
-use super::staging::lock;
+use crate::disk::{self, parent};
+use crate::error::{Error, Result};
+use crate::staged_folder::lock;
 
 /// Looks after a failed write whether its last tasks still put something down, and the time between two looks.
 const LOOKS: usize = 50;
@@ -38,11 +36,9 @@ impl StagedPath {
     /// # Errors
     /// The path has no name that a finished file could take.
     pub fn new(target: &Path, is_folder: bool) -> Result<Self> {
-        // A link stays; what it points to is replaced.
-        let linked = target.is_symlink().then(|| target.canonicalize().ok()).flatten();
-        let absolute = linked.map_or_else(|| std::path::absolute(target), Ok).map_err(|e| write_error(target, &e))?;
+        let absolute = disk::target(target).map_err(Error::io(target))?;
         let Some((parent, name)) = absolute.parent().zip(absolute.file_name()) else {
-            return exec_err!("cannot write {}: it has no name that a finished file could take", target.display());
+            return Err(Error::refused(target, "it has no name that a finished file could take"));
         };
         let mut folder = prefix(name);
         folder.push(format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
@@ -72,36 +68,34 @@ impl StagedPath {
     /// system.
     pub fn begin(&self) -> Result<StagedWrite> {
         self.check_replaceable()?;
-        let failed = |e: &std::io::Error| write_error(&self.target, e);
-        let parent = self.target.parent().unwrap_or_else(|| Path::new("/"));
+        let failed = Error::io(&self.target);
+        let parent = parent(&self.target);
         let missing: Vec<PathBuf> = parent.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         // From here on, whatever fails, nothing is left.
         let mut write = StagedWrite { place: self.clone(), missing, lock: None, committed: false };
         uncommitted().push(self.folder.clone());
-        fs::create_dir_all(parent).map_err(|e| failed(&e))?;
+        disk::create_dir_all(parent).map_err(&failed)?;
         remove_stale(parent, &prefix(self.target.file_name().unwrap_or_default()));
-        fs::create_dir(&self.folder).map_err(|e| failed(&e))?;
+        fs::create_dir(&self.folder).map_err(&failed)?;
         write.lock = lock(&self.folder)?;
         if self.is_folder {
-            fs::create_dir(self.path()).map_err(|e| failed(&e))?;
+            fs::create_dir(self.path()).map_err(&failed)?;
         }
         Ok(write)
     }
 
     fn check_replaceable(&self) -> Result<()> {
-        let target = self.target.display();
+        let (failed, refused) = (Error::io(&self.target), |reason| Err(Error::refused(&self.target, reason)));
         match fs::metadata(&self.target) {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(write_error(&self.target, &e)),
+            Err(e) => Err(failed(e)),
             Ok(found) if found.is_file() => Ok(()),
             Ok(found) if found.is_dir() => match fs::read_dir(&self.target).map(|mut entries| entries.next()) {
-                Err(e) => Err(write_error(&self.target, &e)),
+                Err(e) => Err(failed(e)),
                 Ok(None) => Ok(()),
-                Ok(Some(_)) => {
-                    exec_err!("cannot write {target}: the folder is not empty; remove it or name another")
-                }
+                Ok(Some(_)) => refused("the folder is not empty; remove it or name another"),
             },
-            Ok(_) => exec_err!("cannot write {target}: it is neither a file nor a folder"),
+            Ok(_) => refused("it is neither a file nor a folder"),
         }
     }
 }
@@ -122,13 +116,11 @@ impl StagedWrite {
     /// # Errors
     /// Any error of the file system, with the path; the target is then as it was.
     pub fn commit(mut self) -> Result<()> {
-        let (target, made) = (self.place.target.clone(), self.place.path());
-        let failed = |e: &std::io::Error| write_error(&target, e);
-        sync(&made).map_err(|e| failed(&e))?;
-        fs::rename(&made, &target).map_err(|e| failed(&e))?;
+        let target = &self.place.target;
+        disk::commit(&self.place.path(), target).map_err(Error::io(target))?;
         self.missing.clear();
         self.committed = true;
-        sync_folder(target.parent().unwrap_or_else(|| Path::new("/"))).map_err(|e| failed(&e))
+        Ok(())
     }
 
     /// Why the place refuses bytes, found out by writing some; `None` where it takes them.
@@ -200,17 +192,6 @@ fn remove_stale(parent: &Path, prefix: &std::ffi::OsStr) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// Makes a file, or a folder with all that is in it, durable.
-fn sync(path: &Path) -> std::io::Result<()> {
-    if !path.is_dir() {
-        return File::open(path)?.sync_all();
-    }
-    for entry in fs::read_dir(path)? {
-        sync(&entry?.path())?;
-    }
-    sync_folder(path)
 }
 
 #[cfg(test)]
