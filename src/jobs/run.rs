@@ -1,6 +1,7 @@
 //! Runs a job: every step that is not finished, then the checks, then the sink, then the report.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -428,8 +429,9 @@ fn is_step_folder(folder: &Path) -> bool {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let numbered = name.split_once('-').is_some_and(|(number, _)| number.parse::<u32>().is_ok());
     let known = ["kept", "removed", "clusters", "missing", "manifest.json", "manifest.tmp"];
+    let own = |name: &OsStr| known.iter().any(|known| name == *known) || limpid_io::is_unfinished(name);
     let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    numbered && folder.is_dir() && entries.all(|entry| known.iter().any(|known| entry.file_name() == *known))
+    numbered && folder.is_dir() && entries.all(|entry| own(&entry.file_name()))
 }
 
 /// Registers `output`, the rows of the last step, and `removed`, the removed rows of all.

@@ -1,5 +1,6 @@
 //! One file, whole or not at all.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -126,13 +127,17 @@ impl Write for NewFile {
     }
 }
 
+/// Whether a file of this name is an unfinished one.
+pub fn is_unfinished(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
+}
+
 /// Removes the unfinished files that killed processes left in `folder` more than a day ago. One that cannot be removed does no harm.
 pub fn remove_abandoned(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
         let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
-        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) && age.is_some_and(|age| age > ABANDONED) {
+        if is_unfinished(&entry.file_name()) && age.is_some_and(|age| age > ABANDONED) {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -23,6 +23,6 @@ mod staged_path;
 
 pub use disk::{commit, create_dir_all, move_new, remove_file, rename, sync_file, sync_folder, sync_tree};
 pub use error::{Error, Result};
-pub use file::{NewFile, remove_abandoned, write, write_new, write_with};
+pub use file::{NewFile, is_unfinished, remove_abandoned, write, write_new, write_with};
 pub use staged_folder::StagedFolder;
 pub use staged_path::{StagedPath, StagedWrite, remove_uncommitted};

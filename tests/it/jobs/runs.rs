@@ -88,7 +88,8 @@ fn changes_are_computed_again_from_where_they_are() {
     let kept = place.path("out/work/2-exact/kept");
     fs::write(kept.join(&files(&kept)[0].0), "short").unwrap();
     assert_eq!(resumed(&place.run(&[])), [true, false, true]);
-    // Folders of steps that are gone go too; others stay.
+    // Folders of steps that are gone go too, with what a killed run left in them; others stay.
+    fs::write(place.path("out/work/3-no_sevens/.limpid-a1b2c3.tmp"), "").unwrap();
     fs::create_dir(place.path("out/work/2020-photos")).unwrap();
     fs::write(place.path("out/work/2020-photos/a.jpg"), "").unwrap();
     place.job(&JOB.replace("name: no_sevens", "name: sevens"));
