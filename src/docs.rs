@@ -19,7 +19,8 @@ pub fn entries() -> Vec<Entry> {
         name: name.to_owned(),
         documentation: documentation.cloned(),
     };
-    let scalars = limpid_udfs::register::scalar_functions().into_iter();
+    let scalars =
+        limpid_udfs::register::scalar_functions().into_iter().chain(limpid_lakes::functions::scalar_functions());
     let scalars = scalars.map(|udf| entry(udf.name(), udf.documentation()));
     let aggregates = limpid_udfs::register::aggregate_functions().into_iter();
     let aggregates = aggregates.map(|udaf| entry(udaf.name(), udaf.documentation()));

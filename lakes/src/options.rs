@@ -1,7 +1,7 @@
 //! What the user chooses about a comparison of tables.
 
-use limpid_udfs::kernels::tables::canonical::Form;
-pub use limpid_udfs::kernels::tables::sorted::Rows;
+use crate::kernels::canonical::Form;
+pub use crate::kernels::sorted::Rows;
 
 /// How far the work goes; each stage only removes edges of the one before, except the last two, which also prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -21,7 +21,6 @@ use crate::functions::json::json_extract::JsonExtract;
 use crate::functions::json::json_extract_string::JsonExtractString;
 use crate::functions::json::json_keys::JsonKeys;
 use crate::functions::json::json_valid::JsonValid;
-use crate::functions::lake::row_hash::RowHash;
 use crate::functions::quality::c4_clean::C4Clean;
 use crate::functions::quality::c4_quality::C4QualityFunction;
 use crate::functions::quality::fineweb_quality::FinewebQualityFunction;
@@ -100,7 +99,6 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         udf::<Xxh364>(),
         udf::<Xxh3128>(),
-        udf::<RowHash>(),
         udf::<NormalizeText>(),
         udf::<RegexpExtract>(),
         udf::<RegexpExtractAll>(),

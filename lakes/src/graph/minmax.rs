@@ -7,8 +7,8 @@
 //! ends. All of these are of one shape: two numbers of the child between two of the parent. So the parents that a child can
 //! be in are found by range search on the column that tells most, and the other columns are tried on those alone.
 
+use crate::kernels::ranges::Ranges;
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::ranges::Ranges;
 
 use super::Edge;
 use super::schema::{Block, SchemaGraph};

@@ -1,7 +1,7 @@
 //! Tables by schema, and which schemas hold which.
 
+use crate::kernels::schemas::supersets;
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::schemas::supersets;
 
 use crate::lake::{Class, Lake, logical_type};
 use crate::options::{Options, Types};

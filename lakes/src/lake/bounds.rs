@@ -67,7 +67,7 @@ impl Range {
             S::Float32(Some(x)) => number(x.into()),
             S::Float64(Some(x)) => number(x),
             S::Decimal128(Some(x), _, scale) => Some(decimal(x, scale)),
-            S::Date32(Some(x)) => Some(time(i128::from(x) * limpid_udfs::kernels::tables::canonical::DAY)),
+            S::Date32(Some(x)) => Some(time(i128::from(x) * crate::kernels::canonical::DAY)),
             S::TimestampMicrosecond(Some(x), _) => Some(time(i128::from(x) * 1000)),
             _ => None,
         };
@@ -156,7 +156,7 @@ fn key(bytes: &[u8], column: &ColumnDescriptor, data_type: &DataType) -> Option<
             Some(same(bytes.into()))
         }
         T::Date32 if physical == Type::INT32 && is_date(column) => {
-            Some(time(i128::from(integer()?) * limpid_udfs::kernels::tables::canonical::DAY))
+            Some(time(i128::from(integer()?) * crate::kernels::canonical::DAY))
         }
         T::Timestamp(..) if physical == Type::INT64 => Some(time(i128::from(integer()?) * unit(column)?)),
         _ => None,
@@ -263,7 +263,7 @@ mod tests {
         let of = |text: &str, kind: &DataType| Range::of_value(text, kind).unwrap().unwrap().min;
         assert_eq!(of("-7", &DataType::Int32), whole(-7));
         assert_eq!(of("1.50", &DataType::Decimal128(10, 2)), decimal(150, 2));
-        assert_eq!(of("1970-01-02", &DataType::Date32), time(limpid_udfs::kernels::tables::canonical::DAY));
+        assert_eq!(of("1970-01-02", &DataType::Date32), time(crate::kernels::canonical::DAY));
         let instant = DataType::Timestamp(Unit::Microsecond, Some("UTC".into()));
         assert_eq!(of("1970-01-01 00:00:01.5", &instant), time(1_500_000_000));
         assert_eq!(of("1970-01-01T02:00:01+02:00", &instant), time(1_000_000_000));

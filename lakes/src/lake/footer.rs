@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::cells::{Leaf, is_supported, leaves};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use hashbrown::{HashMap, HashSet};
 use limpid_connectors::parquet_files::names::distinct;
-use limpid_udfs::functions::lake::cells::{Leaf, is_supported, leaves};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::ParquetMetaData;
 

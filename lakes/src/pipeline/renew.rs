@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::kernels::row_hash::{Fingerprint, column_key};
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
-use limpid_udfs::kernels::tables::row_hash::{Fingerprint, column_key};
 
 use super::reading::{compare_samples, plans, problem, prove_bytes, read_all, swap_samples};
 use super::{Outcome, Rows, Work, candidates};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use limpid_udfs::kernels::tables::facility::{Costs, solve};
+use crate::kernels::facility::{Costs, solve};
 
 use crate::lake::{Lake, Table};
 use crate::pipeline::Outcome;

@@ -7,6 +7,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cells::Cells;
+use crate::kernels::canonical::{self, Form};
+use crate::kernels::row_hash::{Fingerprint, cell, finish};
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MapArray, OffsetSizeTrait, RecordBatch, StructArray,
 };
@@ -16,9 +19,6 @@ use arrow::datatypes::{
 };
 use datafusion::common::{Result, exec_datafusion_err};
 use limpid_connectors::parquet_files::int96::has_int96;
-use limpid_udfs::functions::lake::cells::Cells;
-use limpid_udfs::kernels::tables::canonical::{self, Form};
-use limpid_udfs::kernels::tables::row_hash::{Fingerprint, cell, finish};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 /// Rows decoded at a time.

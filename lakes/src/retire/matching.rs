@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::kernels::row_hash::cell;
 use arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::row_hash::cell;
 use object_store::ObjectStore;
 use roaring::RoaringTreemap;
 

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use crate::kernels::row_hash::Fingerprint;
 use datafusion::common::{Result, exec_datafusion_err};
-use limpid_udfs::kernels::tables::row_hash::Fingerprint;
 use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::kernels::row_hash::cell;
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::prelude::SessionContext;
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::row_hash::cell;
 
 use super::exact::Rows;
 use super::rebuild::{Unordered, assemble, finish, places, strict, template};

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::kernels::canonical::Form;
+use crate::kernels::row_hash::{Fingerprint, column_key, finish};
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use hashbrown::{HashMap, HashSet};
-use limpid_udfs::kernels::tables::canonical::Form;
-use limpid_udfs::kernels::tables::row_hash::{Fingerprint, column_key, finish};
 
 use super::hashes::{Builder, RowHashes};
 use super::scan::{Values, scan};

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::cells::{Cells, leaf_values, leaves};
+use crate::kernels::canonical::{self, Form};
+use crate::kernels::row_hash;
 use arrow::array::{Array, ArrayRef, StringArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_datafusion_err, exec_err};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use limpid_connectors::parquet_files::int96;
-use limpid_udfs::functions::lake::cells::{Cells, leaf_values, leaves};
-use limpid_udfs::kernels::tables::canonical::{self, Form};
-use limpid_udfs::kernels::tables::row_hash;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};

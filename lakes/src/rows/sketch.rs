@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::kernels::row_hash::finish;
+use crate::kernels::sorted::Rows;
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::row_hash::finish;
-use limpid_udfs::kernels::tables::sorted::Rows;
 
 /// Different anchor values kept.
 const VALUES: usize = 256;
@@ -154,8 +154,8 @@ pub fn compare(child: &Sample, parent: &Sample, places: &[usize], keys: &[u128],
 
 #[cfg(test)]
 mod tests {
+    use crate::kernels::row_hash::{cell, column_key};
     use limpid_udfs::kernels::random::mix;
-    use limpid_udfs::kernels::tables::row_hash::{cell, column_key};
     use proptest::prelude::*;
 
     use super::*;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use limpid_udfs::kernels::tables::row_hash::{Fingerprint, finish};
+use crate::kernels::row_hash::{Fingerprint, finish};
 
 /// Different values kept.
 const VALUES: usize = 128;

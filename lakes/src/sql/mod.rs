@@ -1,4 +1,5 @@
-//! `lake_tables('url')`, `table_containment('url')`, `table_containment(child, parent)` and `retention_plan('url')`.
+//! What SQL gains: `lake_tables('url')`, `table_containment('url')`, `table_containment(child, parent)`, `retention_plan('url')`
+//! and the scalar functions of [`crate::functions`].
 
 pub mod args;
 pub mod docs;
@@ -10,7 +11,10 @@ pub mod planner;
 use std::sync::Arc;
 
 use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
+
+use crate::functions::scalar_functions;
 
 /// Name of the function that lists tables.
 pub const LAKE_TABLES: &str = "lake_tables";
@@ -25,6 +29,9 @@ pub const RETENTION_PLAN: &str = "retention_plan";
 /// # Errors
 /// When DataFusion refuses the planner.
 pub fn register(state: &mut SessionState) -> Result<()> {
+    for udf in scalar_functions() {
+        state.register_udf(udf)?;
+    }
     state.register_relation_planner(Arc::new(planner::LakePlanner))
 }
 

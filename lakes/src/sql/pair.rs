@@ -2,13 +2,13 @@
 //!
 //! Built from the engine's own operators, so it spills, runs on all partitions and travels over a cluster.
 
+use crate::functions::row_hash::RowHash;
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, Result, plan_err};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, cast, col, lit, when};
 use datafusion::sql::sqlparser::ast::{self, TableFactor};
-use limpid_udfs::functions::lake::row_hash::RowHash;
 
 use super::TABLE_CONTAINMENT;
 use crate::lake::footer::normal;

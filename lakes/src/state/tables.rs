@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::kernels::row_hash::Fingerprint;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, ListBuilder, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Result, exec_datafusion_err};
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::row_hash::Fingerprint;
 use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 

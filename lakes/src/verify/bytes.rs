@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::kernels::canonical;
+use crate::kernels::row_hash::cell;
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::canonical;
-use limpid_udfs::kernels::tables::row_hash::cell;
 
 use crate::lake::{Lake, Table};
 use crate::options::Rows;

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::kernels::row_hash::column_key;
+use crate::kernels::sorted;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use futures::StreamExt;
 use hashbrown::{HashMap, HashSet};
-use limpid_udfs::kernels::tables::row_hash::column_key;
-use limpid_udfs::kernels::tables::sorted;
 
 use super::sketch::spread;
 use crate::graph::Edge;

@@ -1,11 +1,11 @@
 //! How the rows of a child are looked for among those of a parent.
 
+use crate::kernels::binomial::interval;
+use crate::kernels::row_hash;
+use crate::kernels::sorted::Overlap;
 use datafusion::common::Result;
 use hashbrown::HashSet;
 use limpid_udfs::kernels::random::SplitMix64;
-use limpid_udfs::kernels::tables::binomial::interval;
-use limpid_udfs::kernels::tables::row_hash;
-use limpid_udfs::kernels::tables::sorted::Overlap;
 
 use super::{Evidence, Found, State};
 use crate::options::{Options, Rows, Stage};

@@ -1,7 +1,7 @@
 //! Pairs against column-anchored samples.
 
+use crate::kernels::binomial::interval;
 use hashbrown::HashMap;
-use limpid_udfs::kernels::tables::binomial::interval;
 
 use super::{Evidence, Found, State};
 use crate::graph::Edge;

@@ -6,7 +6,6 @@ mod compiled;
 pub mod embedding;
 pub mod hash;
 pub mod json;
-pub mod lake;
 pub mod literals;
 pub mod quality;
 pub mod sampling;

@@ -14,7 +14,6 @@ pub mod scores;
 pub mod shingler;
 pub mod shingles;
 pub mod simhash;
-pub mod tables;
 pub mod union_find;
 pub mod vector;
 pub mod wide;

@@ -9,12 +9,12 @@ mod log;
 
 use std::sync::Arc;
 
+use crate::cells::{Leaf, leaves};
 use arrow::array::{ArrayRef, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Fields};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use hashbrown::HashMap;
-use limpid_udfs::functions::lake::cells::{Leaf, leaves};
 use object_store::path::Path as ObjectPath;
 
 use super::footer::{Constant, FileColumn, FileColumns};

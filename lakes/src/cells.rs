@@ -17,8 +17,8 @@ use arrow::datatypes::{
 };
 use datafusion::common::{Result, not_impl_err};
 
-use crate::kernels::tables::canonical::{self, Form, Time};
-use crate::kernels::tables::row_hash;
+use crate::kernels::canonical::{self, Form, Time};
+use crate::kernels::row_hash;
 
 /// A column whose values are written in canonical form.
 pub struct Cells {

@@ -6,7 +6,7 @@
 //! local search, and the gap, where there is one, is closed by branch and bound within a budget. Components that are trees need no
 //! search: a dynamic program is exact in linear time.
 
-use super::super::union_find::UnionFind;
+use limpid_udfs::kernels::union_find::UnionFind;
 
 /// The costs.
 #[derive(Debug, Clone, Default)]

@@ -10,9 +10,9 @@ use datafusion::logical_expr::{
 };
 use datafusion_macros::user_doc;
 
-use super::cells::{Cells, is_supported};
-use crate::kernels::tables::canonical::Form;
-use crate::kernels::tables::row_hash::{column_key, finish};
+use crate::cells::{Cells, is_supported};
+use crate::kernels::canonical::Form;
+use crate::kernels::row_hash::{column_key, finish};
 
 const BYTES: i32 = 16;
 

@@ -61,7 +61,7 @@ fn beta(x: f64, a: f64, b: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::random::{SplitMix64, unit_interval};
+    use limpid_udfs::kernels::random::{SplitMix64, unit_interval};
 
     #[test]
     fn the_limits_of_tables() {

@@ -1,4 +1,0 @@
-//! Rows of whole tables, compared across types and files.
-
-pub mod cells;
-pub mod row_hash;
