@@ -8,7 +8,8 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
 use datafusion::common::Result;
 use limpid_udfs::kernels::random::SplitMix64;
 
-use super::{Made, Relation, below, noise};
+use super::made::{Made, Relation, below};
+use super::noise;
 
 /// Appends all derivations of the root at `at`.
 pub fn derive(random: &mut SplitMix64, at: usize, number: usize, made: &mut Vec<Made>) -> Result<()> {

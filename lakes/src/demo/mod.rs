@@ -4,6 +4,7 @@
 //! (two filters of one table contain each other by accident), so [`truth`] compares all pairs, row by row.
 
 mod derive;
+mod made;
 mod noise;
 mod roots;
 pub mod truth;
@@ -11,9 +12,10 @@ mod write;
 
 use std::path::Path;
 
-use arrow::array::RecordBatch;
 use datafusion::common::{Result, exec_err};
 use limpid_udfs::kernels::random::SplitMix64;
+
+pub use made::{Made, Relation};
 
 /// What to make.
 #[derive(Debug, Clone)]
@@ -30,42 +32,6 @@ impl Default for Plan {
     fn default() -> Self {
         Self { roots: 3, rows: (40, 800), seed: 42 }
     }
-}
-
-/// How a table came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Relation {
-    /// It is in its parent and its parent in it.
-    Equal,
-    /// It is in its parent.
-    Contained,
-    /// Its distinct rows are in its parent.
-    ContainedAsSet,
-    /// It is in its parent when values are compared as text.
-    ContainedAsText,
-    /// Its parent is in it.
-    Contains,
-    /// Renamed: in its parent but for the names.
-    Renamed,
-    /// Almost in its parent.
-    Near,
-    /// Neither.
-    None,
-}
-
-/// A table of the lake.
-#[derive(Debug, Clone)]
-pub struct Made {
-    /// Path below the folder, without the ending.
-    pub name: String,
-    /// Name of the operation; `root` for one that is not derived.
-    pub operation: String,
-    /// Position of the table it was derived from.
-    pub parent: Option<usize>,
-    /// What holds between the two.
-    pub relation: Relation,
-    /// The rows.
-    pub rows: RecordBatch,
 }
 
 /// Makes the tables in memory, parents before children.
@@ -97,9 +63,4 @@ pub fn write(folder: &Path, plan: &Plan) -> Result<usize> {
         write::write(folder, table, at)?;
     }
     Ok(made.len())
-}
-
-/// A number below `n`.
-fn below(random: &mut SplitMix64, n: usize) -> usize {
-    ((u128::from(random.next_u64()) * n.max(1) as u128) >> 64) as usize
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use limpid_udfs::kernels::random::SplitMix64;
 
-use super::below;
+use super::made::below;
 
 const WORDS: [&str; 12] =
     ["north", "south", "east", "west", "red", "green", "blue", "Paris", "Oslo", "Lima", "kilo", "x,y \"z\""];

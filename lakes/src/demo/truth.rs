@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Float64Type, TimeUnit};
 use arrow::util::display::array_value_to_string;
 use datafusion::common::Result;
 
-use super::Made;
+use super::made::Made;
 use crate::options::{Rows, Types};
 
 /// For each contained pair (child, parent), the share of the child's rows in the parent; below 1 from `threshold` on.

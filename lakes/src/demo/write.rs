@@ -9,7 +9,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use super::Made;
+use super::made::Made;
 
 /// Writes one table: a file, a folder of parts, or `part=...` folders are all one table to a reader.
 pub fn write(folder: &Path, table: &Made, number: usize) -> Result<()> {

@@ -7,11 +7,11 @@
 //! ends. All of these are of one shape: two numbers of the child between two of the parent. So the parents that a child can
 //! be in are found by range search on the column that tells most, and the other columns are tried on those alone.
 
-use crate::kernels::ranges::Ranges;
 use hashbrown::HashMap;
 
 use super::Edge;
 use super::schema::{Block, SchemaGraph};
+use crate::kernels::ranges::Ranges;
 use crate::lake::{Class, Column, Lake, Range};
 use crate::options::{Options, Rows, Types};
 

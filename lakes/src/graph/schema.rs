@@ -1,8 +1,8 @@
 //! Tables by schema, and which schemas hold which.
 
-use crate::kernels::schemas::supersets;
 use hashbrown::HashMap;
 
+use crate::kernels::schemas::supersets;
 use crate::lake::{Class, Lake, logical_type};
 use crate::options::{Options, Types};
 

@@ -56,7 +56,7 @@ impl Range {
     /// The text is no value of the type.
     pub fn of_value(text: &str, data_type: &DataType) -> Result<Option<Self>> {
         use ScalarValue as S;
-        let value = S::try_from_array(&super::delta::value(text, data_type)?, 0)?;
+        let value = S::try_from_array(&super::constant::value(text, data_type)?, 0)?;
         let bound = match value {
             S::Utf8(_) => Some(same(text.as_bytes().into())),
             S::Boolean(Some(x)) => Some(same([u8::from(x)].as_slice().into())),

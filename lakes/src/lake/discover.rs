@@ -22,8 +22,6 @@ use super::reader::FileReader;
 use super::shared::Shared;
 use super::{File, Lake, Problem, Table};
 use crate::options::{Layout, Names};
-use crate::retire::dependents;
-use crate::state::{Known, KnownTable, identity};
 
 /// Tables whose footers are read at the same time.
 const CONCURRENT: usize = 64;
@@ -50,6 +48,13 @@ pub struct Listed {
     pub links: Vec<Alias>,
     /// Folders of tables of other formats, with their whole paths.
     pub foreign: Vec<(String, Foreign)>,
+}
+
+impl Listed {
+    /// The part of every path that names the prefix.
+    pub fn root(&self) -> &str {
+        self.files.first().map_or("", |file| &file.location.as_ref()[..self.prefix])
+    }
 }
 
 /// Lists the files below `url`: a folder, a file or a glob.
@@ -132,19 +137,24 @@ fn prefix(files: &[ObjectMeta], fixed: &str) -> usize {
     if common.is_empty() { 0 } else { common.len() + 1 }
 }
 
-/// Groups the files into tables and reads their footers.
+/// Tables that were seen before.
+pub trait KnownTables: Send + Sync {
+    /// The table `name`, if these are its files and this its version, as they were.
+    fn table(&self, name: &str, files: &[&ObjectMeta], version: Option<u64>) -> Option<Table>;
+}
+
+/// Groups the files into tables and reads their footers, but not those of tables that `known` has as they are.
+/// What else holds a table is noted by [`discover`](crate::discover).
 ///
 /// # Errors
 /// Only those of the machinery: what cannot be read as a table is among [`Lake::problems`].
-pub async fn discover(listed: Listed, layout: Layout, names: Names) -> Result<Lake> {
-    discover_anew(listed, layout, names, None).await
-}
-
-/// The same, without reading the footers of tables that `known` has as they are.
-///
-/// # Errors
-/// As [`discover`].
-pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: Option<&Arc<Known>>) -> Result<Lake> {
+pub async fn find_tables(
+    listed: Listed,
+    layout: Layout,
+    names: Names,
+    known: Option<Arc<dyn KnownTables>>,
+) -> Result<Lake> {
+    let root = listed.root().to_owned();
     let Listed { url, store, files, prefix, prefix_name, links, foreign } = listed;
     let paths: Vec<&str> = files.iter().map(|file| &file.location.as_ref()[prefix..]).collect();
     let foreign: Vec<(String, Kind)> = foreign
@@ -163,18 +173,16 @@ pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: 
     let bytes_read = Arc::new(AtomicU64::new(0));
     let kept = AtomicU64::new(0);
     let tail = (!is_local(&url)).then_some(TAIL);
-    let root = files.first().map_or("", |file| &file.location.as_ref()[..prefix]).to_owned();
     let log = groups.values().any(|group| group.kind == Kind::Delta).then(|| Arc::new(Log::new(&store)));
     let prefix_path = root.clone();
     let work =
         Arc::new(Work { store: Arc::clone(&store), url: url.clone(), root, files, log, tail, names, bytes_read, kept });
     let tasks = groups.into_iter().map(|(name, group)| {
-        let (work, known) = (Arc::clone(&work), known.map(Arc::clone));
+        let (work, known) = (Arc::clone(&work), known.clone());
         SpawnedTask::spawn(async move {
             let (kind, count) = (group.kind, group.files.len());
             let bytes = group.files.iter().map(|(at, _)| work.files[*at].size).sum();
-            let before = known.as_ref().and_then(|known| known.tables.get(&name));
-            let table = work.table(name.clone(), group, before).await;
+            let table = work.table(name.clone(), group, known.as_deref()).await;
             table.map_err(|e| Problem { table: name, kind, files: count, bytes, reason: plain(&e.to_string()) })
         })
     });
@@ -191,7 +199,6 @@ pub async fn discover_anew(listed: Listed, layout: Layout, names: Names, known: 
     drop(found);
     if is_local(&url) {
         links::note(&mut tables, &links, &prefix_path);
-        dependents::note(&mut tables, &prefix_path);
         problems.extend(links::problems(&links, &prefix_path));
         problems.sort_by(|a, b| a.table.cmp(&b.table));
     }
@@ -239,8 +246,8 @@ struct Work {
 }
 
 impl Work {
-    /// The table of a group of files; `before` is what is known of it.
-    async fn table(&self, name: String, group: Group, before: Option<&KnownTable>) -> Result<Table> {
+    /// The table of a group of files.
+    async fn table(&self, name: String, group: Group, known: Option<&dyn KnownTables>) -> Result<Table> {
         if group.kind == Kind::Iceberg {
             return exec_err!("an Iceberg table: only its metadata knows which files count");
         }
@@ -260,11 +267,9 @@ impl Work {
         };
         // Rows that do not count are not among what is known.
         let whole = snapshot.iter().flat_map(|snapshot| &snapshot.files).all(|file| file.deleted.is_empty());
-        if let Some(before) = before.filter(|_| whole) {
-            let metas = || places.iter().map(|&place| &self.files[place]);
-            let same = before.identity == identity(metas(), version);
-            if let Some(table) = same.then(|| before.table(name.clone(), metas().cloned().collect(), version)).flatten()
-            {
+        if let Some(known) = known.filter(|_| whole) {
+            let files: Vec<&ObjectMeta> = places.iter().map(|&place| &self.files[place]).collect();
+            if let Some(table) = known.table(&name, &files, version) {
                 return Ok(table);
             }
         }

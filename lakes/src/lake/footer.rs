@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cells::{Leaf, is_supported, leaves};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use hashbrown::{HashMap, HashSet};
@@ -13,6 +12,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::bounds::{self, Range};
 use super::{Class, Column, ColumnStats, Source, logical_type, stored};
+use crate::cells::{Leaf, is_supported, leaves};
 use crate::options::Names;
 
 /// Writers that put whole texts into statistics or none at all, without saying so.

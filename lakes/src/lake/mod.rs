@@ -1,6 +1,7 @@
 //! The tables below a prefix: found, described, their footers folded.
 
 pub mod bounds;
+pub mod constant;
 pub mod delta;
 pub mod discover;
 pub mod footer;

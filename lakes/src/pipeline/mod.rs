@@ -9,16 +9,17 @@ use std::sync::atomic::Ordering;
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use hashbrown::HashSet;
 
 use self::reading::{compare_samples, leave_out, plans, problem, prove_bytes, read_all, swap_samples};
 pub use self::renew::update;
+use crate::discover;
+use crate::graph::Edge;
 use crate::graph::minmax::Minmax;
 use crate::graph::schema::{Block, SchemaGraph};
-use crate::graph::{Counts, Edge};
-use crate::lake::discover::{Listed, discover, is_local};
-use crate::lake::{Lake, Problem};
+use crate::lake::Lake;
+use crate::lake::discover::{Listed, is_local};
 use crate::options::{Names, Options, Stage};
+pub use crate::outcome::Outcome;
 use crate::rows::sketch::Sample;
 use crate::rows::{Reader, TableRows};
 use crate::verify::columns::Columns;
@@ -30,19 +31,6 @@ use crate::verify::{Found, State, rename};
 const CROWDED: f64 = 1.5;
 /// Tables of an object store read at the same time: what takes time there is waiting.
 const REMOTE_READS: usize = 32;
-
-/// What was found out.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The tables.
-    pub lake: Arc<Lake>,
-    /// Pairs that passed the last stage, by the names of child and parent.
-    pub found: Vec<Found>,
-    /// How many pairs each stage left.
-    pub counts: Counts,
-    /// Tables left out: not readable, changed meanwhile.
-    pub problems: Vec<Problem>,
-}
 
 /// What was read of each table.
 type Rows = Vec<Option<TableRows>>;
@@ -71,26 +59,6 @@ pub async fn run(listed: Listed, options: &Options, env: &Arc<RuntimeEnv>, threa
     }
     outcome.finish();
     Ok(outcome)
-}
-
-impl Outcome {
-    fn new(lake: Arc<Lake>) -> Self {
-        let counts = Counts { bytes_read: lake.bytes_read, ..Counts::default() };
-        Self { problems: lake.problems.clone(), found: vec![], counts, lake }
-    }
-
-    fn finish(&mut self) {
-        self.counts.contained = self.found.len() as u64;
-        self.found.sort_unstable_by_key(|found| (found.child, found.parent));
-    }
-
-    /// The edges between tables that could be read.
-    fn readable(&self, mut edges: Vec<Edge>) -> Vec<Edge> {
-        let failed: HashSet<&str> = self.problems.iter().map(|problem| problem.table.as_str()).collect();
-        let ok = |table: u32| !failed.contains(self.lake.tables[table as usize].name.as_str());
-        edges.retain(|edge| ok(edge.0) && ok(edge.1));
-        edges
-    }
 }
 
 /// What reading and comparing share.

@@ -6,12 +6,13 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use futures::StreamExt;
 
-use super::{Outcome, Rows};
+use super::Rows;
 use crate::graph::Edge;
 use crate::graph::schema::SchemaGraph;
 use crate::lake::discover::plain;
 use crate::lake::{Lake, Problem};
 use crate::options::{Options, Stage};
+use crate::outcome::Outcome;
 use crate::rows::sketch::Sample;
 use crate::rows::{Cells, ReadPlan, Reader};
 use crate::threads::in_chunks;

@@ -3,19 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::kernels::row_hash::{Fingerprint, column_key};
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use super::reading::{compare_samples, plans, problem, prove_bytes, read_all, swap_samples};
-use super::{Outcome, Rows, Work, candidates};
+use super::{Rows, Work, candidates};
 use crate::graph::Edge;
 use crate::graph::schema::SchemaGraph;
-use crate::lake::discover::{Listed, discover_anew};
+use crate::kernels::row_hash::{Fingerprint, column_key};
+use crate::lake::discover::{KnownTables, Listed};
 use crate::lake::{Column, Table};
 use crate::options::{Names, Options, Rows as Repeats, Stage, Types};
+use crate::outcome::Outcome;
+use crate::retire::dependents::discover_anew;
 use crate::rows::least::Least;
 use crate::rows::sketch::Sample;
 use crate::rows::{ReadPlan, TableRows};
@@ -41,7 +43,8 @@ pub async fn update(
         );
     }
     let known = Arc::new(Known::read(root, options));
-    let lake = Arc::new(discover_anew(listed, options.layout, options.names, Some(&known)).await?);
+    let before = Some(Arc::clone(&known) as Arc<dyn KnownTables>);
+    let lake = Arc::new(discover_anew(listed, options.layout, options.names, before).await?);
     let mut known = Arc::into_inner(known).unwrap_or_default();
     let is_known = |table: &Table| {
         let identity = state::identity(table.files.iter().map(|file| &file.meta), table.version);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::kernels::facility::{Costs, solve};
 
 use crate::lake::{Lake, Table};
-use crate::pipeline::Outcome;
+use crate::outcome::Outcome;
 use crate::verify::State;
 
 /// Nodes of the search tree looked at in each group of tables that are connected by containment.

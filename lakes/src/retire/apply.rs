@@ -14,7 +14,8 @@ use super::pin::{Pin, PlanFile, changed, pinned};
 use super::recipe::{FileRecipe, How, Recipe, write_order, write_rows};
 use super::store::Store;
 use super::{Done, predicate, rebuild};
-use crate::lake::discover::{Listed, discover, plain};
+use crate::discover;
+use crate::lake::discover::{Listed, plain};
 use crate::lake::{File, Lake, Source, Table};
 use crate::options::{Layout, Names};
 

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use datafusion::common::Result;
 
 use super::pin::{changed, local};
 use super::recipe::Recipe;
 use super::store::Store;
-use crate::lake::Table;
+use crate::lake::discover::{KnownTables, Listed, find_tables, is_local};
+use crate::lake::{Lake, Table};
+use crate::options::{Layout, Names};
 
 /// A table that is set aside.
 #[derive(Debug, Clone)]
@@ -45,9 +48,35 @@ pub fn all(root: &Path) -> Vec<Aside> {
     found
 }
 
+/// The tables of a lake, each with what holds it where it is: links, and tables that are rebuilt from it.
+///
+/// # Errors
+/// Only those of the machinery: what cannot be read as a table is among [`Lake::problems`].
+pub async fn discover(listed: Listed, layout: Layout, names: Names) -> Result<Lake> {
+    discover_anew(listed, layout, names, None).await
+}
+
+/// The same, without reading the footers of tables that `known` has as they are.
+///
+/// # Errors
+/// As [`discover`].
+pub async fn discover_anew(
+    listed: Listed,
+    layout: Layout,
+    names: Names,
+    known: Option<Arc<dyn KnownTables>>,
+) -> Result<Lake> {
+    let root = listed.root().to_owned();
+    let mut lake = find_tables(listed, layout, names, known).await?;
+    if is_local(&lake.url) {
+        note(&mut lake.tables, &root);
+    }
+    Ok(lake)
+}
+
 /// Notes of each table of a local lake which others are rebuilt from it. `root` is the path of the lake; tables may be set
 /// aside in folders above and below it too.
-pub fn note(tables: &mut [Table], root: &str) {
+fn note(tables: &mut [Table], root: &str) {
     let root = Path::new("/").join(root);
     let mut known: HashMap<PathBuf, Vec<Aside>> = HashMap::new();
     for table in tables {

@@ -7,9 +7,6 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cells::Cells;
-use crate::kernels::canonical::{self, Form};
-use crate::kernels::row_hash::{Fingerprint, cell, finish};
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MapArray, OffsetSizeTrait, RecordBatch, StructArray,
 };
@@ -20,6 +17,10 @@ use arrow::datatypes::{
 use datafusion::common::{Result, exec_datafusion_err};
 use limpid_connectors::parquet_files::int96::has_int96;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use crate::cells::Cells;
+use crate::kernels::canonical::{self, Form};
+use crate::kernels::row_hash::{Fingerprint, cell, finish};
 
 /// Rows decoded at a time.
 pub const BATCH: usize = 8192;

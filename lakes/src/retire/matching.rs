@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use crate::kernels::row_hash::cell;
 use arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
@@ -16,6 +15,7 @@ use roaring::RoaringTreemap;
 
 use super::exact::{Print, Rows, Walk, each_batch};
 use super::rebuild::assemble;
+use crate::kernels::row_hash::cell;
 use crate::lake::Table;
 use crate::rows::scan::{Column, scan_columns};
 

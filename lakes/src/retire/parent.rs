@@ -8,8 +8,9 @@ use datafusion::common::{Result, exec_err};
 use super::apply::of;
 use super::pin::{self, changed};
 use super::recipe::Recipe;
+use crate::discover;
 use crate::lake::Lake;
-use crate::lake::discover::{Listed, discover};
+use crate::lake::discover::Listed;
 use crate::lake::grouping::is_parquet;
 use crate::options::{Layout, Names};
 

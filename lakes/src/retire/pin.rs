@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::lake::discover::Listed;
 use crate::lake::{Lake, Table};
 use crate::options::{Layout, Names};
-use crate::pipeline::Outcome;
+use crate::outcome::Outcome;
 use crate::retention::RetentionPlan;
 use crate::whole;
 

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use crate::kernels::row_hash::Fingerprint;
 use datafusion::common::{Result, exec_datafusion_err};
 use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 
 use super::pin::Pin;
+use crate::kernels::row_hash::Fingerprint;
 use crate::whole;
 
 /// Name of the document.

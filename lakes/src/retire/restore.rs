@@ -17,8 +17,9 @@ use super::pin::is_at;
 use super::recipe::{FileRecipe, How, Recipe, write_hashes};
 use super::store::Store;
 use super::{Done, exact, predicate, rebuild, search};
+use crate::discover;
 use crate::lake::Lake;
-use crate::lake::discover::{Listed, discover, plain};
+use crate::lake::discover::{Listed, plain};
 use crate::lake::links;
 use crate::options::{Layout, Names};
 

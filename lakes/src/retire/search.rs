@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use crate::kernels::row_hash::cell;
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 use datafusion::common::{DataFusionError, Result, exec_err};
@@ -15,6 +14,7 @@ use hashbrown::HashMap;
 use super::exact::Rows;
 use super::rebuild::{Unordered, assemble, finish, places, strict, template};
 use super::recipe::{FileRecipe, read_hashes, short};
+use crate::kernels::row_hash::cell;
 use crate::lake::{Lake, Table};
 use crate::rows::scan::{Column, scan_columns};
 

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::sync::Arc;
 
-use crate::kernels::sorted::{self, Overlap, Rows};
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::execution::SpillFile;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use limpid_udfs::storage::records::RecordSorter;
+
+use crate::kernels::sorted::{self, Overlap, Rows};
 
 const LABEL: &str = "row hashes of tables";
 /// Rows beyond which hashes are sorted in runs that spill.

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::kernels::canonical::Form;
-use crate::kernels::row_hash::{Fingerprint, column_key, finish};
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -15,6 +13,8 @@ use super::hashes::{Builder, RowHashes};
 use super::scan::{Values, scan};
 use super::sketch::Sample;
 use super::values::ColumnSketch;
+use crate::kernels::canonical::Form;
+use crate::kernels::row_hash::{Fingerprint, column_key, finish};
 use crate::lake::{Lake, Table};
 
 /// Bytes of cell hashes kept, so that tables are not read a second time for projections.

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use crate::cells::{Cells, leaf_values, leaves};
-use crate::kernels::canonical::{self, Form};
-use crate::kernels::row_hash;
 use arrow::array::{Array, ArrayRef, StringArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -18,9 +15,12 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowS
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::file::metadata::ParquetMetaData;
 
+use crate::cells::{Cells, leaf_values, leaves};
+use crate::kernels::canonical::{self, Form};
+use crate::kernels::row_hash;
 use crate::lake::discover::plain;
 use crate::lake::reader::FileReader;
-use crate::lake::{Class, File, Kind, Source, Table, delta};
+use crate::lake::{Class, File, Kind, Source, Table, constant};
 
 /// Rows decoded at a time.
 const BATCH: usize = 8192;
@@ -221,7 +221,7 @@ async fn scan_file(
             (Some(path), _) => Ok(Column::Array(of_table(leaf_values(batch.columns(), path)?, table, column)?)),
             (None, Source::Folder(text)) => Ok(Column::Same(text.clone())),
             (None, Source::Value(text)) => {
-                let value = delta::value(text, &table.columns[column].data_type)?;
+                let value = constant::value(text, &table.columns[column].data_type)?;
                 let value = ScalarValue::try_from_array(&value, 0)?;
                 Ok(Column::Array(value.to_array_of_size(batch.num_rows())?))
             }

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
+
 use crate::kernels::row_hash::finish;
 use crate::kernels::sorted::Rows;
-use hashbrown::HashMap;
 
 /// Different anchor values kept.
 const VALUES: usize = 256;

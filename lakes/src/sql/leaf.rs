@@ -21,8 +21,9 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt};
 
 use super::output;
+use crate::discover;
 use crate::graph::Counts;
-use crate::lake::discover::{Listed, discover, list_files};
+use crate::lake::discover::{Listed, list_files};
 use crate::options::Options;
 use crate::pipeline::{self, Outcome};
 use crate::retention::{self, Prices};

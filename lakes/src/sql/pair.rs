@@ -2,7 +2,6 @@
 //!
 //! Built from the engine's own operators, so it spills, runs on all partitions and travels over a cluster.
 
-use crate::functions::row_hash::RowHash;
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, Result, plan_err};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
@@ -11,6 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF,
 use datafusion::sql::sqlparser::ast::{self, TableFactor};
 
 use super::TABLE_CONTAINMENT;
+use crate::functions::row_hash::RowHash;
 use crate::lake::footer::normal;
 use crate::options::{Options, Rows};
 use crate::verify::State;

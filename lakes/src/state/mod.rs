@@ -11,7 +11,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::kernels::canonical;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::{Result, exec_datafusion_err};
@@ -24,7 +23,9 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::lake::Lake;
+use crate::kernels::canonical;
+use crate::lake::discover::KnownTables;
+use crate::lake::{Lake, Table};
 use crate::options::Options;
 use crate::rows::TableRows;
 use crate::verify::{Evidence, Found, State};
@@ -182,6 +183,14 @@ impl Known {
         let tables = tables::write(lake, rows, &self.tables);
         write(&folder.join(TABLES), tables::schema(), tables, &reading(options))?;
         write(&folder.join(EDGES), edges_schema(), std::iter::once(write_edges(lake, found)), &key(options))
+    }
+}
+
+impl KnownTables for Known {
+    fn table(&self, name: &str, files: &[&ObjectMeta], version: Option<u64>) -> Option<Table> {
+        let before = self.tables.get(name)?;
+        let same = before.identity == identity(files.iter().copied(), version);
+        same.then(|| before.table(name.to_owned(), files.iter().copied().cloned().collect(), version)).flatten()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::kernels::row_hash::Fingerprint;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, ListBuilder, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Result, exec_datafusion_err};
@@ -12,6 +11,7 @@ use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use super::identity;
+use crate::kernels::row_hash::Fingerprint;
 use crate::lake::shared::Shared;
 use crate::lake::{Class, Column, ColumnStats, File, Kind, Lake, Source, Table, logical_type};
 use crate::rows::TableRows;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::kernels::canonical;
-use crate::kernels::row_hash::cell;
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use hashbrown::HashMap;
 
+use crate::kernels::canonical;
+use crate::kernels::row_hash::cell;
 use crate::lake::{Lake, Table};
 use crate::options::Rows;
 use crate::rows::Reader;

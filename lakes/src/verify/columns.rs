@@ -7,8 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::kernels::row_hash::column_key;
-use crate::kernels::sorted;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -18,6 +16,8 @@ use hashbrown::{HashMap, HashSet};
 use super::sketch::spread;
 use crate::graph::Edge;
 use crate::graph::schema::SchemaGraph;
+use crate::kernels::row_hash::column_key;
+use crate::kernels::sorted;
 use crate::lake::Lake;
 use crate::lake::discover::plain;
 use crate::options::Rows;

@@ -1,13 +1,13 @@
 //! How the rows of a child are looked for among those of a parent.
 
-use crate::kernels::binomial::interval;
-use crate::kernels::row_hash;
-use crate::kernels::sorted::Overlap;
 use datafusion::common::Result;
 use hashbrown::HashSet;
 use limpid_udfs::kernels::random::SplitMix64;
 
 use super::{Evidence, Found, State};
+use crate::kernels::binomial::interval;
+use crate::kernels::row_hash;
+use crate::kernels::sorted::Overlap;
 use crate::options::{Options, Rows, Stage};
 use crate::rows::{RowHashes, TableRows};
 

@@ -1,11 +1,11 @@
 //! Pairs against column-anchored samples.
 
-use crate::kernels::binomial::interval;
 use hashbrown::HashMap;
 
 use super::{Evidence, Found, State};
 use crate::graph::Edge;
 use crate::graph::schema::SchemaGraph;
+use crate::kernels::binomial::interval;
 use crate::lake::{Lake, Table};
 use crate::options::Options;
 use crate::rows::read::keys;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
-use limpid_lakes::lake::discover::discover;
+use limpid_lakes::discover;
 use limpid_lakes::options::{Layout, Names};
 use limpid_lakes::retire::{Done, dependents};
 use tempfile::tempdir;

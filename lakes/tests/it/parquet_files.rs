@@ -9,7 +9,7 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema};
-use limpid_lakes::lake::discover::discover;
+use limpid_lakes::discover;
 use limpid_lakes::options::{Layout, Names, Options, Stage};
 use limpid_lakes::pipeline::{self, Outcome};
 use limpid_lakes::retire::{self, Done};

@@ -10,8 +10,6 @@ mod log;
 use std::sync::Arc;
 
 use crate::cells::{Leaf, leaves};
-use arrow::array::{ArrayRef, StringArray};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Fields};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use hashbrown::HashMap;
@@ -150,16 +148,6 @@ fn without_rows(mut stats: ColumnStats, rows: u64, deleted: u64) -> ColumnStats 
         (range.min.exact, range.max.exact) = (false, false);
     }
     stats
-}
-
-/// The value that a log writes as `text`, in one row.
-///
-/// # Errors
-/// The text is no value of the type.
-pub fn value(text: &str, data_type: &DataType) -> Result<ArrayRef> {
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(&StringArray::from(vec![text]), data_type, &options)
-        .map_err(|_| exec_datafusion_err!("`{text}`, of which its log makes a column, is no {data_type}"))
 }
 
 #[cfg(test)]
