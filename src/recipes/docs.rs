@@ -8,7 +8,7 @@ const SECTION: DocSection = DocSection { include: true, label: "Recipes", descri
 /// The one function.
 pub fn functions() -> Vec<OperatorDoc> {
     vec![OperatorDoc {
-        name: crate::session::recipe::NAME,
+        name: super::NAME,
         documentation: Documentation::builder(
             SECTION,
             "A recipe over a relation: a method of the literature as a query, by its name (`limpid recipes list`) or the path of a `.sql` \

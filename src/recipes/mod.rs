@@ -31,6 +31,9 @@ use input::Needs;
 use parameter::Kind;
 pub use parameter::{Output, Parameter, outputs, parameters};
 
+/// The SQL name of the function that calls a recipe.
+pub const NAME: &str = "recipe";
+
 /// The texts of recipes by name.
 macro_rules! texts {
     ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../../queries/recipes/", $name, ".sql")))),*] };

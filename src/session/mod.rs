@@ -11,6 +11,7 @@ mod limit;
 pub mod metrics;
 pub mod provenance;
 pub mod recipe;
+mod recipe_input;
 pub mod statement;
 mod unnest;
 
@@ -42,9 +43,8 @@ use limit::joins::{Joins, Rereads};
 use limit::pool::Pool;
 use limit::rows::BatchRows;
 use limit::windows::Windows;
+use recipe_input::InputPlanner;
 use unnest::UnnestNames;
-
-use crate::recipes::input::InputPlanner;
 
 /// Rows in a batch. Rows of a training lake are texts of kilobytes: DataFusion's 8192 of them are 60 MB, and several batches
 /// are under way at once. With 2048 a corpus of documents takes the same time and half the memory.

@@ -15,10 +15,7 @@ use limpid_udfs::operators::frame::args::table_argument;
 use super::clauses::meant;
 use super::provenance::Provenance;
 use super::statement::relations;
-use crate::recipes;
-
-/// The SQL name.
-pub const NAME: &str = "recipe";
+use crate::recipes::{self, NAME};
 
 /// Puts the query of the recipe in the place of the call. `calls` counts the recipes of the statement so far.
 pub fn inline(

@@ -111,7 +111,7 @@ impl VisitorMut for Relations<'_> {
             return self.provenance.apply(self.state, factor).map_or_else(ControlFlow::Break, ControlFlow::Continue);
         };
         let lower = name.to_string().to_lowercase();
-        if lower == recipe::NAME {
+        if lower == crate::recipes::NAME {
             return recipe::inline(self.state, self.provenance, factor, self.calls);
         }
         let Some(relations) = relation_arguments(&lower) else {
