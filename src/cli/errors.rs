@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
+use crate::selection::error::SelectionError;
 pub use crate::session::errors::{Message, plain};
 
 /// Why a command ended before its end.
@@ -56,6 +57,16 @@ impl From<DataFusionError> for Failure {
 impl From<ArrowError> for Failure {
     fn from(error: ArrowError) -> Self {
         Self::from(DataFusionError::from(error))
+    }
+}
+
+impl From<SelectionError> for Failure {
+    fn from(error: SelectionError) -> Self {
+        match error {
+            SelectionError::Engine(error) => error.into(),
+            SelectionError::Io(error) => error.into(),
+            SelectionError::Invalid(text) => Self::error(text),
+        }
     }
 }
 

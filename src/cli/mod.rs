@@ -19,7 +19,6 @@ pub mod models;
 pub mod output;
 pub mod recipes;
 mod rewrite;
-mod rows;
 pub mod run;
 mod runner;
 mod script;

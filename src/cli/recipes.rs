@@ -9,9 +9,9 @@ use comfy_table::{ContentArrangement, Table};
 use super::engine::Engine;
 use super::errors::Failure;
 use super::output::{OutputArgs, Printer};
-use super::rows;
 use super::run::assignment;
 use crate::recipes;
+use crate::selection::rows;
 use crate::session::statement;
 
 /// List, show and run recipes: methods that deduplicate and select, as short queries with parameters

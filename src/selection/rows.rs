@@ -1,4 +1,4 @@
-//! What commands over one relation share: where rows come from, running a statement, reading small answers.
+//! What works on one relation has in common: where rows come from, running a statement, reading small answers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::SessionContext;
 use limpid_connectors::url_table::PROVENANCE;
 
-use super::errors::Failure;
+use super::error::{Result, SelectionError};
 use crate::jobs::progress::StepBar;
 use crate::recipes::{literal, quote};
 use crate::session::{metrics, statement};
 
 /// Runs a statement and gives its rows.
-pub async fn run(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, Failure> {
+pub async fn run(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
     Ok(statement::sql(ctx, sql).await?.collect().await?)
 }
 
 /// Runs a statement while `bar` shows the rows that were read.
-pub async fn run_shown(ctx: &SessionContext, sql: &str, bar: &StepBar) -> Result<(), Failure> {
+pub async fn run_shown(ctx: &SessionContext, sql: &str, bar: &StepBar) -> Result<()> {
     let frame = statement::sql(ctx, sql).await?;
     let tasks = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await?;
@@ -40,11 +40,11 @@ pub async fn embed(
     name: &str,
     (column, model): (&str, Option<&str>),
     folder: &Path,
-) -> Result<(), Failure> {
+) -> Result<()> {
     let known = columns(ctx, name).await?;
     check(&known, column, "--text")?;
     if known.iter().any(|known| known == TEXT_VECTOR) {
-        return Err(Failure::error(format!(
+        return Err(SelectionError::invalid(format!(
             "--text: the rows have a column `{TEXT_VECTOR}` already; name it with --arg vector"
         )));
     }
@@ -64,7 +64,7 @@ pub async fn embed(
 
 /// Makes `source` the relation `name`: a query, or a path, glob or URL of files. Of files, it has the columns `_file`, `_row` and
 /// `_row_id` where one of them is among the columns that are `used`.
-pub async fn register(ctx: &SessionContext, name: &str, source: &str, used: &[&str]) -> Result<(), Failure> {
+pub async fn register(ctx: &SessionContext, name: &str, source: &str, used: &[&str]) -> Result<()> {
     let start = source.trim_start().to_ascii_lowercase();
     let query = if ["select ", "with ", "(", "select\n"].iter().any(|word| start.starts_with(word)) {
         source.trim().trim_end_matches(';').to_owned()
@@ -79,11 +79,13 @@ pub async fn register(ctx: &SessionContext, name: &str, source: &str, used: &[&s
 }
 
 /// The one number of an answer of one row.
-pub async fn count(ctx: &SessionContext, sql: &str) -> Result<u64, Failure> {
+pub async fn count(ctx: &SessionContext, sql: &str) -> Result<u64> {
     let batches = run(ctx, sql).await?;
     let first = batches.iter().find(|batch| batch.num_rows() > 0);
     let found = first.and_then(|batch| batch.column(0).as_primitive_opt::<Int64Type>()?.values().first().copied());
-    found.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| Failure::error(format!("`{sql}` gives no number")))
+    found
+        .and_then(|count| u64::try_from(count).ok())
+        .ok_or_else(|| SelectionError::invalid(format!("`{sql}` gives no number")))
 }
 
 /// A column of numbers; NULL is NaN.
@@ -102,7 +104,7 @@ pub fn numbers(batches: &[RecordBatch], column: usize) -> Vec<f64> {
 }
 
 /// A column as text.
-pub fn texts(batches: &[RecordBatch], column: usize) -> Result<Vec<String>, Failure> {
+pub fn texts(batches: &[RecordBatch], column: usize) -> Result<Vec<String>> {
     let mut found = vec![];
     for batch in batches {
         let values = batch.column(column);
@@ -114,7 +116,7 @@ pub fn texts(batches: &[RecordBatch], column: usize) -> Result<Vec<String>, Fail
 }
 
 /// The columns of a relation.
-pub async fn columns(ctx: &SessionContext, name: &str) -> Result<Vec<String>, Failure> {
+pub async fn columns(ctx: &SessionContext, name: &str) -> Result<Vec<String>> {
     let frame = statement::sql(ctx, &format!("SELECT * FROM {}", quote(name))).await?;
     Ok(frame.schema().fields().iter().map(|field| field.name().clone()).collect())
 }
@@ -123,7 +125,7 @@ pub async fn columns(ctx: &SessionContext, name: &str) -> Result<Vec<String>, Fa
 const ALIKE: f64 = 0.7;
 
 /// An error that names the columns there are, where `wanted` is none of them.
-pub fn check(known: &[String], wanted: &str, flag: &str) -> Result<(), Failure> {
+pub fn check(known: &[String], wanted: &str, flag: &str) -> Result<()> {
     if known.iter().any(|column| column == wanted) {
         return Ok(());
     }
@@ -133,5 +135,8 @@ pub fn check(known: &[String], wanted: &str, flag: &str) -> Result<(), Failure> 
         nearest.filter(|column| likeness(column) >= ALIKE)
     });
     let meant = meant.map_or_else(String::new, |column| format!(" Did you mean `{column}`?"));
-    Err(Failure::error(format!("{flag}: there is no column `{wanted}`.{meant} The columns are {}.", known.join(", "))))
+    Err(SelectionError::invalid(format!(
+        "{flag}: there is no column `{wanted}`.{meant} The columns are {}.",
+        known.join(", ")
+    )))
 }
