@@ -16,6 +16,7 @@ pub mod hub;
 pub mod image;
 mod model;
 pub mod multilingual_model;
+mod normalize;
 pub mod onnx;
 pub mod registry;
 pub mod sentence_transformers;

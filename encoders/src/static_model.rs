@@ -86,7 +86,7 @@ impl StaticModel {
                 *sum += scale * f32::from(value.cast_signed());
             }
         }
-        crate::model::normalize(sum)
+        crate::normalize::normalize(sum)
     }
 }
 

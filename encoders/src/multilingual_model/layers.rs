@@ -186,7 +186,7 @@ impl Layers {
         let mut out = plus(p3.times(&second), d3.times(&third));
         for vector in out.chunks_exact_mut(DIMENSION) {
             vector.iter_mut().for_each(|value| *value = value.tanh());
-            crate::model::normalize(vector);
+            crate::normalize::normalize(vector);
         }
         out
     }

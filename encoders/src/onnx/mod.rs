@@ -25,7 +25,7 @@ use crate::device::Device;
 use crate::folder::{self, Identity, Long, Modality, Settings, digest, hexadecimal};
 use crate::given::Given;
 use crate::image::pixels;
-use crate::model::normalize;
+use crate::normalize::normalize;
 use crate::tokenize::Tokenizer;
 use crate::{Error, Result};
 use batcher::{Batcher, Limits, Numbers, Row, Run};

@@ -7,7 +7,7 @@
 //!
 //! Documents below five tokens get the signature of the empty set, so the tool keeps one of them.
 
-use super::{Parameters, ShortDocument, Unit};
+use super::parameters::{Parameters, ShortDocument, Unit};
 
 /// Defaults of the script; bands and rows are what its `optimal_param(0.7, 256)` returns.
 pub const PARAMETERS: Parameters = Parameters {

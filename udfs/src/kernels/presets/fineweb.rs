@@ -14,8 +14,9 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 use super::charset::CharSet;
+use super::parameters::{Parameters, ShortDocument, Unit};
+use super::spacy_english;
 use super::text::squeeze_into;
-use super::{Parameters, ShortDocument, Unit, spacy_english};
 
 /// Values of `examples/fineweb.py`; the seed is `MinhashConfig`'s default.
 pub const PARAMETERS: Parameters = Parameters {

@@ -8,8 +8,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::parameters::{Parameters, ShortDocument, Unit};
 use super::text::squeeze_into;
-use super::{Parameters, ShortDocument, Unit};
 
 /// Values of `rp_v2.0.conf`, the pipeline's default seed, and its `optimal_param(0.7, 128)`.
 pub const PARAMETERS: Parameters = Parameters {

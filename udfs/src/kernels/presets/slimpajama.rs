@@ -10,8 +10,8 @@
 //! one. Neither is part of a signature nor of this preset; a text shorter than 13 characters gets the signature of
 //! the empty set.
 
+use super::parameters::{Parameters, ShortDocument, Unit};
 use super::text::squeeze_into;
-use super::{Parameters, ShortDocument, Unit};
 
 /// Bands and rows are what datasketch chooses for threshold 0.8 and 128 permutations.
 pub const PARAMETERS: Parameters = Parameters {
