@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::query::order;
-use super::{refuse, refuse_if};
+use super::refuse::{refuse, refuse_if};
 
 /// Checks the call that `expr` is.
 pub fn check(state: &SessionState, expr: &Expr) -> Result<()> {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectNamePart, Select, SelectItem, VisitMut, VisitorMut};
 
-use super::meant;
+use super::refuse::meant;
 
 /// Names every computed column of a SELECT that has no alias: `count(*)`, `a + 1`. Names of tables are left out where the
 /// headings differ without them. An expression that stands there again gets a number: `count(*)_1`.

@@ -8,6 +8,7 @@
 mod function;
 mod headings;
 mod query;
+mod refuse;
 mod relation;
 mod select;
 mod statement;
@@ -16,10 +17,11 @@ mod windows;
 
 use std::ops::ControlFlow;
 
-use datafusion::common::{DataFusionError, Result, plan_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::session_state::SessionState;
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, Statement, TableFactor, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Statement, TableFactor, VisitMut, VisitorMut};
 
+pub use refuse::meant;
 pub use statement::create_external_table;
 
 /// Rewrites the clauses of `node` that DataFusion does not know.
@@ -31,21 +33,6 @@ pub fn carry_out(state: &SessionState, node: &mut impl VisitMut) -> Result<()> {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
-}
-
-/// The error of a clause that is not carried out. `advice` says what to write instead, or why nothing can be.
-fn refuse<T>(clause: &str, advice: &str) -> Result<T> {
-    plan_err!("{clause} is not supported; {advice}")
-}
-
-/// Refuses a clause that is there.
-fn refuse_if(there: bool, clause: &str, advice: &str) -> Result<()> {
-    if there { refuse(clause, advice) } else { Ok(()) }
-}
-
-/// The name that an identifier stands for.
-pub fn meant(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 struct Clauses<'a> {

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     OrderByKind, PipeOperator, Query, Select, SelectItem, SetExpr, TableAlias, Top, TopQuantity, Value, With,
 };
 
-use super::{refuse, refuse_if};
+use super::refuse::{refuse, refuse_if};
 
 /// Checks a query and writes `FETCH FIRST n ROWS` and `TOP n` as `LIMIT n`.
 pub fn rewrite(query: &mut Query) -> Result<()> {

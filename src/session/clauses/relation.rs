@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::query::check_alias;
-use super::{refuse, refuse_if};
+use super::refuse::{refuse, refuse_if};
 
 /// Refuses every sample: DataFusion has none, and one drawn block by block would depend on files and threads.
 pub fn sampled() -> Result<()> {

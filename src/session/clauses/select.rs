@@ -7,8 +7,8 @@ use datafusion::sql::sqlparser::ast::{
     WildcardAdditionalOptions,
 };
 
+use super::refuse::{refuse, refuse_if};
 use super::relation::check_joins;
-use super::{refuse, refuse_if};
 
 /// Checks a SELECT; writes `FROM t` as `SELECT * FROM t`, PREWHERE as a part of WHERE, and WITH ROLLUP and WITH CUBE as
 /// ROLLUP and CUBE.

@@ -6,8 +6,8 @@ use datafusion::sql::sqlparser::ast::{
     ColumnDef, ColumnOption, ColumnOptionDef, CreateTable, CreateView, Statement, TableConstraint, Update,
 };
 
+use super::refuse::{refuse, refuse_if};
 use super::relation::check_joins;
-use super::{refuse, refuse_if};
 
 const TRANSACTIONS: &str =
     "limpid has no transactions: every COPY, sink and step of a job appears whole or not at all by itself";

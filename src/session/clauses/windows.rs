@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     WindowType,
 };
 
-use super::{meant, refuse};
+use super::refuse::{meant, refuse};
 
 /// Writes the definition of every named window where its name stands. Queries within this one come before it.
 pub fn in_select(select: &mut Select) -> Result<()> {

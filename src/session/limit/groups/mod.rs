@@ -3,6 +3,7 @@
 mod distinct;
 mod keys;
 mod sections;
+mod values;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use datafusion::physical_plan::{
 use super::{Plan, rewrite};
 use distinct::DistinctExec;
 use sections::sectioned;
+use values::keeps_values;
 
 /// Aggregates over texts up to which groups are first computed within each partition: each text of each group is an allocation of its own,
 /// and takes more than is counted.
@@ -136,18 +138,6 @@ fn keep_values(aggregates: &[Arc<AggregateFunctionExpr>]) -> bool {
     let texts =
         aggregates.iter().filter(|aggregate| aggregate.state_fields().is_ok_and(|fields| fields.iter().any(text)));
     texts.count() > FEW_TEXTS || aggregates.iter().any(|aggregate| keeps_values(aggregate))
-}
-
-/// Whether a group of this aggregate grows with its rows.
-fn keeps_values(aggregate: &AggregateFunctionExpr) -> bool {
-    let name = aggregate.fun().name();
-    if name.starts_with("approx_") {
-        return false;
-    }
-    let lists = |fields: Vec<FieldRef>| {
-        fields.iter().any(|field| matches!(field.data_type(), DataType::List(_) | DataType::LargeList(_)))
-    };
-    name == "string_agg" || aggregate.is_distinct() || aggregate.state_fields().is_ok_and(lists)
 }
 
 /// Puts together the parts of groups from `parts`, sorted by the keys.

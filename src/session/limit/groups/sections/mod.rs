@@ -24,7 +24,8 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
 
-use super::{Plan, keeps_values, keys, sort};
+use super::values::keeps_values;
+use super::{Plan, keys, sort};
 use complete::CompleteExec;
 use split::SplitExec;
 
