@@ -1,8 +1,6 @@
 //! What a step does with the rows of its input, told from its plan: steps that look at each row alone need not write their rows
 //! before the next step reads them.
 
-use std::collections::BTreeSet;
-
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
@@ -10,8 +8,6 @@ use limpid_udfs::operators::frame::RelationOperator;
 use limpid_udfs::operators::minhash_dedup::stage::MinhashSketch;
 use limpid_udfs::operators::{exact_dedup, minhash_dedup, semantic_dedup};
 
-use super::job::Job;
-use super::plan::StepPlan;
 use crate::session::inputs;
 
 /// Nodes that add something to each row and keep all of them.
@@ -34,19 +30,6 @@ impl Flow {
         let whole = rows.scans == 1 && key.is_some_and(|key| rows.keys.contains(&key));
         Self { whole, alone: whole && rows.alone }
     }
-}
-
-/// For each step, whether its rows go to the next one and are not written: only the next one reads them, once, row by row.
-/// `checked` are the tables that checks read.
-pub fn passing(job: &Job, steps: &[StepPlan], checked: &BTreeSet<String>) -> Vec<bool> {
-    let passes = |number: usize| {
-        let (Some(step), Some(next)) = (steps.get(number), steps.get(number + 1)) else { return false };
-        let name = &job.steps[number].name;
-        let readers = steps.iter().filter(|step| step.reads.contains(name)).count();
-        let follows = job.steps[number + 1].input == *name;
-        step.flow.alone && next.flow.whole && follows && readers == 1 && !checked.contains(name)
-    };
-    (0..steps.len()).map(passes).collect()
 }
 
 /// The rows that a part of a plan yields.

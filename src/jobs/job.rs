@@ -9,9 +9,8 @@ use limpid_connectors::url_table::{Format, SourceSpec};
 
 use super::error::{Problems, Result, words};
 use super::model::{JobFile, Step};
-use super::recipes;
-use super::rejects;
-use super::source::FORMATS;
+use super::recipes::{self, Argument};
+use super::source::{self, FORMATS};
 use super::variables;
 use super::yaml::{Entries, Text};
 use crate::session::provenance;
@@ -90,19 +89,6 @@ pub struct JobStep {
     pub kind: String,
     /// The parameters of its recipe.
     pub arguments: Vec<Argument>,
-}
-
-/// A parameter of a recipe with its value.
-#[derive(Debug, Clone)]
-pub struct Argument {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-    /// Whether it names a column.
-    pub is_column: bool,
-    /// Line in the job file, or of the step where it is a default.
-    pub line: u64,
 }
 
 /// A check.
@@ -188,7 +174,7 @@ impl Job {
             };
             let format = format.flatten();
             let spec = SourceSpec { paths, exclude, format, options, provenance, ..SourceSpec::default() };
-            if let Some(text) = source.rejects.as_ref().filter(|_| !rejects::are_left_out(&spec)) {
+            if let Some(text) = source.rejects.as_ref().filter(|_| !source::leaves_records_out(&spec)) {
                 let why = "records are rejected only with the option on_error: skip or null";
                 problems.add(text.line, format!("sources.{name}.rejects: {why}"));
             }

@@ -2,7 +2,6 @@
 //! statement is planned on those, the last check included.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use datafusion::prelude::SessionContext;
 use super::concepts;
 use super::condition;
 use super::error::{self, Problems, words};
-use super::flow::{self, Flow};
+use super::flow::Flow;
 use super::job::{Job, JobStep};
 use super::sink;
 use super::source::{self, Opened};
@@ -105,7 +104,7 @@ pub async fn plan(job: &Job, engine: &EngineOptions) -> error::Result<Plan> {
     let mut check_files = Vec::new();
     if steps.len() == job.steps.len() {
         let checked = plan_checks(job, &stand_ins, &steps, &mut problems).await?;
-        let passing = flow::passing(job, &steps, &checked.known);
+        let passing = passing(job, &steps, &checked.known);
         steps.iter_mut().zip(passing).for_each(|(step, passes)| step.passes = passes);
         check_files = checked.files;
         if let (Some(target), Some(last)) = (&job.sink, steps.last())
@@ -335,7 +334,7 @@ fn check_folders(job: &Job, sources: &[Opened], problems: &mut Problems) {
     }
     let report = job.report.as_deref().and_then(Path::parent);
     for (key, folder) in [("work", Some(job.work.as_path())), ("report", report)] {
-        if let Some(Err(message)) = folder.map(writable) {
+        if let Some(Err(message)) = folder.map(sink::writable) {
             problems.add(0, format!("{key}: {message}"));
         }
     }
@@ -348,15 +347,15 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
     }
 }
 
-/// Whether files can be created in `folder`, or in the nearest folder above it that exists.
-pub fn writable(folder: &Path) -> Result<(), String> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let absolute = std::path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let Some(existing) = absolute.ancestors().find(|path| path.exists()) else { return Ok(()) };
-    if !fs::metadata(existing).is_ok_and(|found| found.is_dir()) {
-        return Err(format!("{} is not a folder", existing.display()));
-    }
-    tempfile::tempfile_in(existing)
-        .map(drop)
-        .map_err(|error| format!("cannot write to {}: {error}", existing.display()))
+/// For each step, whether its rows go to the next one and are not written: only the next one reads them, once, row by row.
+/// `checked` are the tables that checks read.
+fn passing(job: &Job, steps: &[StepPlan], checked: &BTreeSet<String>) -> Vec<bool> {
+    let passes = |number: usize| {
+        let (Some(step), Some(next)) = (steps.get(number), steps.get(number + 1)) else { return false };
+        let name = &job.steps[number].name;
+        let readers = steps.iter().filter(|step| step.reads.contains(name)).count();
+        let follows = job.steps[number + 1].input == *name;
+        step.flow.alone && next.flow.whole && follows && readers == 1 && !checked.contains(name)
+    };
+    (0..steps.len()).map(passes).collect()
 }

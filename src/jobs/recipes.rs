@@ -1,9 +1,21 @@
 //! Recipes with the arguments of a job file.
 
-use super::job::Argument;
 use super::yaml::{Entries, Text};
 
 pub use crate::recipes::{literal, quote};
+
+/// A parameter of a recipe with its value.
+#[derive(Debug, Clone)]
+pub struct Argument {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Whether it names a column.
+    pub is_column: bool,
+    /// Line in the job file, or of the step where it is a default.
+    pub line: u64,
+}
 
 /// The query of recipe `name` with `args`; the parameters `id` and `text` default to the job's columns.
 /// An error says what the recipe accepts.

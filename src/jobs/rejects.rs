@@ -5,27 +5,15 @@ use std::path::{Path, PathBuf};
 use datafusion::common::Result;
 use datafusion::prelude::{SessionContext, col};
 use limpid_connectors::sink::{AtomicDir, Manifest};
-use limpid_connectors::url_table::{self, SourceSpec};
+use limpid_connectors::url_table;
 
 use super::error::{self, JobError};
 use super::job::{Job, JobSource};
 use super::sink::write_options;
-use super::source::Opened;
+use super::source::{Opened, leaves_records_out};
 
 /// Folder of these tables in the work folder.
 const FOLDER: &str = "rejects";
-
-/// Whether records of a source that cannot be read are left out or are NULL in part, rather than being errors.
-pub fn are_left_out(spec: &SourceSpec) -> bool {
-    spec.options.iter().any(|(key, value)| {
-        let key = key.to_ascii_lowercase();
-        match key.strip_prefix("format.").unwrap_or(&key) {
-            "on_error" => !value.eq_ignore_ascii_case("fail"),
-            "ignore_errors" => value.eq_ignore_ascii_case("true"),
-            _ => false,
-        }
-    })
-}
 
 /// The folder of a source's rejected records.
 pub fn folder(job: &Job, source: &JobSource) -> PathBuf {
@@ -36,7 +24,7 @@ pub fn folder(job: &Job, source: &JobSource) -> PathBuf {
 /// sentences.
 pub async fn write(ctx: &SessionContext, job: &Job, sources: &[Opened]) -> error::Result<Vec<String>> {
     let mut told = Vec::new();
-    for (source, opened) in job.sources.iter().zip(sources).filter(|(source, _)| are_left_out(&source.spec)) {
+    for (source, opened) in job.sources.iter().zip(sources).filter(|(source, _)| leaves_records_out(&source.spec)) {
         let folder = folder(job, source);
         let rows = match current(&folder, &opened.fingerprint) {
             Some(rows) => rows,

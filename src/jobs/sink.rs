@@ -17,7 +17,6 @@ use limpid_connectors::sink::{AtomicDir, MANIFEST, Manifest, WriteOptions, forei
 
 use super::error::{self, JobError, words};
 use super::job::{Job, JobSink};
-use super::plan::writable;
 use super::recipes::quote;
 
 /// Whether the job may write its sink; the error says why not.
@@ -164,6 +163,19 @@ impl Keys {
         }
         Ok(())
     }
+}
+
+/// Whether files can be created in `folder`, or in the nearest folder above it that exists.
+pub fn writable(folder: &Path) -> Result<(), String> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let absolute = std::path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let Some(existing) = absolute.ancestors().find(|path| path.exists()) else { return Ok(()) };
+    if !std::fs::metadata(existing).is_ok_and(|found| found.is_dir()) {
+        return Err(format!("{} is not a folder", existing.display()));
+    }
+    tempfile::tempfile_in(existing)
+        .map(drop)
+        .map_err(|error| format!("cannot write to {}: {error}", existing.display()))
 }
 
 #[cfg(test)]

@@ -18,6 +18,18 @@ use super::hash::digest;
 /// Formats a source may have.
 pub const FORMATS: [&str; 5] = ["parquet", "json", "csv", "tsv", "text"];
 
+/// Whether records of a source that cannot be read are left out or are NULL in part, rather than being errors.
+pub fn leaves_records_out(spec: &SourceSpec) -> bool {
+    spec.options.iter().any(|(key, value)| {
+        let key = key.to_ascii_lowercase();
+        match key.strip_prefix("format.").unwrap_or(&key) {
+            "on_error" => !value.eq_ignore_ascii_case("fail"),
+            "ignore_errors" => value.eq_ignore_ascii_case("true"),
+            _ => false,
+        }
+    })
+}
+
 /// A source and its files as they were when it was opened.
 #[derive(Debug, Clone)]
 pub struct Opened {
