@@ -5,8 +5,9 @@ use std::path::Path;
 use minijinja::value::Serde;
 use serde::Serialize;
 
+use super::error::ReportError;
 use super::plots::{Curve, Point, curves};
-use super::{ReportError, templates, write_page};
+use super::{templates, write_page};
 
 /// What `limpid evaluate` tells.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -6,6 +6,7 @@
 
 pub mod data;
 pub mod diff;
+pub mod error;
 pub mod evaluation;
 pub mod lake;
 pub mod numbers;
@@ -20,37 +21,14 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use data::JobReport;
+pub use error::ReportError;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
 use view::Page;
-
-/// Why a report could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// The page's template failed.
-    #[error("the report page could not be rendered: {0}")]
-    Template(#[from] minijinja::Error),
-    /// A picture could not be drawn.
-    #[error("the plot '{title}' of the report could not be drawn: {message}")]
-    Plot {
-        /// The plot's title.
-        title: &'static str,
-        /// What the drawing library said.
-        message: String,
-    },
-    /// The file could not be written.
-    #[error("the report could not be written to {}: {source}", path.display())]
-    Write {
-        /// The file asked for.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
 
 /// Writes the page of `report` to `path`; the file appears whole or not at all.
 pub fn write_html(report: &JobReport, path: &Path) -> Result<(), ReportError> {

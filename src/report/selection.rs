@@ -6,7 +6,8 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use super::data::Histogram;
-use super::{ReportError, plots, templates, write_page};
+use super::error::ReportError;
+use super::{plots, templates, write_page};
 
 /// What `limpid select` tells.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::data::{Concept, Concepts, JobReport, Sample, SourceReport, StepReport};
 use super::diff::{Kind, Part, compare, fold};
+use super::error::ReportError;
 use super::plots::Plot;
 use super::terminal::removed;
 use super::text::{prefix, printable};
-use super::{ReportError, numbers, plots};
+use super::{numbers, plots};
 
 /// Characters of a sample's texts on the page.
 const SAMPLE_CHARS: usize = 4_000;

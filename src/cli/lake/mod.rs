@@ -1,7 +1,6 @@
 //! `limpid lake`: the tables of a lake, and which are contained in which.
 
 mod plan;
-mod report;
 mod retire;
 mod scan;
 

@@ -13,12 +13,11 @@ use limpid_lakes::retire::PlanFile;
 use limpid_lakes::retire::pin::root;
 use limpid_lakes::sql::output;
 
-use super::report::gather;
 use super::{PlaceArgs, chosen, problems, show};
 use crate::cli::engine::Engine;
 use crate::cli::errors::{Failure, note};
 use crate::cli::output::{OutputArgs, Printer};
-use crate::report::lake::write_html;
+use crate::report::lake::{gather, write_html};
 
 /// Say which contained tables are cheaper to rebuild on demand than to keep
 ///

@@ -2,9 +2,9 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, fit, plot, ticks_apart};
-use super::{BEFORE, INK, KEPT, MUTED, Plot, REMOVED, Screen, on_both};
-use crate::report::ReportError;
+use super::style::{BEFORE, INK, KEPT, MUTED, Plot, REMOVED, Screen, on_both};
 use crate::report::data::{JobReport, StepReport};
+use crate::report::error::ReportError;
 use crate::report::numbers::{percent, thousands};
 
 /// Reasons with a bar of their own; the others share one.

@@ -6,8 +6,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, FontTransform, IntoFont, RGBColor, TextStyle};
 
 use super::axis::Axis;
-use super::{GRID, INK, MUTED, PAPER};
-use crate::report::ReportError;
+use super::style::{GRID, INK, MUTED, PAPER};
+use crate::report::error::ReportError;
 use crate::report::text::{ellipsis, one_line};
 
 /// Text height in pixels of labels.

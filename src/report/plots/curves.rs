@@ -4,8 +4,8 @@ use plotters::style::RGBColor;
 
 use super::axis::Axis;
 use super::canvas::{Anchor, legend_growth, plot, ticks_apart};
-use super::{BEFORE, INK, KEPT, MUTED, REMOVED, Screen, on_both};
-use crate::report::ReportError;
+use super::style::{BEFORE, INK, KEPT, MUTED, REMOVED, Screen, on_both};
+use crate::report::error::ReportError;
 
 /// Colours of the lines, from the palette of Okabe and Ito (2008), told apart by all common colour visions.
 const COLOURS: [RGBColor; 8] = [

@@ -4,9 +4,9 @@ use plotters::style::RGBColor;
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, legend_growth, plot, ticks_apart};
-use super::{BEFORE, KEPT, MUTED, Plot, REMOVED, Screen, on_both};
-use crate::report::ReportError;
+use super::style::{BEFORE, KEPT, MUTED, Plot, REMOVED, Screen, on_both};
 use crate::report::data::{Histogram, JobReport, StepReport};
+use crate::report::error::ReportError;
 
 /// Cluster sizes up to this one get a bar each; beyond it sizes share logarithmic bins.
 const EXACT_SIZES: u64 = 20;

@@ -1,82 +1,23 @@
 //! The pictures of a report as SVG text, drawn natively in a light palette; the page recolours them by their `fill` and
-//! `stroke` values, so the two lists of colours (here and in `report.css`) belong together.
+//! `stroke` values, so the two lists of colours (in `style.rs` and in `report.css`) belong together.
 
 mod axis;
 mod bars;
-mod canvas;
+pub(super) mod canvas;
 mod curves;
-mod graph;
 mod histogram;
 mod scatter;
+pub(super) mod style;
 
 pub use bars::{funnel, reasons};
 pub use curves::{Curve, Point, curves};
-pub use graph::containments;
 pub use histogram::{cluster_sizes, distances, lengths, scores, similarities};
 pub use scatter::{COLOURS, map};
-
-use plotters::style::RGBColor;
-use serde::Serialize;
-
-use super::ReportError;
-
-/// A picture among the pictures of a step.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Plot {
-    /// SVG text.
-    pub svg: String,
-    /// Whether it takes the room of two.
-    pub wide: bool,
-}
-
-impl Plot {
-    fn narrow(svg: String) -> Self {
-        Self { svg, wide: false }
-    }
-}
-
-/// The screen that a picture is drawn for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Screen {
-    Wide,
-    Phone,
-}
-
-impl Screen {
-    /// Pixels of a picture as wide as the page.
-    fn width(self) -> i32 {
-        match self {
-            Self::Wide => 1070,
-            Self::Phone => 340,
-        }
-    }
-}
-
-/// Draws for both screens. The page shows one of the two pictures: one that is scaled to a phone has letters too small to read.
-fn on_both(draw: impl Fn(Screen) -> Result<String, ReportError>) -> Result<String, ReportError> {
-    let named = |screen, name| -> Result<String, ReportError> {
-        Ok(draw(screen)?.replacen("class=\"plot\"", &format!("class=\"plot {name}\""), 1))
-    };
-    Ok(named(Screen::Wide, "for-wide")? + &named(Screen::Phone, "for-phone")?)
-}
-
-/// Text.
-const INK: RGBColor = RGBColor(0x1F, 0x29, 0x33);
-/// What all lies on.
-const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
-/// Axis labels.
-const MUTED: RGBColor = RGBColor(0x5F, 0x6B, 0x7A);
-/// Grid lines.
-const GRID: RGBColor = RGBColor(0xE3, 0xE7, 0xEC);
-/// Rows that stay. With [`REMOVED`] a pair of the palette of Okabe and Ito (2008), told apart by all common colour visions.
-const KEPT: RGBColor = RGBColor(0x00, 0x72, 0xB2);
-/// Rows that go.
-const REMOVED: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
-/// What was there before.
-const BEFORE: RGBColor = RGBColor(0xB4, 0xBD, 0xC9);
+pub use style::Plot;
 
 #[cfg(test)]
 mod tests {
+    use super::style::KEPT;
     use super::*;
     use crate::report::data::{Concept, Concepts, Histogram, StepReport};
     use crate::report::fixture;

@@ -3,9 +3,9 @@
 use plotters::style::RGBColor;
 
 use super::canvas::{Anchor, fit, plot};
-use super::{BEFORE, GRID, INK, KEPT, MUTED, REMOVED, Screen, on_both};
-use crate::report::ReportError;
+use super::style::{BEFORE, GRID, INK, KEPT, MUTED, REMOVED, Screen, on_both};
 use crate::report::data::Concepts;
+use crate::report::error::ReportError;
 use crate::report::numbers::{percent, thousands};
 
 /// Colours of the largest clusters. The first two are those of kept and removed rows, the others follow Okabe and Ito (2008) as

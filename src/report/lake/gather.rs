@@ -1,4 +1,4 @@
-//! What the page about a lake shows, gathered.
+//! Gathers what the page about a lake shows.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,8 +11,8 @@ use limpid_lakes::pipeline::Outcome;
 use limpid_lakes::retention::{Advice, RetentionPlan};
 use limpid_lakes::retire::predicate::know;
 
+use super::data::{Candidate, Group, LakeReport, Member, Side};
 use crate::recipes::quote;
-use crate::report::lake::{Candidate, Group, LakeReport, Member, Side};
 
 /// Tables shown side by side.
 const BEST: usize = 10;
@@ -22,7 +22,7 @@ const ROWS: usize = 4;
 const COLUMNS: usize = 8;
 
 /// Gathers the page about `outcome`, the lake `name`, by `plan`.
-pub(super) async fn gather(name: &str, outcome: &Outcome, plan: &RetentionPlan, ctx: &SessionContext) -> LakeReport {
+pub async fn gather(name: &str, outcome: &Outcome, plan: &RetentionPlan, ctx: &SessionContext) -> LakeReport {
     let table = |at: u32| &outcome.lake.tables[at as usize];
     let pairs: HashSet<(u32, u32)> = outcome.found.iter().map(|found| (found.child, found.parent)).collect();
     let equal = |a: u32, b: u32| pairs.contains(&(a, b)) && pairs.contains(&(b, a));

@@ -1,10 +1,10 @@
 //! Tables contained in others: sources on the left, what they hold on the right.
 
-use super::canvas::{Anchor, fit, legend_growth, plot};
-use super::{BEFORE, INK, KEPT, MUTED, REMOVED, Screen, on_both};
-use crate::report::ReportError;
-use crate::report::lake::{Group, LakeReport};
+use super::data::{Group, LakeReport};
+use crate::report::error::ReportError;
 use crate::report::numbers::{bytes, thousands};
+use crate::report::plots::canvas::{Anchor, fit, legend_growth, plot};
+use crate::report::plots::style::{BEFORE, INK, KEPT, MUTED, REMOVED, Screen, on_both};
 
 const TITLE: &str = "Contained tables and their sources";
 const PITCH: i32 = 24;
@@ -31,13 +31,13 @@ impl Layout {
 }
 
 /// Tables drawn of one group.
-const MOST: usize = 12;
+const MAX_MEMBERS: usize = 12;
 /// Groups drawn.
-const GROUPS: usize = 12;
+const MAX_GROUPS: usize = 12;
 
 /// The groups that save most; `None` without any.
 pub fn containments(report: &LakeReport) -> Result<Option<String>, ReportError> {
-    let groups = &report.groups[..report.groups.len().min(GROUPS)];
+    let groups = &report.groups[..report.groups.len().min(MAX_GROUPS)];
     let largest = groups.iter().flat_map(|group| &group.members).map(|member| member.bytes).max();
     let Some(largest) = largest else { return Ok(None) };
     on_both(|screen| draw(groups, largest, &Layout::of(screen))).map(Some)
@@ -46,7 +46,8 @@ pub fn containments(report: &LakeReport) -> Result<Option<String>, ReportError> 
 fn draw(groups: &[Group], largest: u64, layout: &Layout) -> Result<String, ReportError> {
     let keys = [(KEPT, "kept"), (REMOVED, "may go"), (BEFORE, "equal to its source, may go")];
     let start = 66 + legend_growth(&keys, 0, layout.width);
-    let lines = |group: &Group| group.members.len().min(MOST) as i32 + i32::from(group.members.len() > MOST);
+    let lines =
+        |group: &Group| group.members.len().min(MAX_MEMBERS) as i32 + i32::from(group.members.len() > MAX_MEMBERS);
     let of_source = i32::from(layout.above);
     let height = start + groups.iter().map(|group| (lines(group) + of_source + 1) * PITCH).sum::<i32>();
     plot(TITLE, (layout.width as u32, height as u32), |canvas| {
@@ -60,7 +61,7 @@ fn draw(groups: &[Group], largest: u64, layout: &Layout) -> Result<String, Repor
             canvas.label((14, middle), &name, INK, Anchor::Left)?;
             canvas.label((layout.sources - 4, middle), &bytes(group.bytes), MUTED, Anchor::Right)?;
             let (left, longest) = layout.children;
-            for member in group.members.iter().take(MOST) {
+            for member in group.members.iter().take(MAX_MEMBERS) {
                 let at = y + PITCH / 2;
                 let path = match layout.above {
                     true => vec![(3, middle + BOX / 2), (3, at), (left, at)],
@@ -75,8 +76,8 @@ fn draw(groups: &[Group], largest: u64, layout: &Layout) -> Result<String, Repor
                 canvas.label((beside, at), &fit(&label, (layout.width - beside) as u32), INK, Anchor::Left)?;
                 y += PITCH;
             }
-            if group.members.len() > MOST {
-                let more = format!("and {} more", thousands((group.members.len() - MOST) as u64));
+            if group.members.len() > MAX_MEMBERS {
+                let more = format!("and {} more", thousands((group.members.len() - MAX_MEMBERS) as u64));
                 canvas.label((left, y + PITCH / 2), &more, MUTED, Anchor::Left)?;
                 y += PITCH;
             }
