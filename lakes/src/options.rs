@@ -1,4 +1,6 @@
-//! What the user chooses about a comparison of tables.
+//! What the user chooses about a comparison of tables: the words, the bounds and what goes together, for SQL and the command line.
+
+use std::ops::RangeInclusive;
 
 use crate::kernels::canonical::Form;
 pub use crate::kernels::sorted::Rows;
@@ -42,9 +44,16 @@ impl Stage {
         ("minmax", Self::Minmax),
         ("sketch", Self::Sketch),
         ("sampled", Self::Sampled),
-        ("exact", Self::Exact),
-        ("bytes", Self::Bytes),
+        Self::ALL_ROWS[0],
+        Self::ALL_ROWS[1],
     ];
+    /// The words for those in which all rows decide.
+    pub const ALL_ROWS: &[(&str, Self)] = &[("exact", Self::Exact), ("bytes", Self::Bytes)];
+
+    /// Whether all rows decide.
+    pub fn reads_all_rows(self) -> bool {
+        matches!(self, Self::Exact | Self::Bytes)
+    }
 }
 
 /// The words for [`Rows`].
@@ -83,8 +92,10 @@ pub enum Names {
 }
 
 impl Names {
+    /// The words for those that compare names.
+    pub const COMPARING: &[(&str, Self)] = &[("fold", Self::Fold), ("exact", Self::Exact)];
     /// The words for them.
-    pub const WORDS: &[(&str, Self)] = &[("fold", Self::Fold), ("exact", Self::Exact), ("any", Self::Any)];
+    pub const WORDS: &[(&str, Self)] = &[Self::COMPARING[0], Self::COMPARING[1], ("any", Self::Any)];
 }
 
 impl Layout {
@@ -104,6 +115,13 @@ pub enum Layout {
     /// Every folder is a table.
     Folder,
 }
+
+/// What [`Options::threshold`] may be.
+pub const THRESHOLD: RangeInclusive<f64> = 0.01..=1.0;
+/// What [`Options::sample_rows`] may be.
+pub const SAMPLE_ROWS: RangeInclusive<u64> = 1..=1_000_000;
+/// What [`Options::confidence`] may be.
+pub const CONFIDENCE: RangeInclusive<f64> = 0.5..=0.999_999;
 
 /// Everything that defines the result of a comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,5 +159,77 @@ impl Default for Options {
             confidence: 0.95,
             seed: 42,
         }
+    }
+}
+
+impl Options {
+    /// Checks what each option allows of the others.
+    ///
+    /// # Errors
+    /// The first that contradicts another.
+    pub fn check(&self) -> Result<(), Conflict> {
+        if self.threshold < 1.0 && matches!(self.stage, Stage::Sketch | Stage::Bytes) {
+            return Err(Conflict::Threshold);
+        }
+        if self.names == Names::Any && !self.stage.reads_all_rows() {
+            return Err(Conflict::Names);
+        }
+        Ok(())
+    }
+}
+
+/// Options that contradict each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// A threshold below 1 with a stage that knows whole containments only.
+    Threshold,
+    /// Columns of other names with a stage that does not read all rows.
+    Names,
+}
+
+/// What an interface calls the options, for its errors.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionNames {
+    /// [`Options::threshold`].
+    pub threshold: &'static str,
+    /// [`Options::stage`].
+    pub stage: &'static str,
+    /// [`Names::Any`].
+    pub any_names: &'static str,
+}
+
+impl OptionNames {
+    /// In SQL.
+    pub const SQL: Self = Self { threshold: "`threshold`", stage: "`stage`", any_names: "names => 'any'" };
+    /// On the command line.
+    pub const COMMAND_LINE: Self = Self { threshold: "--threshold", stage: "--stage", any_names: "--renamed" };
+}
+
+impl Conflict {
+    /// The conflict in a sentence.
+    pub fn told(self, names: &OptionNames) -> String {
+        let OptionNames { threshold, stage, any_names } = *names;
+        match self {
+            Self::Threshold => {
+                format!("stages 'sketch' and 'bytes' know whole containments only; leave {threshold} at 1")
+            }
+            Self::Names => format!("{any_names} needs {stage} 'exact' or 'bytes': all rows decide"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conflicts_name_the_options_as_the_interface_does() {
+        let near = Options { threshold: 0.9, stage: Stage::Bytes, ..Options::default() };
+        let told = near.check().unwrap_err().told(&OptionNames::COMMAND_LINE);
+        assert!(told.ends_with("leave --threshold at 1"), "{told}");
+        let renamed = Options { names: Names::Any, stage: Stage::Minmax, ..Options::default() };
+        let told = renamed.check().unwrap_err().told(&OptionNames::SQL);
+        assert!(told.starts_with("names => 'any' needs `stage`"), "{told}");
+        assert_eq!(Options { names: Names::Any, threshold: 0.9, ..Options::default() }.check(), Ok(()));
     }
 }

@@ -45,7 +45,7 @@ fn a_lake_is_made_listed_and_compared() {
     assert!(out.contains("r000/01_copy.parquet,rebuild,") && out.contains(",hash-exact,"), "{out}");
     std::fs::write(at.join("wrong.yaml"), "storage: -1\n").unwrap();
     let (code, _, err) = limpid(at, &["lake", "plan", "made", "--prices", "wrong.yaml"]);
-    assert!(code == Some(1) && err.contains("`storage` must be a number from 0 on, not -1"), "{err}");
+    assert!(code == Some(1) && err.contains("`storage` must be a number from 0 to 1000000000000, not -1"), "{err}");
 
     // What the program says is what SQL says.
     let sql = "SELECT count(*) AS n FROM table_containment('made') WHERE state = 'hash-exact'";

@@ -146,7 +146,7 @@ fn all_pairs(graph: &SchemaGraph, block: &Block, edges: &mut Vec<Edge>) {
 
 async fn read_and_decide(outcome: &mut Outcome, graph: &SchemaGraph, edges: Vec<Edge>, work: &Work<'_>) -> Result<()> {
     let (options, lake) = (work.options, &work.lake);
-    let all_rows = matches!(options.stage, Stage::Exact | Stage::Bytes);
+    let all_rows = options.stage.reads_all_rows();
     let renamed = all_rows && options.names == Names::Any;
     let (mut edges, mut cells, mut held) = (edges, vec![], None);
     if all_rows && options.threshold >= 1.0 && !renamed {

@@ -37,7 +37,7 @@ pub async fn update(
     threads: usize,
     root: &Path,
 ) -> Result<Outcome> {
-    if !matches!(options.stage, Stage::Exact | Stage::Bytes) || options.threshold < 1.0 || options.names == Names::Any {
+    if !options.stage.reads_all_rows() || options.threshold < 1.0 || options.names == Names::Any {
         return exec_err!(
             "only whole containments by the names of columns, by all rows, are kept from one time to the next"
         );

@@ -4,9 +4,11 @@
 //! can be at most. Only kept tables serve as sources, so every rebuild is one step.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use serde::Deserialize;
 
 use crate::kernels::facility::{Costs, solve};
-
 use crate::lake::{Lake, Table};
 use crate::outcome::Outcome;
 use crate::verify::State;
@@ -16,7 +18,8 @@ const BUDGET: usize = 2000;
 const GIGABYTE: f64 = 1e9;
 
 /// What things cost a month, in any one currency.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "Given")]
 pub struct Prices {
     /// Keeping a gigabyte.
     pub storage: f64,
@@ -92,11 +95,81 @@ impl RetentionPlan {
     }
 }
 
+/// Prices as a file gives them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    storage: Option<f64>,
+    maintenance: Option<f64>,
+    read: Option<f64>,
+    write: Option<f64>,
+    accesses: Option<f64>,
+    throughput: Option<f64>,
+    latency: Option<f64>,
+    #[serde(default)]
+    uses: BTreeMap<String, f64>,
+}
+
+impl From<Given> for Prices {
+    fn from(given: Given) -> Self {
+        let default = Self::default();
+        Self {
+            storage: given.storage.unwrap_or(default.storage),
+            maintenance: given.maintenance.unwrap_or(default.maintenance),
+            read: given.read.unwrap_or(default.read),
+            write: given.write.unwrap_or(default.write),
+            accesses: given.accesses.unwrap_or(default.accesses),
+            throughput: given.throughput.unwrap_or(default.throughput),
+            latency: given.latency.unwrap_or(default.latency),
+            uses: given.uses,
+        }
+    }
+}
+
 fn gigabytes(table: &Table) -> f64 {
     table.bytes as f64 / GIGABYTE
 }
 
+/// What a price may be.
+const PRICE: RangeInclusive<f64> = 0.0..=1e12;
+/// What the throughput may be, by which sizes are divided.
+const THROUGHPUT: RangeInclusive<f64> = 1e-6..=1e12;
+
 impl Prices {
+    /// The names of the prices.
+    pub const NAMES: [&str; 7] = ["storage", "maintenance", "read", "write", "accesses", "throughput", "latency"];
+
+    /// Each price with its name and what it may be.
+    pub fn fields(&mut self) -> [(&'static str, &mut f64, RangeInclusive<f64>); 7] {
+        let Self { storage, maintenance, read, write, accesses, throughput, latency, uses: _ } = self;
+        let [a, b, c, d, e, f, g] = Self::NAMES;
+        [
+            (a, storage, PRICE),
+            (b, maintenance, PRICE),
+            (c, read, PRICE),
+            (d, write, PRICE),
+            (e, accesses, PRICE),
+            (f, throughput, THROUGHPUT),
+            (g, latency, PRICE),
+        ]
+    }
+
+    /// Checks every price.
+    ///
+    /// # Errors
+    /// The first that is not allowed.
+    pub fn check(&self) -> Result<(), String> {
+        let mut prices = self.clone();
+        let uses = self.uses.iter().map(|(table, uses)| (table.as_str(), *uses, PRICE));
+        let all = prices.fields().map(|(name, price, allowed)| (name, *price, allowed));
+        match all.into_iter().chain(uses).find(|(_, price, allowed)| !allowed.contains(price)) {
+            Some((name, price, allowed)) => {
+                Err(format!("`{name}` must be a number from {} to {}, not {price}", allowed.start(), allowed.end()))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn uses(&self, table: &Table) -> f64 {
         self.uses.get(&table.name).copied().unwrap_or(self.accesses)
     }

@@ -7,7 +7,7 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::sql::sqlparser::ast::{self, TableFunctionArgs};
 use limpid_udfs::operators::frame::args::{Written, integer, literal, number, word, written};
 
-use crate::options::{Layout, Names, Options, ROWS, Stage, Types};
+use crate::options::{CONFIDENCE, Layout, Names, OptionNames, Options, ROWS, SAMPLE_ROWS, Stage, THRESHOLD, Types};
 use crate::retention::Prices;
 
 /// Unnamed arguments, and named ones not yet interpreted.
@@ -60,18 +60,11 @@ impl Args {
     /// # Errors
     /// Values that are not allowed.
     pub fn prices(&mut self) -> Result<Prices> {
-        let default = Prices::default();
-        let any = 0.0..=1e12;
-        Ok(Prices {
-            storage: self.number("storage", default.storage, any.clone())?,
-            maintenance: self.number("maintenance", default.maintenance, any.clone())?,
-            read: self.number("read", default.read, any.clone())?,
-            write: self.number("write", default.write, any.clone())?,
-            accesses: self.number("accesses", default.accesses, any.clone())?,
-            throughput: self.number("throughput", default.throughput, 1e-6..=1e12)?,
-            latency: self.number("latency", default.latency, any)?,
-            uses: default.uses,
-        })
+        let mut prices = Prices::default();
+        for (name, price, allowed) in prices.fields() {
+            *price = self.number(name, *price, allowed)?;
+        }
+        Ok(prices)
     }
 
     /// Everything that was given, the rest by default.
@@ -86,19 +79,13 @@ impl Args {
             types: self.choice("types", default.types, Types::WORDS)?,
             names: self.choice("names", default.names, Names::WORDS)?,
             layout: self.choice("layout", default.layout, Layout::WORDS)?,
-            threshold: self.number("threshold", default.threshold, 0.01..=1.0)?,
-            sample_rows: self.integer("sample_rows", default.sample_rows, 1..=1_000_000)?,
-            confidence: self.number("confidence", default.confidence, 0.5..=0.999_999)?,
+            threshold: self.number("threshold", default.threshold, THRESHOLD)?,
+            sample_rows: self.integer("sample_rows", default.sample_rows, SAMPLE_ROWS)?,
+            confidence: self.number("confidence", default.confidence, CONFIDENCE)?,
             seed: self.integer("seed", default.seed, 0..=i64::MAX as u64)?,
         };
-        if options.threshold < 1.0 && matches!(options.stage, Stage::Sketch | Stage::Bytes) {
-            return plan_err!(
-                "{}: stages 'sketch' and 'bytes' know whole containments only; leave `threshold` at 1",
-                self.op
-            );
-        }
-        if options.names == Names::Any && !matches!(options.stage, Stage::Exact | Stage::Bytes) {
-            return plan_err!("{}: names => 'any' needs `stage` 'exact' or 'bytes': all rows decide", self.op);
+        if let Err(conflict) = options.check() {
+            return plan_err!("{}: {}", self.op, conflict.told(&OptionNames::SQL));
         }
         Ok(options)
     }

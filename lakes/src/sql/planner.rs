@@ -11,7 +11,8 @@ use datafusion::sql::sqlparser::ast::{Expr, TableFactor, TableFunctionArgs, Valu
 use super::args::Args;
 use super::leaf::{LakeFunction, Work};
 use super::{LAKE_TABLES, RETENTION_PLAN, TABLE_CONTAINMENT, pair};
-use crate::options::{Names, Stage};
+use crate::options::Names;
+use crate::retention::Prices;
 
 /// Plans `FROM lake_tables(...)` and `FROM table_containment(...)`.
 #[derive(Debug)]
@@ -20,19 +21,7 @@ pub struct LakePlanner;
 const LISTING: &[&str] = &["layout", "names"];
 const COMPARING: &[&str] =
     &["stage", "rows", "types", "names", "layout", "threshold", "sample_rows", "confidence", "seed"];
-const RETAINING: &[&str] = &[
-    "storage",
-    "maintenance",
-    "read",
-    "write",
-    "accesses",
-    "throughput",
-    "latency",
-    "stage",
-    "types",
-    "names",
-    "layout",
-];
+const RETAINING: &[&str] = &["stage", "types", "names", "layout"];
 const PAIR: &[&str] = &["rows", "names"];
 
 impl RelationPlanner for LakePlanner {
@@ -72,7 +61,7 @@ fn list(args: TableFunctionArgs, context: &mut dyn RelationPlannerContext) -> Re
 }
 
 fn retain(args: TableFunctionArgs, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
-    let mut args = Args::parse(RETENTION_PLAN, RETAINING, args, context)?;
+    let mut args = Args::parse(RETENTION_PLAN, &[&Prices::NAMES, RETAINING].concat(), args, context)?;
     let url = match args.unnamed.as_slice() {
         [one] => url(one),
         _ => None,
@@ -84,7 +73,7 @@ fn retain(args: TableFunctionArgs, context: &mut dyn RelationPlannerContext) -> 
             "{RETENTION_PLAN}: `names` must be one of 'fold', 'exact': tables are rebuilt by the names of columns"
         );
     }
-    if !matches!(options.stage, Stage::Exact | Stage::Bytes) {
+    if !options.stage.reads_all_rows() {
         return plan_err!("{RETENTION_PLAN}: `stage` must be 'exact' or 'bytes': a plan rests on all rows");
     }
     leaf(RETENTION_PLAN, url, Work::Retention(options, prices))

@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use clap::{Args, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand, value_parser};
 use datafusion::common::DataFusionError;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use limpid_lakes::demo;
 use limpid_lakes::graph::Counts;
 use limpid_lakes::lake::discover::list_files;
 use limpid_lakes::lake::{Lake, Problem};
-use limpid_lakes::options::{Layout, Names, Options, ROWS, Stage, Types};
+use limpid_lakes::options::{Layout, Names, OptionNames, Options, ROWS, Rows, SAMPLE_ROWS, Stage, THRESHOLD, Types};
 use limpid_lakes::pipeline::{self, Outcome};
 use limpid_lakes::retire::pin::root;
 use limpid_lakes::sql::output;
@@ -63,19 +64,19 @@ struct ContainmentArgs {
     #[command(flatten)]
     place: PlaceArgs,
     /// The last stage: names; footers; samples of columns; sampled rows (may be wrong); all rows; all rows byte for byte
-    #[arg(long, value_name = "STAGE", default_value = "exact", value_parser = ["schema", "minmax", "sketch", "sampled", "exact", "bytes"])]
-    stage: String,
+    #[arg(long, value_name = "STAGE", default_value = "exact", value_parser = one_of(Stage::WORDS))]
+    stage: Stage,
     /// Whether a row that the child repeats must be repeated in the parent
-    #[arg(long, value_name = "HOW", default_value = "multiset", value_parser = ["multiset", "set"])]
-    rows: String,
+    #[arg(long, value_name = "HOW", default_value = "multiset", value_parser = one_of(ROWS))]
+    rows: Rows,
     /// Which values are equal: of one kind by value; of one type; as text; as what texts write
-    #[arg(long, value_name = "HOW", default_value = "widen", value_parser = ["widen", "strict", "text", "parsed"])]
-    types: String,
+    #[arg(long, value_name = "HOW", default_value = "widen", value_parser = one_of(Types::WORDS))]
+    types: Types,
     /// Least share of the child's rows in the parent, from 0.01 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     threshold: f64,
     /// Rows drawn from each child at stage `sampled`
-    #[arg(long, value_name = "ROWS", default_value_t = 10)]
+    #[arg(long, value_name = "ROWS", default_value_t = 10, value_parser = value_parser!(u64).range(SAMPLE_ROWS))]
     sample_rows: u64,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 42)]
@@ -113,47 +114,43 @@ struct PlaceArgs {
     #[arg(value_name = "URL")]
     url: String,
     /// What a table is: decided by names and markers, every file, or every folder
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = ["auto", "file", "folder"])]
-    layout: String,
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = one_of(Layout::WORDS))]
+    layout: Layout,
     /// How names of columns are compared: without case, or as written
-    #[arg(long, value_name = "HOW", default_value = "fold", value_parser = ["fold", "exact"])]
-    names: String,
+    #[arg(long, value_name = "HOW", default_value = "fold", value_parser = one_of(Names::COMPARING))]
+    names: Names,
 }
 
 fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(share) if (0.01..=1.0).contains(&share) => Ok(share),
-        _ => Err("write a number from 0.01 to 1".to_owned()),
+        Ok(share) if THRESHOLD.contains(&share) => Ok(share),
+        _ => Err(format!("write a number from {} to {}", THRESHOLD.start(), THRESHOLD.end())),
     }
 }
 
-/// The value of a word that the command line has checked.
-fn chosen<T: Copy + Default>(words: &[(&str, T)], word: &str) -> T {
-    words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value).unwrap_or_default()
+/// Takes one of these words, and gives what it stands for.
+fn one_of<T: Copy + Default + Send + Sync + 'static>(
+    words: &'static [(&'static str, T)],
+) -> impl TypedValueParser<Value = T> {
+    let value = |given: String| words.iter().find(|(word, _)| *word == given).map(|(_, value)| *value);
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).map(move |word| value(word).unwrap_or_default())
 }
 
 impl ContainmentArgs {
     fn options(&self) -> Result<Options, Failure> {
         let options = Options {
-            stage: chosen(Stage::WORDS, &self.stage),
-            rows: chosen(ROWS, &self.rows),
-            types: chosen(Types::WORDS, &self.types),
-            names: if self.renamed { Names::Any } else { chosen(Names::WORDS, &self.place.names) },
-            layout: chosen(Layout::WORDS, &self.place.layout),
+            stage: self.stage,
+            rows: self.rows,
+            types: self.types,
+            names: if self.renamed { Names::Any } else { self.place.names },
+            layout: self.place.layout,
             threshold: self.threshold,
-            sample_rows: self.sample_rows.max(1),
+            sample_rows: self.sample_rows,
             seed: self.seed,
             ..Options::default()
         };
-        if options.threshold < 1.0 && matches!(options.stage, Stage::Sketch | Stage::Bytes) {
-            let says = "stages sketch and bytes know whole containments only: leave --threshold at 1";
-            return Err(Failure::Usage(says.to_owned()));
-        }
-        if self.renamed && !matches!(options.stage, Stage::Exact | Stage::Bytes) {
-            let says = "--renamed needs --stage exact or bytes: all rows decide";
-            return Err(Failure::Usage(says.to_owned()));
-        }
-        if self.renamed && self.place.names == "exact" {
+        options.check().map_err(|conflict| Failure::Usage(conflict.told(&OptionNames::COMMAND_LINE)))?;
+        if self.renamed && self.place.names == Names::Exact {
             return Err(Failure::Usage("--renamed and --names exact contradict each other".to_owned()));
         }
         Ok(options)

@@ -1,19 +1,18 @@
 //! `limpid lake plan`: what to keep and what to rebuild on demand.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_lakes::lake::discover::list_files;
-use limpid_lakes::options::{Layout, Names, Options, Stage};
+use limpid_lakes::options::{Options, Stage};
 use limpid_lakes::pipeline;
 use limpid_lakes::retention::{self, Prices};
 use limpid_lakes::retire::PlanFile;
 use limpid_lakes::retire::pin::root;
 use limpid_lakes::sql::output;
 
-use super::{PlaceArgs, chosen, problems, show};
+use super::{PlaceArgs, one_of, problems, show};
 use crate::cli::engine::Engine;
 use crate::cli::errors::{Failure, note};
 use crate::cli::output::{OutputArgs, Printer};
@@ -41,8 +40,8 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "FILE.yaml")]
     prices: Option<PathBuf>,
     /// What a containment rests on: hashes of all rows, or the rows byte for byte
-    #[arg(long, value_name = "STAGE", default_value = "exact", value_parser = ["exact", "bytes"])]
-    stage: String,
+    #[arg(long, value_name = "STAGE", default_value = "exact", value_parser = one_of(Stage::ALL_ROWS))]
+    stage: Stage,
     /// Write what may go, pinned to the files as they are now, for `limpid lake apply`
     #[arg(long, value_name = "FILE.json")]
     save: Option<PathBuf>,
@@ -57,12 +56,8 @@ pub(super) struct PlanArgs {
 pub(super) fn run(args: &PlanArgs, engine: &Engine) -> Result<(), Failure> {
     let (ctx, url) = (engine.session()?, args.place.url.clone());
     let prices = args.prices.as_deref().map(read_prices).transpose()?.unwrap_or_default();
-    let options = Options {
-        stage: chosen(Stage::WORDS, &args.stage),
-        names: chosen(Names::WORDS, &args.place.names),
-        layout: chosen(Layout::WORDS, &args.place.layout),
-        ..Options::default()
-    };
+    let options =
+        Options { stage: args.stage, names: args.place.names, layout: args.place.layout, ..Options::default() };
     let (layout, names) = (options.layout, options.names);
     let save = args.save.is_some();
     let (outcome, root) = engine.run(async move {
@@ -94,51 +89,10 @@ pub(super) fn run(args: &PlanArgs, engine: &Engine) -> Result<(), Failure> {
     show(engine, Printer::new(&args.output)?, batch.schema(), vec![Ok(batch)])
 }
 
-/// Prices as a file has them.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PriceFile {
-    storage: Option<f64>,
-    maintenance: Option<f64>,
-    read: Option<f64>,
-    write: Option<f64>,
-    accesses: Option<f64>,
-    throughput: Option<f64>,
-    latency: Option<f64>,
-    #[serde(default)]
-    uses: BTreeMap<String, f64>,
-}
-
 fn read_prices(path: &Path) -> Result<Prices, Failure> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|e| Failure::error(format!("cannot read {shown}: {e}")))?;
-    let file: PriceFile = serde_saphyr::from_str(&text).map_err(|e| Failure::error(format!("{shown}: {e}")))?;
-    let default = Prices::default();
-    let prices = Prices {
-        storage: file.storage.unwrap_or(default.storage),
-        maintenance: file.maintenance.unwrap_or(default.maintenance),
-        read: file.read.unwrap_or(default.read),
-        write: file.write.unwrap_or(default.write),
-        accesses: file.accesses.unwrap_or(default.accesses),
-        throughput: file.throughput.unwrap_or(default.throughput),
-        latency: file.latency.unwrap_or(default.latency),
-        uses: file.uses,
-    };
-    let Prices { storage, maintenance, read, write, accesses, throughput, latency, uses } = &prices;
-    let named = [
-        ("storage", storage),
-        ("maintenance", maintenance),
-        ("read", read),
-        ("write", write),
-        ("accesses", accesses),
-        ("throughput", throughput),
-        ("latency", latency),
-    ];
-    let all = named.into_iter().chain(uses.iter().map(|(table, uses)| (table.as_str(), uses)));
-    for (name, value) in all {
-        if !(value.is_finite() && *value >= 0.0) || (name == "throughput" && *value == 0.0) {
-            return Err(Failure::error(format!("{shown}: `{name}` must be a number from 0 on, not {value}")));
-        }
-    }
+    let prices: Prices = serde_saphyr::from_str(&text).map_err(|e| Failure::error(format!("{shown}: {e}")))?;
+    prices.check().map_err(|wrong| Failure::error(format!("{shown}: {wrong}")))?;
     Ok(prices)
 }

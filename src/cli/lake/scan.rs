@@ -10,13 +10,12 @@ use clap::Args;
 use limpid_lakes::discover;
 use limpid_lakes::lake::Lake;
 use limpid_lakes::lake::discover::list_files;
-use limpid_lakes::options::{Layout, Names};
 use limpid_lakes::retire::pin::root;
 use limpid_lakes::retire::recipe::Recipe;
 use limpid_lakes::retire::{Aside, dependents};
 use limpid_lakes::sql::output;
 
-use super::{PlaceArgs, chosen, show};
+use super::{PlaceArgs, show};
 use crate::cli::engine::Engine;
 use crate::cli::errors::{Failure, note};
 use crate::cli::output::{OutputArgs, Printer};
@@ -36,7 +35,7 @@ pub(super) struct ScanArgs {
 /// Runs the command.
 pub(super) fn run(args: &ScanArgs, engine: &Engine) -> Result<(), Failure> {
     let (ctx, url) = (engine.session()?, args.place.url.clone());
-    let (layout, names) = (chosen(Layout::WORDS, &args.place.layout), chosen(Names::WORDS, &args.place.names));
+    let (layout, names) = (args.place.layout, args.place.names);
     let (lake, root) = engine.run(async move {
         let listed = list_files(&ctx.state(), &url).await?;
         let root = root(&listed).ok();
