@@ -4,9 +4,9 @@ use std::io::{BufWriter, Write};
 
 use clap::Args;
 
-use super::catalogue::{self, Entry};
 use super::engine::Engine;
 use super::errors::Failure;
+use crate::session::catalogue::{self, Entry};
 
 /// Show limpid's SQL functions and relation operators with their documentation
 #[derive(Debug, Args)]

@@ -4,7 +4,6 @@
 //! `Command` and one arm of `dispatch`.
 
 mod allocator;
-mod catalogue;
 pub mod doctor;
 pub mod engine;
 pub mod errors;
@@ -18,7 +17,6 @@ pub mod memory;
 pub mod models;
 pub mod output;
 pub mod recipes;
-mod rewrite;
 pub mod run;
 mod runner;
 mod script;
@@ -26,7 +24,6 @@ pub mod select;
 mod shell;
 pub mod sql;
 mod statements;
-mod summarize;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;

@@ -16,15 +16,14 @@ use limpid_connectors::table_functions::TableFunction;
 use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::operators::is_operator;
 
-use super::catalogue;
 use super::errors::{Failure, Message, note, plain};
 use super::memory;
 use super::output::Printer;
 use super::script::{self, Parsed};
 use super::statements::{Located, Source};
-use super::summarize::summary;
 use crate::session::errors::is_full;
-use crate::session::{metrics, spill_folder, statement};
+use crate::session::summarize::summary;
+use crate::session::{catalogue, metrics, spill_folder, statement};
 
 /// Runs sources in one session.
 pub struct Runner {

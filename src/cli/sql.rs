@@ -1,7 +1,7 @@
 //! `limpid sql`: statements from the command line, from files, from standard input, or typed into a shell.
 
 use std::io::{IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -50,7 +50,7 @@ pub fn run(args: &SqlArgs, engine: &Engine) -> Result<(), Failure> {
         if args.output.output.is_some() {
             return Err(Failure::Usage("--output needs statements from -c, -f or standard input".to_owned()));
         }
-        return shell::run(args, engine, &ctx);
+        return shell::run(args.output.clone(), engine, &ctx);
     };
     let mut runner = Runner {
         ctx,
@@ -70,7 +70,7 @@ pub fn run(args: &SqlArgs, engine: &Engine) -> Result<(), Failure> {
 fn sources(args: &SqlArgs) -> Result<Option<Vec<Source>>, Failure> {
     let mut sources = Vec::new();
     for path in &args.file {
-        sources.push(if path.as_os_str() == "-" { standard_input()? } else { file(path)? });
+        sources.push(if path.as_os_str() == "-" { standard_input()? } else { Source::of_file(path)? });
     }
     sources.extend(args.command.iter().map(Source::typed));
     if !sources.is_empty() {
@@ -87,11 +87,4 @@ fn standard_input() -> Result<Source, Failure> {
     let read = std::io::stdin().read_to_string(&mut text);
     read.map_err(|e| Failure::error(format!("cannot read SQL from standard input: {e}")))?;
     Ok(Source { file: Some("<stdin>".to_owned()), text })
-}
-
-/// The statements of a file.
-pub(super) fn file(path: &Path) -> Result<Source, Failure> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::error(format!("cannot read {name}: {e}")))?;
-    Ok(Source { file: Some(name), text })
 }

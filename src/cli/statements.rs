@@ -1,5 +1,7 @@
 //! From text to statements that know where they stand.
 
+use std::path::Path;
+
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::sqlparser::dialect::dialect_from_str;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
@@ -7,8 +9,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::errors::{Failure, Message, plain};
-use super::rewrite;
-use crate::session::depth;
+use crate::session::{depth, rewrite};
 
 /// Longer lines are not shown under an error.
 const LONGEST_QUOTE: usize = 160;
@@ -37,6 +38,16 @@ impl Source {
     /// SQL that comes from no file.
     pub fn typed(text: impl Into<String>) -> Self {
         Self { file: None, text: text.into() }
+    }
+
+    /// The statements of a file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn of_file(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| Failure::error(format!("cannot read {name}: {e}")))?;
+        Ok(Self { file: Some(name), text })
     }
 
     /// All statements. Nothing has run when one of them is wrong.

@@ -1,6 +1,7 @@
 //! The one place that assembles the engine: DataFusion, the functions and operators of `limpid-udfs`, the formats of
 //! `limpid-connectors`, the memory pool and the spill directory.
 
+pub mod catalogue;
 mod clauses;
 mod copy;
 pub mod depth;
@@ -12,7 +13,9 @@ pub mod metrics;
 pub mod provenance;
 pub mod recipe;
 mod recipe_input;
+pub mod rewrite;
 pub mod statement;
+pub mod summarize;
 mod unnest;
 
 use std::path::PathBuf;

@@ -18,7 +18,8 @@ use parquet::basic::{Compression as Codec, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::{ResultWriter, Target};
+use super::target::Target;
+use super::writer::ResultWriter;
 use crate::cli::errors::Failure;
 
 /// CSV, TSV or JSON lines.

@@ -5,12 +5,12 @@ mod formats;
 mod records;
 mod table;
 mod target;
+mod writer;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
 use clap::{Args, ValueEnum};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
@@ -19,6 +19,7 @@ use limpid_connectors::url_table::Compression;
 
 use super::errors::Failure;
 use target::Target;
+use writer::ResultWriter;
 
 /// Rows of a table that a terminal shows unless told otherwise.
 const TERMINAL_ROWS: usize = 40;
@@ -251,18 +252,6 @@ impl Printer {
         }
         self.target.commit()
     }
-}
-
-/// One result on its way out.
-trait ResultWriter {
-    /// Takes the next rows.
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure>;
-    /// Shows what it holds back, if it can.
-    fn flush(&mut self) -> Result<(), Failure> {
-        Ok(())
-    }
-    /// Writes what is left and the end of the format.
-    fn finish(self: Box<Self>) -> Result<(), Failure>;
 }
 
 fn writer<'a>(

@@ -6,7 +6,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::cell::{Breaks, Cells, width};
-use super::{ResultWriter, Target};
+use super::target::Target;
+use super::writer::ResultWriter;
 use crate::cli::errors::Failure;
 
 /// Dashes after a row's number where there is no terminal.

@@ -6,7 +6,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::cell::{Breaks, Cells, cut, width};
-use super::{ResultWriter, Target};
+use super::target::Target;
+use super::writer::ResultWriter;
 use crate::cli::errors::Failure;
 
 /// Rows that are held back to see how wide columns are; a table with more goes on with these widths.

@@ -7,9 +7,9 @@ use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::{Context, Helper, Hinter, Validator};
 
-use super::commands;
-use super::lexer::{self, Kind as Piece};
-use crate::cli::catalogue::{self, Entry, Kind};
+use crate::cli::script::commands;
+use crate::cli::script::lexer::{self, Kind as Piece};
+use crate::session::catalogue::{self, Entry, Kind};
 
 /// Words of SQL that are completed and coloured.
 const KEYWORDS: &[&str] = &[

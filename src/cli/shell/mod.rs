@@ -1,8 +1,6 @@
 //! The interactive shell.
 
-pub mod commands;
 mod helper;
-pub mod lexer;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,9 +14,9 @@ use super::engine::Engine;
 use super::errors::{Failure, note};
 use super::output::{Format, OutputArgs, Printer, parse_rows};
 use super::runner::Runner;
-use super::sql::{SqlArgs, file};
+use super::script::commands::{self, Command};
+use super::script::lexer;
 use super::statements::Source;
-use commands::Command;
 use helper::{Names, SqlHelper};
 
 const PROMPT: &str = "limpid> ";
@@ -27,7 +25,7 @@ const MORE: &str = "     -> ";
 type LineEditor = Editor<SqlHelper, FileHistory>;
 
 /// Reads and runs statements until the user leaves.
-pub fn run(args: &SqlArgs, engine: &Engine, ctx: &SessionContext) -> Result<(), Failure> {
+pub fn run(output: OutputArgs, engine: &Engine, ctx: &SessionContext) -> Result<(), Failure> {
     if !engine.quiet {
         note(&format!("limpid {} - \\h for help, \\q to leave", env!("CARGO_PKG_VERSION")));
     }
@@ -37,7 +35,7 @@ pub fn run(args: &SqlArgs, engine: &Engine, ctx: &SessionContext) -> Result<(), 
         // There is none before the first session.
         let _ = editor.load_history(path);
     }
-    Shell { engine, ctx, output: args.output.clone(), timing: !engine.quiet, history }.read(&mut editor)
+    Shell { engine, ctx, output, timing: !engine.quiet, history }.read(&mut editor)
 }
 
 struct Shell<'a> {
@@ -108,7 +106,7 @@ impl Shell<'_> {
                 Ok(rows) => self.output.max_rows = Some(rows),
                 Err(error) => note(&format!("error: {error}")),
             },
-            Command::Include(path) => self.execute(file(Path::new(&path))?)?,
+            Command::Include(path) => self.execute(Source::of_file(Path::new(&path))?)?,
             Command::Sql(sql) => self.execute(Source::typed(sql))?,
             Command::Unknown(name) => {
                 note(&format!("error: there is no command {name}, or its argument is missing; \\h lists them"))

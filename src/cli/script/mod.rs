@@ -1,10 +1,13 @@
 //! Scripts: statements, and commands of the shell on lines of their own between them.
 
+pub mod commands;
+pub mod lexer;
+
+use std::path::Path;
+
 use datafusion::execution::session_state::SessionState;
 
 use super::errors::Failure;
-use super::shell::{commands, lexer};
-use super::sql::file;
 use super::statements::{Located, Source};
 use commands::Command;
 
@@ -72,7 +75,7 @@ impl Part {
             Self::Command(Command::Timing) => Ok(Parsed::Timing),
             Self::Command(Command::Quit) => Ok(Parsed::Quit),
             Self::Command(Command::Sql(sql)) => Ok(Parsed::Sql(Source::typed(sql))),
-            Self::Command(Command::Include(path)) => Ok(Parsed::Include(file(std::path::Path::new(&path))?)),
+            Self::Command(Command::Include(path)) => Ok(Parsed::Include(Source::of_file(Path::new(&path))?)),
             Self::Command(Command::Vertical) => Err(shell_only("\\x", "start with --format vertical")),
             Self::Command(Command::Rows(_)) => Err(shell_only("\\rows", "start with --max-rows")),
             Self::Command(Command::Help) => Err(shell_only("\\h", "limpid sql --help says what scripts can do")),
