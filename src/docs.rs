@@ -31,7 +31,7 @@ pub fn entries() -> Vec<Entry> {
     let operators = limpid_udfs::register::operators().into_iter().chain(recipes).chain(lakes);
     let operators =
         operators.map(|operator| Entry { name: operator.name.to_owned(), documentation: Some(operator.documentation) });
-    let readers = limpid_connectors::table_functions::docs::functions().into_iter();
+    let readers = limpid_connectors::sources::functions::documentation().into_iter();
     let readers =
         readers.map(|(name, documentation)| Entry { name: name.to_owned(), documentation: Some(documentation) });
     operators.chain(readers).chain(scalars).chain(aggregates).chain(windows).collect()

@@ -199,8 +199,8 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
+    use crate::sources::enable_paths;
     use crate::testing::{rows, write};
-    use crate::url_table::enable_paths;
 
     fn session(partitions: usize) -> SessionContext {
         let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(100);

@@ -217,8 +217,8 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
+    use crate::sources::enable_paths;
     use crate::testing::{batches, rows};
-    use crate::url_table::enable_paths;
 
     fn session(pushdown: bool) -> SessionContext {
         let config = SessionConfig::new()

@@ -8,7 +8,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::url_table::enable_paths;
+use crate::sources::enable_paths;
 
 /// A session as the program makes it.
 pub(crate) fn session(partitions: usize) -> SessionContext {

@@ -12,7 +12,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Set, ShowStatementFilter, Statement as SqlStatement};
 use futures::TryStreamExt;
-use limpid_connectors::table_functions::TableFunction;
+use limpid_connectors::sources::functions;
 use limpid_udfs::config::LimpidOptions;
 use limpid_udfs::operators::is_operator;
 
@@ -57,7 +57,7 @@ impl About {
         let is_table = |name: &&str| {
             !is_operator(name)
                 && !state.table_functions().contains_key(*name)
-                && TableFunction::of_name(&name.to_lowercase()).is_none()
+                && functions::of_name(&name.to_lowercase()).is_none()
         };
         let names: Vec<&str> = tables.iter().map(TableReference::table).filter(is_table).collect();
         let writes = match statement {

@@ -5,12 +5,12 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use limpid_connectors::encode::{WriteFormat, WriteKind};
-use limpid_connectors::url_table::{Format, SourceSpec};
+use limpid_connectors::sources::{FORMATS, SourceSpec};
 
 use super::error::{Problems, Result, words};
 use super::model::{JobFile, Step};
 use super::recipes::{self, Argument};
-use super::source::{self, FORMATS};
+use super::source;
 use super::variables;
 use super::yaml::{Entries, Text};
 use crate::session::provenance;
@@ -153,10 +153,12 @@ impl Job {
                 problems.add(line, format!("sources.{name}.paths: at least one path is needed"));
             }
             let format = source.format.as_ref().map(|given| {
-                let format = source_format(&given.value);
+                let format = FORMATS.of_word(&given.value);
                 if format.is_none() {
-                    problems
-                        .add(given.line, format!("sources.{name}.format: `{given}` is none of {}", FORMATS.join(", ")));
+                    problems.add(
+                        given.line,
+                        format!("sources.{name}.format: `{given}` is none of {}", source::formats().join(", ")),
+                    );
                 }
                 format
             });
@@ -322,17 +324,6 @@ fn table_name(name: &str, line: u64, what: &str, names: &mut BTreeSet<String>, p
     } else if !names.insert(name.to_owned()) {
         problems.add(line, format!("{what} `{name}`: another source or step has this name"));
     }
-}
-
-fn source_format(name: &str) -> Option<Format> {
-    Some(match name {
-        "parquet" => Format::Parquet,
-        "json" | "jsonl" | "ndjson" => Format::Json,
-        "csv" => Format::Csv,
-        "tsv" => Format::Tsv,
-        "text" => Format::Text,
-        _ => return None,
-    })
 }
 
 /// `~/` at the start becomes the home folder.

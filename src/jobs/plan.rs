@@ -24,7 +24,7 @@ use super::source::{self, Opened};
 use super::split::{Columns, VERDICTS, names};
 use super::tables::query;
 use crate::session::{self, EngineOptions, inputs};
-use limpid_connectors::url_table::{FilesTable, SourceSpec};
+use limpid_connectors::sources::{FilesTable, SourceSpec};
 
 /// A job whose every statement has been planned.
 pub struct Plan {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::describe::{Describe, Kind};
 use super::model::JobFile;
-use super::source::FORMATS;
+use super::source::format_words;
 
 /// Formats a sink may have.
 pub const SINK_FORMATS: [&str; 10] =
@@ -64,7 +64,7 @@ pub(super) fn keep() -> Value {
 
 /// The formats of a source.
 pub(super) fn source_format() -> Value {
-    words(&[&FORMATS[..], &["jsonl", "ndjson"]].concat())
+    words(&format_words())
 }
 
 /// The formats of a sink.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use datafusion::common::Result;
 use datafusion::prelude::{SessionContext, col};
 use limpid_connectors::sink::{AtomicDir, Manifest};
-use limpid_connectors::url_table;
+use limpid_connectors::sources;
 
 use super::error::{self, JobError};
 use super::job::{Job, JobSource};
@@ -53,7 +53,7 @@ async fn records(ctx: &SessionContext, job: &Job, source: &JobSource, opened: &O
     let mut spec = opened.spec.clone();
     spec.options.insert("rejects".to_owned(), "true".to_owned());
     spec.provenance = false;
-    let table = url_table::table(&ctx.state(), &spec).await?;
+    let table = sources::table(&ctx.state(), &spec).await?;
     let frame = ctx.read_table(table)?.sort_by(vec![col("file"), col("byte")])?;
     let extra = serde_json::json!({ "job": job.name, "source": source.name, "fingerprint": opened.fingerprint });
     let written = AtomicDir::new(folder).write(frame.execute_stream().await?, &write_options(ctx), extra).await?;

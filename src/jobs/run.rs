@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use chrono::{SecondsFormat, Utc};
 use datafusion::prelude::SessionContext;
-use limpid_connectors::url_table::Format;
+use limpid_connectors::sources::parquet::PARQUET;
+use limpid_connectors::sources::text::TEXT;
 
 use super::error::{JobError, Result, words};
 use super::hash::digest;
@@ -315,7 +316,7 @@ impl<'a> Run<'a> {
     /// Rows of a source whose files tell them.
     async fn source_rows(&self, name: &str) -> Result<Option<u64>> {
         let source = self.job.sources.iter().position(|source| source.name == name);
-        if source.is_none_or(|at| self.plan.sources[at].format() != Format::Parquet) {
+        if source.is_none_or(|at| self.plan.sources[at].format() != PARQUET) {
             return Ok(None);
         }
         let counted = pairs(&self.plan.ctx, &format!("SELECT count(*), 0 FROM {}", quote(name))).await?;
@@ -326,7 +327,7 @@ impl<'a> Run<'a> {
     fn text_files(&self, name: &str) -> Option<u64> {
         let source = self.job.sources.iter().position(|source| source.name == name)?;
         let opened = &self.plan.sources[source];
-        (opened.format() == Format::Text).then(|| opened.files())
+        (opened.format() == TEXT).then(|| opened.files())
     }
 
     /// Each table that step `number` reads with the hash of its content.

@@ -11,12 +11,20 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
-use limpid_connectors::url_table::{self, FilesTable, Format, SourceFile, SourceSpec};
+use limpid_connectors::sources::{self, FORMATS, FilesTable, Format, SourceFile, SourceSpec};
 
 use super::hash::digest;
 
-/// Formats a source may have.
-pub const FORMATS: [&str; 5] = ["parquet", "json", "csv", "tsv", "text"];
+/// The formats that a source may have, each by its first name.
+pub fn formats() -> Vec<&'static str> {
+    FORMATS.all().filter_map(|format| format.info().words.first().copied()).collect()
+}
+
+/// All names of formats, the first ones before the others.
+pub fn format_words() -> Vec<&'static str> {
+    let others = FORMATS.all().flat_map(|format| format.info().words.iter().skip(1).copied());
+    formats().into_iter().chain(others).collect()
+}
 
 /// Whether records of a source that cannot be read are left out or are NULL in part, rather than being errors.
 pub fn leaves_records_out(spec: &SourceSpec) -> bool {
@@ -78,7 +86,7 @@ impl Opened {
 
     /// What happened to the files since they were found, where something did: `x.jsonl was changed`.
     pub async fn change(&self, ctx: &SessionContext) -> Option<String> {
-        let now = match url_table::list(&ctx.state(), &self.spec).await {
+        let now = match sources::list(&ctx.state(), &self.spec).await {
             Ok(now) => states(&now.files),
             Err(error) => return Some(format!("it can no longer be listed: {}", super::error::words(&error))),
         };
@@ -95,7 +103,7 @@ impl Opened {
 
 /// Finds the files of `spec` and reads their columns.
 pub async fn open(ctx: &SessionContext, spec: &SourceSpec) -> Result<Opened> {
-    Ok(Opened::of(url_table::table(&ctx.state(), spec).await?))
+    Ok(Opened::of(sources::table(&ctx.state(), spec).await?))
 }
 
 fn states(files: &[SourceFile]) -> BTreeMap<String, String> {

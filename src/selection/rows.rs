@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use datafusion::physical_plan::collect;
 use datafusion::prelude::SessionContext;
-use limpid_connectors::url_table::PROVENANCE;
+use limpid_connectors::sources::PROVENANCE;
 
 use super::error::{Result, SelectionError};
 use crate::jobs::progress::StepBar;

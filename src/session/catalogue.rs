@@ -106,7 +106,7 @@ pub fn entries(state: &SessionState) -> Vec<Entry> {
     for (key, f) in state.table_functions() {
         add(key, f.name(), Kind::Table, theirs.contains(f.name()), None);
     }
-    for (name, documentation) in limpid_connectors::table_functions::docs::functions() {
+    for (name, documentation) in limpid_connectors::sources::functions::documentation() {
         add(name, name, Kind::Table, false, Some(&documentation));
     }
     for operator in limpid_udfs::register::operators().into_iter().chain(crate::recipes::docs::functions()) {

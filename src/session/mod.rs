@@ -80,7 +80,7 @@ pub fn context(options: &EngineOptions) -> Result<SessionContext> {
     let state = SessionStateBuilder::new_from_existing(state)
         .with_query_planner(Arc::new(SessionPlanner))
         .with_physical_optimizer_rules(rules);
-    Ok(limpid_connectors::url_table::enable_paths(SessionContext::new_with_state(state.build())))
+    Ok(limpid_connectors::sources::enable_paths(SessionContext::new_with_state(state.build())))
 }
 
 /// The rules of `state`, with those for one machine and, under a limit, those that keep plans within it.

@@ -15,8 +15,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-use limpid_connectors::table_functions::{self, FILENAME, Wanted};
-use limpid_connectors::url_table::PROVENANCE;
+use limpid_connectors::sources::PROVENANCE;
+use limpid_connectors::sources::functions::{self, FILENAME, Wanted};
 
 /// What a statement says about provenance.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Provenance {
         if !self.is_wanted() || self.names.contains(&ident.value) || is_table() {
             return Ok(());
         }
-        table_functions::with_columns(factor, self.wanted)
+        functions::with_columns(factor, self.wanted)
     }
 
     /// Leaves out of `*` the columns that stand beside it, so that `SELECT _row_id, * FROM 'x.csv'` has each once.

@@ -10,7 +10,7 @@ use datafusion::sql::parser::{CopyToSource, CopyToStatement, Statement};
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Query, Select, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
-use limpid_connectors::table_functions;
+use limpid_connectors::sources::functions;
 use limpid_udfs::operators::frame::args::{is_relation_argument, table_argument};
 use limpid_udfs::operators::is_operator;
 use limpid_udfs::register::operators;
@@ -102,7 +102,7 @@ impl VisitorMut for Relations<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<DataFusionError> {
-        match table_functions::inline(factor, self.provenance.wanted) {
+        match functions::inline(factor, self.provenance.wanted) {
             Ok(true) => return ControlFlow::Continue(()),
             Ok(false) => {}
             Err(error) => return ControlFlow::Break(error),
@@ -118,7 +118,7 @@ impl VisitorMut for Relations<'_> {
             let known = self.state.table_functions();
             return match name.0.first().map(ToString::to_string) {
                 Some(name) if !known.contains_key(&name) && !known.contains_key(&lower) => {
-                    let ours = table_functions::docs::functions().into_iter().map(|(name, _)| name);
+                    let ours = functions::documentation().into_iter().map(|(name, _)| name);
                     ControlFlow::Break(unknown(&lower, known.keys().map(String::as_str).chain(ours)))
                 }
                 _ => ControlFlow::Continue(()),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 
-use crate::url_table::Compression;
+use crate::compression::Compression;
 
 /// As in Parquet files.
 const ZSTD_LEVEL: i32 = 3;

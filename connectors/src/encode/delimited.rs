@@ -8,8 +8,9 @@ use arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use datafusion::common::{Result, exec_datafusion_err, plan_err};
 
+use super::after::After;
+use super::kind::WriteFormat;
 use super::limits::{check_columns, check_names, value_type};
-use super::{After, WriteFormat};
 
 /// What becomes of values that are not flat, and of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

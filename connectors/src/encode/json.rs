@@ -9,8 +9,9 @@ use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncod
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::Result;
 
+use super::after::After;
+use super::kind::WriteFormat;
 use super::limits::{check_columns, check_json_values};
-use super::{After, WriteFormat};
 
 /// Digits that every reader of JSON keeps: a 64-bit float has as many.
 const SAFE_DIGITS: u8 = 15;

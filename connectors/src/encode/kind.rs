@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use datafusion::common::{DataFusionError, Result, plan_err};
 
-use crate::url_table::Compression;
+use crate::compression::Compression;
 
 /// Endings that can be written, for messages.
 const ALLOWED: &str = ".parquet, .csv, .tsv, .jsonl, .ndjson and .json, and all but .parquet also with .gz or .zst";

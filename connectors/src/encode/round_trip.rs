@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use tempfile::tempdir;
 
 use super::{Compressor, LinesEncoder, WriteFormat, WriteKind};
+use crate::sources::{SourceSpec, table};
 use crate::testing::session;
-use crate::url_table::{SourceSpec, table};
 
 /// Writes `rows` as what the name of the file says.
 fn write(path: &Path, rows: &RecordBatch) {

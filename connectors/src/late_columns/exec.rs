@@ -19,7 +19,7 @@ use datafusion::physical_plan::{
 use futures::{TryStreamExt, stream};
 
 use super::fetch::Fetch;
-use super::{Expr, Plan};
+use super::types::{Expr, Plan};
 
 /// What comes of the late columns and, after them, those of the input.
 #[derive(Debug, Clone)]

@@ -25,7 +25,7 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 
-use super::{Expr, Plan};
+use super::types::{Expr, Plan};
 
 /// The name of the column with the path of a row's file.
 pub const FILE: &str = "__file";

@@ -12,6 +12,7 @@ mod fetch;
 mod narrow;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,9 +39,7 @@ pub use exec::LateColumnsExec;
 pub use fetch::FILE;
 use fetch::Fetch;
 use narrow::Narrow;
-
-type Expr = Arc<dyn PhysicalExpr>;
-type Plan = Arc<dyn ExecutionPlan>;
+use types::{Expr, Plan};
 
 /// Rows that are read in the second pass, at most: more of them are in most pages of a file, which is then read twice.
 const ROWS: usize = 2048;

@@ -15,7 +15,7 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 
-use super::{Expr, Plan};
+use super::types::{Expr, Plan};
 
 /// What a column of the plan as it was has become.
 #[derive(Debug, Clone)]

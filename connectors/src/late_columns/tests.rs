@@ -20,7 +20,7 @@ use tempfile::tempdir;
 
 use super::LateColumns;
 use crate::row_filters::RowFilters;
-use crate::url_table::enable_paths;
+use crate::sources::enable_paths;
 
 fn session(threads: usize, ours: bool, filters: bool) -> SessionContext {
     let mut config = SessionConfig::new().with_target_partitions(threads).with_batch_size(40);

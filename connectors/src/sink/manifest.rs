@@ -7,7 +7,7 @@ use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use serde::{Deserialize, Serialize};
 
 /// Name of the manifest in its folder.
-pub const MANIFEST: &str = "_manifest.json";
+pub use crate::sources::files::MANIFEST;
 
 /// What a finished folder holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use futures::{StreamExt, TryStreamExt};
-use limpid_connectors::parquet_files::folders::agrees;
-use limpid_connectors::url_table::{Alias, Foreign, Listing, SourceSpec, foreign_roots, list};
+use limpid_connectors::sources::parquet::folders::agrees;
+use limpid_connectors::sources::{Alias, Foreign, Listing, SourceSpec, foreign_roots, list};
 use object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::ParquetMetaData;
 

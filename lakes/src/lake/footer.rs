@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use hashbrown::{HashMap, HashSet};
-use limpid_connectors::parquet_files::names::distinct;
+use limpid_connectors::sources::parquet::names::distinct;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::ParquetMetaData;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use limpid_connectors::parquet_files::folders::key_value;
+use limpid_connectors::sources::files::key_value::key_value;
 use serde::{Deserialize, Serialize};
 
 use crate::options::Layout;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use limpid_connectors::url_table::Alias;
+use limpid_connectors::sources::Alias;
 
 use super::grouping::{Kind, is_parquet};
 use super::{Problem, Table};

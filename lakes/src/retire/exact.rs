@@ -15,7 +15,7 @@ use arrow::datatypes::{
     DataType, Field, Fields, Float16Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, SchemaRef,
 };
 use datafusion::common::{Result, exec_datafusion_err};
-use limpid_connectors::parquet_files::int96::has_int96;
+use limpid_connectors::sources::parquet::int96::has_int96;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::cells::Cells;

@@ -12,7 +12,7 @@ use limpid_connectors::encode::{
     Compressor, Delimited, DelimitedOptions, JsonLines, LinesEncoder, Nested, WriteFormat, check_columns,
     check_json_batch, json_builder,
 };
-use limpid_connectors::url_table::Compression;
+use limpid_connectors::sources::Compression;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, ZstdLevel};
 use parquet::errors::ParquetError;

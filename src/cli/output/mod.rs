@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use limpid_connectors::encode::{Nested, WriteFormat, WriteKind};
-use limpid_connectors::url_table::Compression;
+use limpid_connectors::sources::Compression;
 
 use super::errors::Failure;
 use target::Target;

@@ -6,7 +6,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::sql::parser::CopyToStatement;
 use datafusion::sql::sqlparser::ast::Value;
 use limpid_connectors::encode::{WriteFormat, WriteKind};
-use limpid_connectors::url_table::Compression;
+use limpid_connectors::sources::Compression;
 
 /// Sets the format and the compression of `copy` to those that its target's name and its clauses say.
 ///

@@ -6,8 +6,12 @@ use arrow::array::{make_comparator, new_empty_array};
 use arrow::compute::SortOptions;
 use arrow::datatypes::Schema;
 use datafusion::common::Result;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::aggregates::PhysicalGroupBy;
+use datafusion::physical_plan::sorts::sort::SortExec;
 
+use super::super::Plan;
 use super::super::keys::{Form, Key};
 
 /// The keys in a form in which equal ones come one after the other once they are sorted: `-0.0` and `0.0` are one key. Nothing where a type
@@ -24,4 +28,11 @@ pub fn sortable(keys: &PhysicalGroupBy, schema: &Schema) -> Result<Option<Physic
         sortable.push((key, name.clone()));
     }
     Ok(Some(PhysicalGroupBy::new_single(sortable)))
+}
+
+/// Sorts each partition of `input`.
+pub fn sort(input: Plan, by: Vec<PhysicalSortExpr>) -> Result<Plan> {
+    let Some(ordering) = LexOrdering::new(by) else { return Ok(input) };
+    let many = input.output_partitioning().partition_count() > 1;
+    Ok(Arc::new(SortExec::new(ordering, input).with_preserve_partitioning(many)))
 }

@@ -26,6 +26,7 @@ use datafusion::physical_plan::{
 
 use super::{Plan, rewrite};
 use distinct::DistinctExec;
+use keys::sort;
 use sections::sectioned;
 use values::keeps_values;
 
@@ -223,10 +224,4 @@ fn two_stages(groups: &AggregateExec) -> Result<Option<Plan>> {
     let mode = if partitioned { AggregateMode::FinalPartitioned } else { AggregateMode::Final };
     let last = AggregateExec::try_new(mode, keys.as_final(), aggregates, filters, first, schema)?;
     completed(&last, &parts)
-}
-
-fn sort(input: Plan, by: Vec<PhysicalSortExpr>) -> Result<Plan> {
-    let Some(ordering) = LexOrdering::new(by) else { return Ok(input) };
-    let many = input.output_partitioning().partition_count() > 1;
-    Ok(Arc::new(SortExec::new(ordering, input).with_preserve_partitioning(many)))
 }

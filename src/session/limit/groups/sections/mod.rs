@@ -24,8 +24,9 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
 
+use super::keys::{self, sort};
 use super::values::keeps_values;
-use super::{Plan, keys, sort};
+use crate::session::limit::Plan;
 use complete::CompleteExec;
 use split::SplitExec;
 
