@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use limpid_connectors::encode::WriteKind;
+use limpid_connectors::sinks::encode::WriteKind;
 
 use super::engine::Engine;
 use super::errors::{Failure, note};

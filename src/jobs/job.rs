@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::{Path, PathBuf};
 
-use limpid_connectors::encode::{WriteFormat, WriteKind};
+use limpid_connectors::sinks::encode::{WriteFormat, WriteKind};
 use limpid_connectors::sources::{FORMATS, SourceSpec};
 
 use super::error::{Problems, Result, words};

@@ -147,7 +147,7 @@ fn value_of(schema: &Value) -> String {
 mod tests {
     use std::path::Path;
 
-    use limpid_connectors::encode::WriteKind;
+    use limpid_connectors::sinks::encode::WriteKind;
 
     use super::*;
 

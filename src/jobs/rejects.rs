@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use datafusion::common::Result;
 use datafusion::prelude::{SessionContext, col};
-use limpid_connectors::sink::{AtomicDir, Manifest};
+use limpid_connectors::sinks::{AtomicDir, Manifest};
 use limpid_connectors::sources;
 
 use super::error::{self, JobError};

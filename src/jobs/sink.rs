@@ -13,7 +13,7 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use limpid_connectors::sink::{AtomicDir, MANIFEST, Manifest, WriteOptions, foreign_files};
+use limpid_connectors::sinks::{AtomicDir, MANIFEST, Manifest, WriteOptions, foreign_files};
 
 use super::error::{self, JobError, words};
 use super::job::{Job, JobSink};

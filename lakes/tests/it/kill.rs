@@ -13,8 +13,7 @@ use limpid_lakes::retire::PlanFile;
 use limpid_udfs::kernels::random::SplitMix64;
 use tempfile::tempdir;
 
-use crate::retire::{apply, copy, files, listed, plan, purge, restore, small};
-use crate::roomy;
+use crate::retire::{apply, copy, files, plan, purge, restore, small};
 
 /// Every failpoint of `retire`.
 const POINTS: [&str; 15] = [

@@ -8,7 +8,7 @@ use arrow::json::Writer as JsonWriter;
 use arrow::json::writer::JsonArray;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
-use limpid_connectors::encode::{
+use limpid_connectors::sinks::encode::{
     Compressor, Delimited, DelimitedOptions, JsonLines, LinesEncoder, Nested, WriteFormat, check_columns,
     check_json_batch, json_builder,
 };

@@ -14,7 +14,7 @@ use arrow::datatypes::SchemaRef;
 use clap::{Args, ValueEnum};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
-use limpid_connectors::encode::{Nested, WriteFormat, WriteKind};
+use limpid_connectors::sinks::encode::{Nested, WriteFormat, WriteKind};
 use limpid_connectors::sources::Compression;
 
 use super::errors::Failure;

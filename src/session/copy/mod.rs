@@ -20,7 +20,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Extension, LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
-use limpid_connectors::encode::{WriteFormat, check_columns};
+use limpid_connectors::sinks::encode::{WriteFormat, check_columns};
 use limpid_io::StagedPath;
 use limpid_udfs::operators::frame::planner::OperatorExtensionPlanner;
 use url::Url;

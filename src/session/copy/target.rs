@@ -5,7 +5,7 @@ use std::path::Path;
 use datafusion::common::{Result, plan_err};
 use datafusion::sql::parser::CopyToStatement;
 use datafusion::sql::sqlparser::ast::Value;
-use limpid_connectors::encode::{WriteFormat, WriteKind};
+use limpid_connectors::sinks::encode::{WriteFormat, WriteKind};
 use limpid_connectors::sources::Compression;
 
 /// Sets the format and the compression of `copy` to those that its target's name and its clauses say.

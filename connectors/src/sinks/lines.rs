@@ -11,9 +11,9 @@ use limpid_failpoints::fail_point;
 
 use super::hashing::{PartFile, write_error};
 use super::manifest::Part;
+use super::options::{PartsWriter, WriteOptions};
 use super::rows::value_bytes;
-use super::write::{PartsWriter, WriteOptions};
-use crate::encode::{Compressor, LinesEncoder, WriteKind};
+use crate::sinks::encode::{Compressor, LinesEncoder, WriteKind};
 
 /// Chunks are handed to the writing thread in loads of so many rows ...
 const LOAD_ROWS: usize = 4096;

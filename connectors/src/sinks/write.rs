@@ -12,42 +12,13 @@ use futures::StreamExt;
 
 use super::lines::LinesWriter;
 use super::manifest::Part;
+use super::options::PartsWriter;
+pub use super::options::WriteOptions;
 use super::parquet::ParquetWriter;
-use crate::encode::{WriteFormat, WriteKind, check_columns};
+use crate::sinks::encode::{WriteFormat, check_columns};
 
 /// Rows that a writer gets at a time, whatever batches the stream has: small, because rows can be large texts.
 const CHUNK_ROWS: usize = 256;
-
-/// How a result is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WriteOptions {
-    /// Format of the files.
-    pub format: WriteKind,
-    /// A file that has reached so many bytes is finished and the next one begun.
-    pub target_file_bytes: u64,
-    /// A row group (Parquet) ends when its values have so many bytes, or at 131,072 rows.
-    pub row_group_bytes: usize,
-    /// Row groups that are encoded at the same time: costs memory, does not change the result.
-    pub concurrency: usize,
-}
-
-impl Default for WriteOptions {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
-            format: WriteKind::plain(WriteFormat::Parquet),
-            target_file_bytes: 256 << 20,
-            row_group_bytes: 32 << 20,
-            concurrency: cores.min(4),
-        }
-    }
-}
-
-/// Takes chunks of [`CHUNK_ROWS`] rows and makes files of them.
-pub(super) trait PartsWriter: Send + Sized {
-    fn write(self, chunk: RecordBatch) -> impl Future<Output = Result<Self>> + Send;
-    fn finish(self) -> impl Future<Output = Result<Vec<Part>>> + Send;
-}
 
 /// Writes all rows of `stream` to files in `folder`; at least one file, even without rows, so that the columns are kept.
 pub(super) async fn write_parts(

@@ -10,7 +10,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use tempfile::tempdir;
 
 use super::{AtomicDir, MANIFEST, Manifest, WriteOptions};
-use crate::encode::{WriteFormat, WriteKind};
+use crate::sinks::encode::{WriteFormat, WriteKind};
 use crate::testing::{count, is_root, rows, session, set_mode};
 
 fn table(rows: usize) -> RecordBatch {

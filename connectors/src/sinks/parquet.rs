@@ -18,8 +18,8 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::hashing::{PartFile, write_error};
 use super::manifest::Part;
+use super::options::{PartsWriter, WriteOptions};
 use super::rows::value_bytes;
-use super::write::{PartsWriter, WriteOptions};
 
 /// A row group ends here even if its rows are small.
 const GROUP_ROWS: usize = 128 << 10;
