@@ -15,7 +15,7 @@ const BIT_BY_BIT: [&str; 5] = ["fs::write(", "File::create(", "File::create_new(
 
 /// Where that is right, and why.
 const ALLOWED: [(&str, &str); 10] = [
-    ("connectors/src/sink/hashing.rs", "a part of a staging folder, which is committed as a whole"),
+    ("connectors/src/sinks/hashing.rs", "a part of a staging folder, which is committed as a whole"),
     ("encoders/src/hub.rs", "a download into a temporary folder, from which the model is then added"),
     ("encoders/src/registry.rs", "the files of a model in a staging folder, which is committed as a whole"),
     ("lakes/src/demo/write.rs", "a made-up lake to try things with"),
