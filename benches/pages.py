@@ -114,7 +114,7 @@ def make_pages(folder, limpid):
     labels = random.integers(0, 4, 1200)
     centres = random.normal(size=(4, 16))
     vectors = (centres[labels] + random.normal(size=(1200, 16)) * 1.2).astype(np.float32)
-    rows = pa.table({"id": np.arange(1200), "vector": list(vectors), "label": labels, "quality": random.normal(size=1200)})
+    rows = pa.table({"id": np.arange(1200), "embedding": list(vectors), "label": labels, "quality": random.normal(size=1200)})
     pq.write_table(rows, folder / "rows.parquet")
     rows = folder / "rows.parquet"
     run([limpid, "-q", "select", rows, "--score", "quality", "--label", "label", "--fraction", "0.3", "-o", folder / "kept.parquet",

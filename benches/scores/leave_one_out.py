@@ -67,7 +67,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         rows, out = Path(temporary) / "rows.parquet", Path(temporary) / "out.parquet"
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), x.shape[1])
-        pq.write_table(pa.table({"id": np.arange(len(y)), "vector": vectors, "label": y, "valid": np.arange(len(y)) >= n}), rows)
+        pq.write_table(pa.table({"id": np.arange(len(y)), "embedding": vectors, "label": y, "valid": np.arange(len(y)) >= n}), rows)
         subprocess.run([a.limpid, "sql", "-c", QUERY.format(rows=rows, out=out, l2=a.l2)], check=True)
         influence = np.array(pq.read_table(out)["influence"])
     x = x.astype(np.float64)

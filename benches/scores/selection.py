@@ -47,7 +47,7 @@ class Bench:
         train = np.zeros(len(self.y), bool)
         train[kept] = True
         rows = self.folder / "rows.parquet"
-        pq.write_table(pa.table({"id": np.arange(len(self.y)), "vector": vectors, "label": labels, "train": train}), rows)
+        pq.write_table(pa.table({"id": np.arange(len(self.y)), "embedding": vectors, "label": labels, "train": train}), rows)
         return rows
 
     def scores(self, labels):

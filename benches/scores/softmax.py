@@ -35,12 +35,12 @@ def make(a, file):
     train = np.arange(rows) < a.rows
     shown = np.where(train, shown, labels)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), a.inputs)
-    pq.write_table(pa.table({"id": np.arange(rows), "vector": vectors, "label": shown, "train": train}), file)
+    pq.write_table(pa.table({"id": np.arange(rows), "embedding": vectors, "label": shown, "train": train}), file)
 
 
 def read(file):
     table = pq.read_table(file)
-    x = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    x = table["embedding"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
     y, train = np.array(table["label"]), np.array(table["train"])
     return x[train], y[train], x[~train], y[~train]
 

@@ -2,7 +2,7 @@
 -- entropy; all clusters get equal budgets, the smallest first; inside a cluster the outer ends of the score go and the rest is drawn from
 -- bins alike. (The authors' code visits the bins from high to low; here the emptiest come first.)
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the gradient of a row, projected, or its embedding
+-- param vector column embedding: the gradient of a row, projected, or its embedding
 -- param scores column scores: a list of the candidate scores, such as [perplexity, el2n, entropy]
 -- param k number 20 in 1..: clusters
 -- param budget number 1000 in 0..: rows to keep

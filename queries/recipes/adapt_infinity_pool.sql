@@ -1,6 +1,6 @@
 -- The permanent pruning of Adapt-infinity (2024): in each cluster the rows least like an earlier one stay in the pool.
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the hidden state or embedding
+-- param vector column embedding: the hidden state or embedding
 -- param cluster column cluster_id: rows of different clusters are not compared
 -- param fraction number 0.5 in 0..1: share of each cluster to keep
 -- adds max_prior_similarity: greatest cosine to an earlier row of the cluster

@@ -1,7 +1,7 @@
 -- Coverage-centric coreset selection: drop the share beta with the lowest area under the margin, cut the rest into strata of
 -- equal width, and draw from all strata alike (Zheng et al. 2023). beta grows with pruning: about 0 at half, 0.1 to 0.3 below.
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the embedding, a list of floats
+-- param vector column embedding: the embedding, a list of floats
 -- param label column label in classes: the class, an integer from 0 or text
 -- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
 -- param epochs number 30 in 1..: epochs of training

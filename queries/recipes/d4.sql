@@ -1,7 +1,7 @@
 -- D4 (Tirumala et al. 2023, Improving LLM pretraining via document de-duplication and diversification, section 3.4):
 -- semantic duplicates go first, so that they do not draw centroids to themselves; what is left is clustered anew and
 -- the rows nearest to their centroids go.
--- param vec column embedding: the vectors
+-- param vector column embedding: the vectors
 -- param id column in unique: the row key; the job's id column by default
 -- param threshold number 0.9: least cosine of a duplicate
 -- param k number 100 in 1..: clusters
@@ -13,7 +13,7 @@
 -- adds distance: distance from the centroid of its cluster; NULL for a duplicate
 -- adds keep: whether the row stays
 WITH vectors AS (
-  SELECT $id AS row_key, $vec AS vector FROM input
+  SELECT $id AS row_key, $vector AS vector FROM input
 ), deduplicated AS (
   SELECT row_key, vector, keep, duplicate_of, similarity, cluster_id
   FROM semantic_dedup(vectors, vector => vector, id => row_key, threshold => $threshold, mode => 'prior', seed => $seed)

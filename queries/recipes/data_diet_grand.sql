@@ -1,7 +1,7 @@
 -- Data Diet: keep the hardest rows by GraNd, the mean over networks of the norm of the last layer's gradient at an early
 -- epoch (Paul, Ganguli and Dziugaite 2021; at initialisation it does not reproduce, at an early epoch it does).
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the embedding, a list of floats
+-- param vector column embedding: the embedding, a list of floats
 -- param label column label in classes: the class, an integer from 0 or text
 -- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
 -- param epochs number 3 in 1..: epochs of training

@@ -1,7 +1,7 @@
 -- DEALRec: influence on a validation set plus lambda times the effort of learning the row, the norm of its gradient, both scaled
 -- to [0, 1]; the hardest tenth goes, and the strata of the rest are drawn from alike (2024). Validation rows are not answered.
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the embedding, a list of floats
+-- param vector column embedding: the embedding, a list of floats
 -- param label column label in classes: the class, an integer from 0 or text
 -- param target column valid in flags: Boolean, true for the validation rows
 -- param fraction number 0.02 in 0..1: share of all rows to keep
@@ -17,7 +17,7 @@ WITH gains AS (
   SELECT id, influence FROM influence(input, id => $id, vector => $vector, label => $label, target => $target, l2 => $l2)
 ), efforts AS (
   SELECT id AS effort_id, grand(probs, label, h_sq) AS effort
-  FROM fit_softmax((SELECT $id AS id, $vector AS vector, $label AS label, NOT $target AS to_learn FROM input), train => to_learn, epochs => $epochs, seed => $seed, log => 'last')
+  FROM fit_softmax((SELECT $id AS id, $vector AS vector, $label AS label, NOT $target AS to_learn FROM input), vector => vector, train => to_learn, epochs => $epochs, seed => $seed, log => 'last')
 ), scores AS (
   SELECT * FROM materialize((
     SELECT id AS scored_id, minmax_scale(influence) OVER () + $lambda * minmax_scale(effort) OVER () AS score FROM gains JOIN efforts ON id = effort_id

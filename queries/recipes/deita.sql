@@ -1,7 +1,7 @@
 -- Quality and diversity together, as DEITA selects (Liu et al. 2024, What makes good data for alignment, section 3): rows in the order
 -- of their quality, each taken unless a row that was taken is too similar, until the budget is met. Fewer stay where too many are similar.
 -- param id column in unique: the row key; the job's id column by default
--- param vec column embedding: the vectors
+-- param vector column embedding: the vectors
 -- param score column score in numbers: the quality; rows without a value, or with NaN, come last
 -- param order text highest in highest|lowest: whether the highest or the lowest are the best
 -- param threshold number 0.9: a row goes where its cosine to a better one that was taken is at least this
@@ -11,7 +11,7 @@
 -- adds similarity: its cosine to that row
 -- adds keep: whether the row stays
 WITH worth AS (
-  SELECT $id AS row_key, $vec AS vector, hash_uniform($seed, $id) AS priority,
+  SELECT $id AS row_key, $vector AS vector, hash_uniform($seed, $id) AS priority,
     CASE $order WHEN 'highest' THEN 1.0 WHEN 'lowest' THEN -1.0 END * CASE WHEN NOT isnan(CAST($score AS DOUBLE)) THEN $score END AS worth FROM input
 ), deduplicated AS (
   SELECT * FROM semantic_dedup(worth, vector => vector, id => row_key, threshold => $threshold, order_by => 'worth DESC, priority', seed => $seed)

@@ -2,7 +2,7 @@
 -- its mean distance to the centroid times the mean distance of its centroid to the nearest other ones; budgets are the
 -- softmax of the complexities, projected on what the clusters have (exactly, by allocate_budget); each cluster keeps its rows
 -- farthest from the centroid. Deduplicate before.
--- param vec column embedding: the vectors
+-- param vector column embedding: the vectors
 -- param id column in unique: the row key; the job's id column by default
 -- param k number 100 in 1..: clusters
 -- param budget number 1000 in 0..: rows to keep
@@ -14,7 +14,7 @@
 -- adds distance: distance from its centroid
 -- adds keep: whether the row stays
 WITH vectors AS (
-  SELECT $id AS row_key, $vec AS vector FROM input
+  SELECT $id AS row_key, $vector AS vector FROM input
 ), centroids AS (
   SELECT centroid_id, centroid FROM kmeans(vectors, vector => vector, id => row_key, k => $k, seed => $seed)
 ), assigned AS (

@@ -2,7 +2,7 @@
 -- teacher: the student minimises (1 - alpha) * cross-entropy + alpha * tau^2 * divergence from the teacher. alpha should grow as the
 -- share shrinks. The teacher is the mean of several networks; its margin on the label tells which kept rows may be mislabelled.
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the embedding, a list of floats
+-- param vector column embedding: the embedding, a list of floats
 -- param label column label in classes: the class, an integer from 0 or text
 -- param hidden number 64 in 0..: units of the teacher's hidden layer, 0 for none
 -- param epochs number 30 in 1..: epochs of training

@@ -1,7 +1,7 @@
 -- DONOD: rank rows by what a gradient step on them does to the output weights, whose norm should fall much and move little,
 -- by TOPSIS (2025; the direction of the two criteria is read off the paper's aim, no code is published: they are arguments).
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the embedding, a list of floats
+-- param vector column embedding: the embedding, a list of floats
 -- param label column label in classes: the class, an integer from 0 or text
 -- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
 -- param epochs number 30 in 1..: epochs of training; after few, rows that the probe has not learned yet look like good ones

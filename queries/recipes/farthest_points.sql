@@ -1,7 +1,7 @@
 -- Farthest-point sampling (Eldar et al. 1997, The farthest point strategy for progressive image sampling, section 3) within
 -- each group, such as the rows of a class: starts at the first row of an order and keeps the rank, so that any smaller
 -- sample is a prefix.
--- param vec column embedding: the vectors
+-- param vector column embedding: the vectors
 -- param id column in unique: the row key; the job's id column by default
 -- param group column group: rows of different groups are not compared
 -- param k number 10 in 1..: rows ranked in each group
@@ -12,5 +12,5 @@
 -- adds keep: whether the row stays
 SELECT *, rank IS NOT NULL AS keep
 FROM farthest_first(
-  input, vector => $vec, id => $id, partition_by => $group, k => $k, metric => $metric, init => 'first', order_by => $order
+  input, vector => $vector, id => $id, partition_by => $group, k => $k, metric => $metric, init => 'first', order_by => $order
 )

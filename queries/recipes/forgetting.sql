@@ -1,6 +1,6 @@
 -- Forgetting events: keep the rows that training forgets most often; what is never learned comes first (Toneva et al. 2019).
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the embedding, a list of floats
+-- param vector column embedding: the embedding, a list of floats
 -- param label column label in classes: the class, an integer from 0 or text
 -- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
 -- param epochs number 30 in 1..: epochs of training

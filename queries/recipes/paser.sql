@@ -2,7 +2,7 @@
 -- predictions on them, whole rows only, the rest of the budget unspent; inside a cluster the most change for the least cost comes first;
 -- rows whose concepts conflict with what was accepted go. (The paper factorises the eigenvectors; spectral_clusters groups them.)
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: embedding of the instruction
+-- param vector column embedding: embedding of the instruction
 -- param before column before: class probabilities of the original model
 -- param after column after: class probabilities of the pruned model
 -- param tokens column tokens: tokens of instruction and answer

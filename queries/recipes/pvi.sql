@@ -1,7 +1,7 @@
 -- Pointwise V-information: drop the rows whose input tells least about their label, below 0 a likely mistake (Ethayarajh,
 -- Choi and Swayamdipta 2022). A model that sees no input can only give each label its share of the rows.
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the embedding, a list of floats
+-- param vector column embedding: the embedding, a list of floats
 -- param label column label in classes: the class, an integer from 0 or text
 -- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
 -- param epochs number 2 in 1..: epochs of training

@@ -2,7 +2,7 @@
 -- of source rows, such as identities, are clustered by their mean vectors; clusters are ordered by the Frechet distance of
 -- their rows to the target; of all beginnings of that order the one nearest to the target is kept. Exact moments take the
 -- place of the paper's random subsamples, and clusters are of free size.
--- param vec column embedding: the vectors; project them to at most a few hundred dimensions before
+-- param vector column embedding: the vectors; project them to at most a few hundred dimensions before
 -- param group column group: the group of a source row
 -- param target column target in flags: true for the rows of the target
 -- param k number 50 in 1..: clusters
@@ -12,16 +12,16 @@
 -- adds prefix_fd: that of all clusters up to this one
 -- adds keep: whether the row stays
 WITH means AS (
-  SELECT $group AS member, vec_avg($vec) AS mean FROM input WHERE NOT $target GROUP BY $group
+  SELECT $group AS member, vec_avg($vector) AS mean FROM input WHERE NOT $target GROUP BY $group
 ), clusters AS (
   SELECT member, centroid_id AS cluster FROM assign_nearest(
     means, vector => mean, metric => 'l2',
     centroids => (SELECT * FROM kmeans(means, vector => mean, id => member, k => $k, metric => 'l2', seed => $seed))
   )
 ), target_moments AS (
-  SELECT gaussian_moments($vec) AS target_moments FROM input WHERE $target
+  SELECT gaussian_moments($vector) AS target_moments FROM input WHERE $target
 ), cluster_moments AS (
-  SELECT c.cluster, gaussian_moments(i.$vec) AS moments
+  SELECT c.cluster, gaussian_moments(i.$vector) AS moments
   FROM input AS i JOIN clusters AS c ON i.$group = c.member WHERE NOT i.$target GROUP BY c.cluster
 ), ordered AS (
   SELECT cluster, moments, target_moments, frechet_distance(moments, target_moments) AS fd

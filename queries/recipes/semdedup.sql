@@ -2,7 +2,7 @@
 -- not, is more similar than 1 - epsilon; rows far from the centroid come first. Similar rows in different clusters stay:
 -- the operator semantic_dedup finds those too. With a share to keep, the rows stay that are least like an earlier one,
 -- rows without a vector last; without a share they stay, since they are like none.
--- param vec column embedding: the vectors
+-- param vector column embedding: the vectors
 -- param id column in unique: the row key; the job's id column by default
 -- param k number 100 in 1..: clusters
 -- param epsilon number 0.1: a row goes where its cosine to an earlier one is over 1 - epsilon
@@ -18,9 +18,9 @@
 WITH compared AS (
   SELECT *, CASE WHEN distance IS NULL THEN 2 WHEN max_prior_similarity IS NULL THEN -2 ELSE max_prior_similarity END AS __likeness FROM max_prior_similarity(
     (SELECT * FROM assign_nearest(
-      input, vector => $vec, centroids => (SELECT * FROM kmeans(input, vector => $vec, id => $id, k => $k, seed => $seed))
+      input, vector => $vector, centroids => (SELECT * FROM kmeans(input, vector => $vector, id => $id, k => $k, seed => $seed))
     )),
-    vector => $vec, id => $id, partition_by => centroid_id, order_by => $order
+    vector => $vector, id => $id, partition_by => centroid_id, order_by => $order
   )
 ), budgets AS (
   SELECT round(CAST($fraction AS DOUBLE) * count(*)) AS __budget FROM input

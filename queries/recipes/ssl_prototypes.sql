@@ -1,7 +1,7 @@
 -- Self-supervised prototypes (Sorscher et al. 2022, Beyond neural scaling laws, section 5): the distance to the nearest
 -- centroid of spherical k-means says how hard a row is. With plenty of data the hardest rows are the best to keep, with
 -- little the easiest. Every cluster keeps at least `balance` of an even share.
--- param vec column embedding: the vectors
+-- param vector column embedding: the vectors
 -- param id column in unique: the row key; the job's id column by default
 -- param k number 100 in 1..: clusters, about as many as there are concepts
 -- param fraction number 0.5 in 0..1: share of the rows to keep
@@ -12,7 +12,7 @@
 -- adds distance: distance from its centroid
 -- adds keep: whether the row stays
 WITH vectors AS (
-  SELECT $id AS row_key, $vec AS vector FROM input
+  SELECT $id AS row_key, $vector AS vector FROM input
 ), assigned AS (
   SELECT row_key, centroid_id, distance FROM assign_nearest(
     vectors, vector => vector, centroids => (SELECT * FROM kmeans(vectors, vector => vector, id => row_key, k => $k, seed => $seed))

@@ -1,7 +1,7 @@
 -- TracIn of every row with itself: the sum over epochs of the squared norm of its gradient (Pruthi et al. 2020). Keep the
 -- lowest: the highest are outliers and wrong labels.
 -- param id column in unique: the row key; the job's id column by default
--- param vector column vector: the embedding, a list of floats
+-- param vector column embedding: the embedding, a list of floats
 -- param label column label in classes: the class, an integer from 0 or text
 -- param hidden number 64 in 0..: units of the probe's hidden layer, 0 for none
 -- param epochs number 10 in 1..: epochs of training

@@ -42,7 +42,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "COLUMN", default_value = "id")]
     pub id: String,
     /// Column of the vectors
-    #[arg(long, value_name = "COLUMN", default_value = "vector")]
+    #[arg(long, value_name = "COLUMN", default_value = "embedding")]
     pub vector: String,
     /// Column of texts that are embedded first, instead of a column of vectors
     #[arg(long, value_name = "COLUMN", conflicts_with = "vector")]

@@ -111,6 +111,21 @@ pub fn expand(name: &str, args: &[(&str, &str)], id: &str, text: Option<&str>) -
     Call { name, args, id, text, input: "SELECT * FROM input", checked: true, number: 0 }.sql()
 }
 
+/// Names of parameters that were changed: the earlier one, which still works and is warned of, and that of today.
+const EARLIER: &[(&str, &str)] = &[("vec", "vector")];
+
+/// The name of today for an argument of a recipe with these parameters.
+fn renamed<'a>(recipe: &str, argument: &'a str, parameters: &[Parameter]) -> &'a str {
+    let has = |wanted: &str| parameters.iter().any(|parameter| parameter.name == wanted);
+    match EARLIER.iter().find(|(earlier, today)| *earlier == argument && !has(earlier) && has(today)) {
+        Some((earlier, today)) => {
+            log::warn!("recipe `{recipe}`: `{earlier}` is called `{today}` now; the earlier name goes with the next release");
+            today
+        }
+        None => argument,
+    }
+}
+
 impl Call<'_> {
     /// The query.
     ///
@@ -120,9 +135,17 @@ impl Call<'_> {
         let name = self.name;
         let recipe = load(name)?;
         let parameters = parameters(&recipe).map_err(|error| format!("recipe `{name}`: {error}"))?;
-        self.check(&parameters)?;
+        let args: Vec<_> = self.args.iter().map(|(arg, value)| (renamed(name, arg, &parameters), *value)).collect();
+        let call = Call { args: &args, ..*self };
+        call.fill_in(&recipe, &parameters)
+    }
+
+    /// The text of the recipe with these parameters, filled in.
+    fn fill_in(&self, recipe: &str, parameters: &[Parameter]) -> Result<String, String> {
+        let name = self.name;
+        self.check(parameters)?;
         let used = RefCell::new(BTreeSet::new());
-        let code = self.fill(&recipe, &parameters, &used)?;
+        let code = self.fill(recipe, parameters, &used)?;
         let used = used.into_inner();
         let columns = parameters.iter().filter(|parameter| parameter.kind == Kind::Column);
         let columns = columns.filter(|parameter| used.contains(&parameter.name));
@@ -139,7 +162,7 @@ impl Call<'_> {
                     (used.parameter.name.clone(), used.column.to_owned(), used.parameter.of_column().to_owned())
                 })
                 .collect(),
-            adds: outputs(&recipe).into_iter().filter(|output| output.added).map(|output| output.name).collect(),
+            adds: outputs(recipe).into_iter().filter(|output| output.added).map(|output| output.name).collect(),
             number: self.number,
         };
         let needs = serde_json::to_string(&needs).map_err(|error| error.to_string())?;

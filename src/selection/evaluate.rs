@@ -273,7 +273,7 @@ impl Probe {
             "SELECT run, 100 * avg(CASE WHEN margin(probs, label) > 0 THEN 1.0 ELSE 0.0 END) FROM fit_softmax((SELECT id, vec_scale(vector, {scale}) AS vector, label, train FROM \
              (SELECT {id} AS id, {vector} AS vector, {label} AS label, true AS train FROM ({chosen}) UNION ALL \
              SELECT {id}, {vector}, {label}, false FROM test_rows)), \
-             train => train, hidden => {hidden}, epochs => {epochs}, runs => {runs}, batch => 16, learning_rate => {rate}, seed => {seed}, \
+             vector => vector, train => train, hidden => {hidden}, epochs => {epochs}, runs => {runs}, batch => 16, learning_rate => {rate}, seed => {seed}, \
              log => 'last') AS probe WHERE probe.id IN (SELECT {id} AS tested FROM test_rows) GROUP BY run ORDER BY run"
         );
         let found = progress.during(rows::run(ctx, &sql)).await?;

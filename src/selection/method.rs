@@ -42,15 +42,14 @@ impl Method {
             sized(name, |name| format!("so it keeps what it keeps: run it with `limpid recipes run {name}`"))?;
         let has = |wanted: &str| has(&parameters, wanted);
         let vector = given.embeds.then_some(TEXT_VECTOR);
-        if vector.is_some() && !has("vector") && !has("vec") {
+        if vector.is_some() && !has("vector") {
             return Err(SelectionError::invalid(format!("--text: the recipe `{name}` has no parameter `vector`")));
         }
         if given.log.is_some() && !has("log") {
             return Err(SelectionError::invalid(format!("--log: the recipe `{name}` has no parameter `log`")));
         }
         let mut all = args.to_vec();
-        let flags =
-            [("score", given.score), ("label", given.label), ("log", given.log), ("vector", vector), ("vec", vector)];
+        let flags = [("score", given.score), ("label", given.label), ("log", given.log), ("vector", vector)];
         for (parameter, value) in flags {
             if let (true, Some(value)) = (has(parameter), value) {
                 all.insert(0, (parameter.to_owned(), value.to_owned()));
@@ -71,7 +70,7 @@ impl Method {
         (vector, label): (&str, &str),
     ) -> Result<Self> {
         let (parameters, size) = sized(name, |_| "so it has no budgets to compare".to_owned())?;
-        let columns = [("vector", vector), ("vec", vector), ("label", label)];
+        let columns = [("vector", vector), ("label", label)];
         let columns = columns.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let args = columns.chain(args.iter().cloned()).filter(|(name, _)| has(&parameters, name)).collect();
         Ok(Self { name: name.to_owned(), args, id: id.to_owned(), size, draws: draws(&parameters) })
@@ -112,5 +111,5 @@ fn has(parameters: &[Parameter], wanted: &str) -> bool {
 }
 
 fn draws(parameters: &[Parameter]) -> bool {
-    has(parameters, "seed") && !has(parameters, "vector") && !has(parameters, "vec")
+    has(parameters, "seed") && !has(parameters, "vector")
 }

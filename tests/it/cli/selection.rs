@@ -5,7 +5,7 @@ use std::fs;
 use super::{bad, folder, good, run};
 
 /// 400 rows of two classes that the first of two numbers tells apart; every twentieth has the wrong label.
-const POINTS: &str = "COPY (SELECT id, 'row ' || id AS text, [x, y] AS vector, CASE WHEN id % 20 = 7 THEN 1 - class ELSE class END AS label, \
+const POINTS: &str = "COPY (SELECT id, 'row ' || id AS text, [x, y] AS embedding, CASE WHEN id % 20 = 7 THEN 1 - class ELSE class END AS label, \
     hash_uniform(9, id) AS worth FROM (SELECT value AS id, value % 2 AS class, (value % 2) * 2.0 - 1.0 + hash_uniform(1, value) - 0.5 AS x, \
     hash_uniform(2, value) - 0.5 AS y FROM generate_series(0, 399))) TO 'points.parquet'";
 
@@ -182,10 +182,10 @@ fn every_budget_is_met() {
     good(folder.path(), &["sql", "--quiet", "-c", POINTS]);
     let select = |args: &[&str]| good(folder.path(), &[&["select", "points.parquet", "--budget", "37"], args].concat());
     for (method, args) in [
-        ("k_center", &["--arg", "vec=vector"][..]),
-        ("semdedup", &["--arg", "vec=vector", "--arg", "k=4"]),
-        ("density_pruning", &["--arg", "vec=vector", "--arg", "k=4"]),
-        ("ssl_prototypes", &["--arg", "vec=vector", "--arg", "k=4"]),
+        ("k_center", &["--arg", "vector=embedding"][..]),
+        ("semdedup", &["--arg", "vector=embedding", "--arg", "k=4"]),
+        ("density_pruning", &["--arg", "vector=embedding", "--arg", "k=4"]),
+        ("ssl_prototypes", &["--arg", "vector=embedding", "--arg", "k=4"]),
         ("data_mixture", &["--arg", "source=label", "--arg", "weight=worth"]),
         ("score_top", &["--score", "worth", "--arg", "class=label", "--arg", "balance=equal"]),
         ("random", &[]),
@@ -205,7 +205,7 @@ fn every_budget_is_met() {
         "--score",
         "worth",
         "--arg",
-        "vec=vector",
+        "vector=embedding",
         "--fraction",
         "0.9",
     ];
