@@ -266,7 +266,7 @@ async fn killed_writers_leave_the_target_whole() {
                 write(&target, 10).await.unwrap();
             }
             let mut child = Command::new(&test);
-            child.args(["--exact", "sink::tests::dying_writer", "--nocapture"]);
+            child.args(["--exact", "sinks::tests::dying_writer", "--nocapture"]);
             child.env(TARGET, &target).env(POINT, point);
             let output = child.output().unwrap();
             assert!(!output.status.success(), "{point}: {}", String::from_utf8_lossy(&output.stdout));
