@@ -8,6 +8,8 @@ use datafusion::prelude::SessionContext;
 use limpid::docs::{entries, reference};
 use limpid::session::{EngineOptions, context, statement};
 
+use super::slt;
+
 #[test]
 fn docs_reference_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/functions.md");
@@ -33,6 +35,38 @@ fn docs_are_complete() {
         for related in documentation.related_udfs.iter().flatten() {
             assert!(entries().iter().any(|entry| entry.name == *related), "{name} refers to {related}");
         }
+    }
+}
+
+#[test]
+fn docs_entries_have_an_slt() {
+    let mut texts = String::new();
+    let mut files = vec![];
+    slt::collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/slt"), &mut files).unwrap();
+    for file in files {
+        texts += &std::fs::read_to_string(file).unwrap().to_lowercase();
+    }
+    let is_called = |name: &str| {
+        let call = format!("{name}(");
+        texts.match_indices(&call).any(|(at, _)| !texts[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    let missing: Vec<String> = entries().into_iter().map(|entry| entry.name).filter(|name| !is_called(name)).collect();
+    assert!(
+        missing.is_empty(),
+        "no file of queries/slt calls {}: write queries/slt/functions/NAME.slt or queries/slt/operators/NAME.slt, and let \
+         UPDATE_SLT=1 cargo test --release -p limpid --test it slt fill in the answers",
+        missing.join(", ")
+    );
+}
+
+#[test]
+fn docs_recipes_are_those_of_the_folder() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/recipes");
+    let names: Vec<&str> = limpid::recipes::names().collect();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let name = file.strip_suffix(".sql").unwrap_or_else(|| panic!("queries/recipes/{file} is no .sql file"));
+        assert!(names.contains(&name), "recipe {file} is not listed: add \"{name}\" to BUILT_IN in src/recipes/mod.rs");
     }
 }
 
