@@ -1,6 +1,6 @@
 //! Types that describe themselves: keys, what they are, and what values they take, as parts of a JSON schema.
 //!
-//! [`described!`] takes a struct as it is written, so that what serde reads and what the reference says cannot differ.
+//! `described!` takes a struct as it is written, so that what serde reads and what the reference says cannot differ.
 
 use serde_json::{Value, json};
 

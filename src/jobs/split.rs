@@ -139,7 +139,7 @@ impl Columns {
         Ok(RecordBatch::try_new(Arc::clone(&self.kept), columns)?)
     }
 
-    /// Removed rows in the layout of [`Self::removed`].
+    /// Removed rows in the layout of `Self::removed`.
     fn removed(&self, batch: &RecordBatch, step: &str) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let column = |at: Option<usize>, kind: &DataType| match at {
@@ -157,7 +157,7 @@ impl Columns {
         Ok(RecordBatch::try_new(Arc::clone(&self.removed), columns)?)
     }
 
-    /// Rows of the step's input that its result lacks, in the layout of [`Self::removed`].
+    /// Rows of the step's input that its result lacks, in the layout of `Self::removed`.
     pub fn missing(&self, batch: &RecordBatch, step: &str) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let reason: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|_| step)));

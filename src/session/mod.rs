@@ -66,7 +66,7 @@ pub struct EngineOptions {
     pub memory_limit: Option<usize>,
     /// Partitions, and so threads at work; the number of cores by default.
     pub threads: Option<usize>,
-    /// Rows in a batch; [`BATCH_SIZE`] by default.
+    /// Rows in a batch; 2,048 by default.
     pub batch_size: Option<usize>,
     /// Folder for spill files; the system's temporary folder by default.
     pub spill_dir: Option<PathBuf>,

@@ -2,7 +2,7 @@
 //!
 //! `_limpid/retired/ID/` holds one table: `recipe.json`, what it names, the originals below `files/`, and `done` once all of
 //! them are there. `ID.new` is being made, `ID.old` being removed: neither holds anything that counts. An `ID` without `done`
-//! was cut short while files moved, in either direction: [`Store::recover`] moves what is there back into the lake.
+//! was cut short while files moved, in either direction: `Store::recover` moves what is there back into the lake.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Arithmetic that never wraps: integers and decimals out of range are errors, in columns, literals and sums.
 //!
 //! DataFusion's `+`, `-`, `*`, unary `-`, `<<`, `>>` and `sum` wrap around on integers. [`CheckedArithmetic`] replaces the
-//! operators by functions before the optimizer folds constants, so that literals and columns agree, and [`sum`] takes the
+//! operators by functions before the optimizer folds constants, so that literals and columns agree, and `sum` takes the
 //! place of DataFusion's aggregate. The functions travel over a cluster by name like all others.
 
 mod arithmetic;

@@ -4,7 +4,7 @@
 //! Every source of answers is there with a probability of its own. The utility of a query is the sum of the utilities of
 //! the first `k` retrieved results that are there, divided by `k`; its expectation is linear in each probability.
 
-/// Buffers of [`Gradient::add`], kept between queries.
+/// Buffers of the gradient, kept between queries.
 #[derive(Debug)]
 pub struct Gradient {
     k: usize,
