@@ -8,7 +8,7 @@
 
 pub mod batcher;
 pub(crate) mod files;
-mod graph;
+pub mod graph;
 mod layer_norm;
 pub mod provider;
 pub mod runtime;
