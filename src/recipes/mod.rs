@@ -119,7 +119,9 @@ fn renamed<'a>(recipe: &str, argument: &'a str, parameters: &[Parameter]) -> &'a
     let has = |wanted: &str| parameters.iter().any(|parameter| parameter.name == wanted);
     match EARLIER.iter().find(|(earlier, today)| *earlier == argument && !has(earlier) && has(today)) {
         Some((earlier, today)) => {
-            log::warn!("recipe `{recipe}`: `{earlier}` is called `{today}` now; the earlier name goes with the next release");
+            log::warn!(
+                "recipe `{recipe}`: `{earlier}` is called `{today}` now; the earlier name goes with the next release"
+            );
             today
         }
         None => argument,

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, ObjectName, ObjectNamePart, Query, Statement as SqlStatement, TableAlias,
     TableFactor, Value, VisitMut, VisitorMut,
 };
-use limpid_udfs::operators::frame::args::table_argument;
+use limpid_udfs::operators::frame::written::table_argument;
 
 use super::clauses::meant;
 use super::provenance::Provenance;

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Query, Select, TableFactor, TableFunctionArgs, VisitMut, VisitorMut,
 };
 use limpid_connectors::sources::functions;
-use limpid_udfs::operators::frame::args::{is_relation_argument, table_argument};
+use limpid_udfs::operators::frame::written::{is_relation_argument, table_argument};
 use limpid_udfs::operators::is_operator;
 use limpid_udfs::register::operators;
 

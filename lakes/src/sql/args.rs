@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::sql::sqlparser::ast::{self, TableFunctionArgs};
-use limpid_udfs::operators::frame::args::{Written, integer, literal, number, word, written};
+use limpid_udfs::operators::frame::values::{integer, literal, number, word};
+use limpid_udfs::operators::frame::written::{Written, written};
 
 use crate::options::{CONFIDENCE, Layout, Names, OptionNames, Options, ROWS, SAMPLE_ROWS, Stage, THRESHOLD, Types};
 use crate::retention::Prices;

@@ -16,7 +16,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{StatisticsArgs, StatisticsContext, replace_children_if_necessary};
-use limpid_udfs::operators::materialize::exec::MaterializeExec;
+use limpid_udfs::operators::frame::materialize::exec::MaterializeExec;
 
 use super::{Plan, rewrite};
 use not_in::NotInExec;

@@ -2,8 +2,8 @@
 
 use datafusion::common::Result;
 
-use super::ConceptClusters;
-use super::NAME;
+use super::parameters::ConceptClusters;
+use super::parameters::NAME;
 use crate::kernels::vector::plane::Plane;
 use crate::kernels::vector::search::{Best, Metric};
 use crate::operators::frame::OperatorContext;

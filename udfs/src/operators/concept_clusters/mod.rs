@@ -1,6 +1,7 @@
 //! `concept_clusters`: groups rows by k-means, ranks them within their group and names the groups.
 
 mod groups;
+pub mod parameters;
 pub mod plan;
 mod reference;
 pub mod run;
@@ -9,33 +10,11 @@ mod words;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
-use serde::{Deserialize, Serialize};
 
-use crate::kernels::vector::search::Metric;
 use crate::operators::frame::operator::{COMPARED_COLUMN, only};
 use crate::operators::frame::{Input, Output, RelationOperator, Work};
 
-/// The name in SQL.
-pub const NAME: &str = "concept_clusters";
-
-/// The arguments of a call. Columns: the vector, the id, and the text where there is one.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ConceptClusters {
-    /// What near means.
-    pub metric: Metric,
-    /// Number of clusters.
-    pub k: u64,
-    /// Rounds of the fit at most.
-    pub iterations: u64,
-    /// Rows the centroids are fitted to at most; 0: all.
-    pub sample: u64,
-    /// Whether clusters share the rows evenly.
-    pub balanced: bool,
-    /// Words of a label at most.
-    pub words: u64,
-    /// Seed of the sample and of the first centroids.
-    pub seed: u64,
-}
+pub use self::parameters::{ConceptClusters, NAME};
 
 impl RelationOperator for ConceptClusters {
     const NAME: &'static str = NAME;

@@ -4,7 +4,8 @@ use arrow::datatypes::DataType;
 use datafusion::common::{ExprSchema, Result, plan_err};
 use datafusion::logical_expr::LogicalPlan;
 
-use super::{ConceptClusters, NAME, reference};
+use super::parameters::{ConceptClusters, NAME};
+use super::reference;
 use crate::operators::frame::args::Args;
 use crate::operators::frame::argument::Argument;
 use crate::operators::frame::documentation::Reference;

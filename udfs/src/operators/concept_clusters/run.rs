@@ -11,9 +11,9 @@ use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
-use super::ConceptClusters;
-use super::NAME;
 use super::groups::{self, Groups};
+use super::parameters::ConceptClusters;
+use super::parameters::NAME;
 use super::words::{Texts, labels};
 use crate::operators::dedup::resolution::NONE;
 use crate::operators::frame::Work;

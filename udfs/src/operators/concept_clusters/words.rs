@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::NAME;
+use super::parameters::NAME;
 use crate::functions::strings::Strings;
 use crate::kernels::words::{Rule, Tokenizer};
 use crate::operators::dedup::resolution::NONE;

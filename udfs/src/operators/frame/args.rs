@@ -7,14 +7,14 @@ use datafusion::common::utils::{datafusion_strsim as strsim, quote_identifier};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, internal_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr};
-use datafusion::sql::sqlparser::ast::{
-    self, FunctionArg, FunctionArgExpr, TableAlias, TableFactor, TableFunctionArgs, Value,
-};
+use datafusion::sql::sqlparser::ast::{self, TableFunctionArgs};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::argument::{Argument, Default, Kind};
+use super::values::{integer, literal, number, word};
+use super::written::{Written, relation, taken, written};
 use crate::config::LimpidOptions;
 
 /// Parsed arguments: the input relation, planned, and the named rest, not yet interpreted.
@@ -354,136 +354,6 @@ fn earlier_column(schema: &DFSchema, default: &str) -> Option<(&'static str, Col
     Some((earlier, Column::from(found)))
 }
 
-/// The names an operator takes, for an error.
-fn taken(known: &[&str]) -> String {
-    if known.is_empty() { "the relation alone".to_owned() } else { known.join(", ") }
-}
-
-/// Arguments as they were written.
-pub struct Written {
-    /// Those without a name, in their order.
-    pub unnamed: Vec<ast::Expr>,
-    /// The others.
-    pub named: Vec<(String, ast::Expr)>,
-}
-
-/// Splits the arguments of `op`; `known` are the names it takes, and `earlier` those that it once had.
-///
-/// # Errors
-/// Unknown and repeated names.
-pub fn written(
-    op: &str,
-    known: &[&str],
-    earlier: &[&str],
-    args: TableFunctionArgs,
-    context: &mut dyn RelationPlannerContext,
-) -> Result<Written> {
-    let mut all = Written { unnamed: vec![], named: vec![] };
-    for arg in args.args {
-        let (name, arg) = match arg {
-            FunctionArg::Unnamed(arg) => (None, arg),
-            FunctionArg::Named { name, arg, .. } => (Some(context.normalize_ident(name)), arg),
-            FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg, .. } => {
-                (Some(context.normalize_ident(name)), arg)
-            }
-            FunctionArg::ExprNamed { name, .. } => {
-                return plan_err!("{op}: an argument's name must be a plain word, not `{name}`");
-            }
-        };
-        let FunctionArgExpr::Expr(expr) = arg else {
-            return plan_err!("{op}: `*` is not an argument; write (SELECT ...) or name => value");
-        };
-        match name {
-            None => all.unnamed.push(expr),
-            Some(name) if !known.contains(&name.as_str()) && !earlier.contains(&name.as_str()) => {
-                return plan_err!("{op} has no argument `{name}`; it takes {}", taken(known));
-            }
-            Some(name) if all.named.iter().any(|(n, _)| *n == name) => {
-                return plan_err!("{op}: argument `{name}` is given twice");
-            }
-            Some(name) => all.named.push((name, expr)),
-        }
-    }
-    Ok(all)
-}
-
-/// The value of the argument `name`, which must be a literal.
-///
-/// # Errors
-/// It is none.
-pub fn literal(
-    op: &str,
-    name: &str,
-    expr: ast::Expr,
-    schema: &DFSchema,
-    context: &mut dyn RelationPlannerContext,
-) -> Result<ScalarValue> {
-    let shown = expr.to_string();
-    match context.sql_to_expr(expr, schema)? {
-        Expr::Literal(value, _) if !value.is_null() => Ok(value),
-        Expr::Negative(inner) => match *inner {
-            Expr::Literal(value, _) => value.arithmetic_negate(),
-            _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
-        },
-        _ => plan_err!("{op}: `{name}` must be a literal, not `{shown}`"),
-    }
-}
-
-/// The number that `value` is.
-///
-/// # Errors
-/// It is none, or not within `allowed`.
-pub fn number(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusive<f64>) -> Result<f64> {
-    let number = match value {
-        ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Boolean(_) => None,
-        value => value.cast_to(&arrow::datatypes::DataType::Float64).ok().and_then(|v| match v {
-            ScalarValue::Float64(v) => v,
-            _ => None,
-        }),
-    };
-    within(op, name, number, value, "a number", allowed)
-}
-
-/// The whole number that `value` is.
-///
-/// # Errors
-/// It is none, or not within `allowed`.
-pub fn integer(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusive<u64>) -> Result<u64> {
-    let number = match *value {
-        ScalarValue::Int64(Some(v)) => u64::try_from(v).ok(),
-        ScalarValue::UInt64(Some(v)) => Some(v),
-        _ => None,
-    };
-    within(op, name, number, value, "a whole number", allowed)
-}
-
-fn within<T: Display + PartialOrd>(
-    op: &str,
-    name: &str,
-    found: Option<T>,
-    given: &ScalarValue,
-    kind: &str,
-    allowed: &RangeInclusive<T>,
-) -> Result<T> {
-    found.filter(|number| allowed.contains(number)).ok_or_else(|| {
-        plan_datafusion_err!("{op}: `{name}` must be {kind} from {} to {}, not {given}", allowed.start(), allowed.end())
-    })
-}
-
-/// The one of the `allowed` words that `value` is.
-///
-/// # Errors
-/// It is none of them.
-pub fn word<'w>(op: &str, name: &str, value: &ScalarValue, allowed: &[&'w str]) -> Result<&'w str> {
-    match value {
-        ScalarValue::Utf8(Some(word)) | ScalarValue::Utf8View(Some(word)) => {
-            allowed.iter().find(|allowed| *allowed == word).copied()
-        }
-        _ => None,
-    }
-    .ok_or_else(|| plan_datafusion_err!("{op}: `{name}` must be one of '{}', not {value}", allowed.join("', '")))
-}
-
 /// The names of `schema` for an error message, as SQL must write them.
 fn columns(schema: &DFSchema) -> String {
     schema.fields().iter().map(|f| quote_identifier(f.name())).collect::<Vec<_>>().join(", ")
@@ -508,40 +378,4 @@ fn no_column(schema: &DFSchema, written: &str) -> String {
     };
     let meant = if meant.is_empty() { meant } else { format!("; {meant}") };
     format!("the input has no column `{written}`{meant}; columns are {}", columns(schema))
-}
-
-/// The first argument as something the planner can plan: a subquery or a table's name.
-fn relation(op: &str, expr: ast::Expr) -> Result<TableFactor> {
-    match expr {
-        ast::Expr::Subquery(subquery) => {
-            let alias: Option<TableAlias> = None;
-            Ok(TableFactor::Derived { lateral: false, subquery, alias, sample: None })
-        }
-        ast::Expr::Nested(inner) => relation(op, *inner),
-        other => plan_err!("{op}: the first argument must be a relation, (SELECT ...) or a table, not `{other}`"),
-    }
-}
-
-/// Whether an argument of that name is a relation, so that a table's name stands for its rows.
-pub fn is_relation_argument(name: &str) -> bool {
-    ["centroids", "among"].iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-/// The query `SELECT * FROM name` for an operator's argument that is a table's name or a quoted path; other
-/// expressions are none of these.
-///
-/// The session looks tables up before planning and does not see those named as arguments, so a statement is rewritten
-/// with this before it is planned.
-pub fn table_argument(expr: &ast::Expr) -> Option<ast::Expr> {
-    let name = match expr {
-        ast::Expr::Identifier(name) => ast::ObjectName::from(vec![name.clone()]),
-        ast::Expr::CompoundIdentifier(names) => ast::ObjectName::from(names.clone()),
-        ast::Expr::Value(ast::ValueWithSpan { value: Value::SingleQuotedString(path), .. }) => {
-            ast::ObjectName::from(vec![ast::Ident::with_quote('"', path.clone())])
-        }
-        _ => return None,
-    };
-    let sql = format!("(SELECT * FROM {name})");
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&sql).ok()?;
-    parser.parse_expr().ok()
 }

@@ -11,12 +11,15 @@ pub mod documentation;
 pub mod exec;
 mod explain;
 pub mod list;
+pub mod materialize;
 pub mod node;
 pub mod number;
 pub mod operator;
 pub mod planner;
 #[cfg(test)]
 mod tests;
+pub mod values;
+pub mod written;
 
 pub use context::{OperatorContext, Whole, Work};
 pub use number::F64Bits;

@@ -18,8 +18,8 @@ use super::args::Args;
 use super::exec::{OperatorExec, OperatorSpec};
 use super::list::{self, Operators};
 use super::node::OperatorNode;
-use crate::operators::materialize::exec::MaterializeExec;
-use crate::operators::materialize::node::MaterializeNode;
+use crate::operators::frame::materialize::exec::MaterializeExec;
+use crate::operators::frame::materialize::node::MaterializeNode;
 
 /// Plans `FROM op(relation, name => value, ...)`.
 #[derive(Debug)]

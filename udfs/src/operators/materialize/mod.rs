@@ -3,13 +3,8 @@
 //! DataFusion writes a CTE out wherever it is named: a query that trains a network in a CTE and names it three times would train three
 //! networks.
 
-pub mod exec;
 pub mod list;
-pub mod node;
 pub mod plan;
 pub mod read;
 mod reference;
 pub mod share;
-
-/// The name in SQL.
-pub const NAME: &str = "materialize";

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::logical_expr::{Extension, LogicalPlan};
 
-use super::node::MaterializeNode;
-use super::{NAME, reference};
+use super::reference;
 use crate::operators::frame::args::Args;
 use crate::operators::frame::argument::Argument;
 use crate::operators::frame::documentation::Reference;
 use crate::operators::frame::list::SqlOperator;
+use crate::operators::frame::materialize::node::{MaterializeNode, NAME};
 
 /// Keeps what it reads.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
-use super::exec::MaterializeExec;
+use crate::operators::frame::materialize::exec::MaterializeExec;
 
 type Plan = Arc<dyn ExecutionPlan>;
 

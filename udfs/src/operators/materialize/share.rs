@@ -14,10 +14,10 @@ use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use datafusion_proto::bytes::physical_plan_to_bytes_with_extension_codec;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 
-use super::exec::MaterializeExec;
 use super::read::ReadExec;
 use crate::operators::frame::codec::OperatorPhysicalCodec;
 use crate::operators::frame::exec::OperatorExec;
+use crate::operators::frame::materialize::exec::MaterializeExec;
 
 /// Functions that take longer than keeping their results.
 const COSTLY: &[&str] = &["embed_text", "embed_image", "token_nll"];

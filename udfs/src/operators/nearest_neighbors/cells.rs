@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use datafusion::common::Result;
 
-use super::NAME;
-use super::NearestNeighbors;
+use super::parameters::NAME;
+use super::parameters::NearestNeighbors;
 use crate::kernels::random::mix;
 use crate::kernels::vector::arithmetic::squared_norm;
 use crate::kernels::vector::search::Rows;

@@ -12,9 +12,9 @@ use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err}
 use datafusion::execution::memory_pool::MemoryReservation;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::NAME;
-use super::NearestNeighbors;
 use super::cells::Cells;
+use super::parameters::NAME;
+use super::parameters::NearestNeighbors;
 use crate::kernels::vector::bytes::little_endian;
 use crate::kernels::vector::search::Metric;
 use crate::operators::vectors::table::Table;

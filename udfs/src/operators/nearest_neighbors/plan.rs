@@ -3,7 +3,8 @@
 use datafusion::common::{Column, Result, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::LogicalPlan;
 
-use super::{ADDED, NAME, NearestNeighbors, reference};
+use super::parameters::{ADDED, NAME, NearestNeighbors};
+use super::reference;
 use crate::kernels::vector::search::Metric;
 use crate::operators::frame::args::Args;
 use crate::operators::frame::argument::Argument;

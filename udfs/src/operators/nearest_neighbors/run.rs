@@ -13,11 +13,12 @@ use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 
-use super::NAME;
 use super::cells::Cells;
 use super::index::{self, Origin};
+use super::parameters::NAME;
+use super::parameters::NearestNeighbors;
+use super::probes;
 use super::search::{Ordered, Scratch, Search};
-use super::{NearestNeighbors, probes};
 use crate::kernels::vector::codes::{Codes, MOST_DIMENSIONS};
 use crate::kernels::vector::search::Best;
 use crate::operators::frame::{OperatorContext, Whole, Work};

@@ -7,8 +7,8 @@ use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::Count;
 
-use super::NearestNeighbors;
 use super::cells::Cells;
+use super::parameters::NearestNeighbors;
 use crate::kernels::vector::code_scores::CodeScores;
 use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::nearest::Nearest;

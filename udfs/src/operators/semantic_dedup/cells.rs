@@ -6,9 +6,9 @@ use datafusion::common::Result;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::NAME;
-use super::SemanticDedup;
 use super::matcher::Distinct;
+use super::parameters::NAME;
+use super::parameters::SemanticDedup;
 use crate::kernels::random::mix;
 use crate::kernels::vector::arithmetic::{dot, squared_norm};
 use crate::kernels::vector::bytes::little_endian;

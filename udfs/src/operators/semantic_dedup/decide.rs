@@ -4,7 +4,7 @@ use datafusion::common::Result;
 
 use super::components::Components;
 use super::matcher::Distinct;
-use super::{Mode, SemanticDedup};
+use super::parameters::{Mode, SemanticDedup};
 use crate::kernels::vector::search::{Metric, Rows, Scores, first_similar};
 use crate::operators::dedup::decisions::Decisions;
 use crate::operators::workers::Workers;

@@ -6,10 +6,11 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::NAME;
 use super::components::Components;
 use super::decide::decide;
-use super::{SemanticDedup, cells, pairs};
+use super::parameters::NAME;
+use super::parameters::SemanticDedup;
+use super::{cells, pairs};
 use crate::functions::vector::embeddings::Embeddings;
 use crate::kernels::vector::bytes::little_endian;
 use crate::kernels::vector::codes::MOST_DIMENSIONS;

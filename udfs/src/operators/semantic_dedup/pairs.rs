@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use datafusion::common::Result;
 
-use super::SemanticDedup;
 use super::cells::Cells;
 use super::matcher::Distinct;
+use super::parameters::SemanticDedup;
 use crate::kernels::union_find::UnionFind;
 use crate::kernels::vector::code_scores::CodeScores;
 use crate::kernels::vector::codes::Codes;

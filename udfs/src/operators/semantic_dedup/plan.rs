@@ -3,7 +3,8 @@
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::{Mode, NAME, SemanticDedup, reference};
+use super::parameters::{Mode, NAME, SemanticDedup};
+use super::reference;
 use crate::operators::dedup::columns;
 use crate::operators::frame::args::Args;
 use crate::operators::frame::argument::Argument;

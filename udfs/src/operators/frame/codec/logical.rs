@@ -13,8 +13,8 @@ use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use super::messages::{ColumnsMessage, NodeMessage, OrderMessage, operator, read, write};
 use super::{MATERIALIZE, OPERATOR, OTHERS};
 use crate::operators::frame::list::Operators;
+use crate::operators::frame::materialize::node::MaterializeNode;
 use crate::operators::frame::node::OperatorNode;
-use crate::operators::materialize::node::MaterializeNode;
 
 /// The nodes of operators, and everything else through `others`.
 #[derive(Debug)]

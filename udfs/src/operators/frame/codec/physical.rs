@@ -13,7 +13,7 @@ use super::messages::{ExecMessage, OrderMessage, PlacesMessage, operator, read, 
 use super::{MATERIALIZE, OPERATOR, OTHERS};
 use crate::operators::frame::exec::{OperatorExec, OperatorSpec};
 use crate::operators::frame::list::Operators;
-use crate::operators::materialize::exec::MaterializeExec;
+use crate::operators::frame::materialize::exec::MaterializeExec;
 
 /// The nodes of operators, and everything else through `others`.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use std::fmt;
 use datafusion::common::{DFSchemaRef, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
-use super::NAME;
+/// The SQL name.
+pub const NAME: &str = "materialize";
 
 /// Its input, which no column or row is pruned from: it must be the same wherever it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

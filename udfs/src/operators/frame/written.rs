@@ -1,0 +1,98 @@
+//! Arguments as SQL writes them: positional and named, not yet interpreted.
+
+use datafusion::common::{Result, plan_err};
+use datafusion::logical_expr::planner::RelationPlannerContext;
+use datafusion::sql::sqlparser::ast::{
+    self, FunctionArg, FunctionArgExpr, TableAlias, TableFactor, TableFunctionArgs, Value,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+/// The names an operator takes, for an error.
+pub(super) fn taken(known: &[&str]) -> String {
+    if known.is_empty() { "the relation alone".to_owned() } else { known.join(", ") }
+}
+
+/// Arguments as they were written.
+pub struct Written {
+    /// Those without a name, in their order.
+    pub unnamed: Vec<ast::Expr>,
+    /// The others.
+    pub named: Vec<(String, ast::Expr)>,
+}
+
+/// Splits the arguments of `op`; `known` are the names it takes, and `earlier` those that it once had.
+///
+/// # Errors
+/// Unknown and repeated names.
+pub fn written(
+    op: &str,
+    known: &[&str],
+    earlier: &[&str],
+    args: TableFunctionArgs,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<Written> {
+    let mut all = Written { unnamed: vec![], named: vec![] };
+    for arg in args.args {
+        let (name, arg) = match arg {
+            FunctionArg::Unnamed(arg) => (None, arg),
+            FunctionArg::Named { name, arg, .. } => (Some(context.normalize_ident(name)), arg),
+            FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg, .. } => {
+                (Some(context.normalize_ident(name)), arg)
+            }
+            FunctionArg::ExprNamed { name, .. } => {
+                return plan_err!("{op}: an argument's name must be a plain word, not `{name}`");
+            }
+        };
+        let FunctionArgExpr::Expr(expr) = arg else {
+            return plan_err!("{op}: `*` is not an argument; write (SELECT ...) or name => value");
+        };
+        match name {
+            None => all.unnamed.push(expr),
+            Some(name) if !known.contains(&name.as_str()) && !earlier.contains(&name.as_str()) => {
+                return plan_err!("{op} has no argument `{name}`; it takes {}", taken(known));
+            }
+            Some(name) if all.named.iter().any(|(n, _)| *n == name) => {
+                return plan_err!("{op}: argument `{name}` is given twice");
+            }
+            Some(name) => all.named.push((name, expr)),
+        }
+    }
+    Ok(all)
+}
+
+/// The first argument as something the planner can plan: a subquery or a table's name.
+pub(super) fn relation(op: &str, expr: ast::Expr) -> Result<TableFactor> {
+    match expr {
+        ast::Expr::Subquery(subquery) => {
+            let alias: Option<TableAlias> = None;
+            Ok(TableFactor::Derived { lateral: false, subquery, alias, sample: None })
+        }
+        ast::Expr::Nested(inner) => relation(op, *inner),
+        other => plan_err!("{op}: the first argument must be a relation, (SELECT ...) or a table, not `{other}`"),
+    }
+}
+
+/// Whether an argument of that name is a relation, so that a table's name stands for its rows.
+pub fn is_relation_argument(name: &str) -> bool {
+    ["centroids", "among"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// The query `SELECT * FROM name` for an operator's argument that is a table's name or a quoted path; other
+/// expressions are none of these.
+///
+/// The session looks tables up before planning and does not see those named as arguments, so a statement is rewritten
+/// with this before it is planned.
+pub fn table_argument(expr: &ast::Expr) -> Option<ast::Expr> {
+    let name = match expr {
+        ast::Expr::Identifier(name) => ast::ObjectName::from(vec![name.clone()]),
+        ast::Expr::CompoundIdentifier(names) => ast::ObjectName::from(names.clone()),
+        ast::Expr::Value(ast::ValueWithSpan { value: Value::SingleQuotedString(path), .. }) => {
+            ast::ObjectName::from(vec![ast::Ident::with_quote('"', path.clone())])
+        }
+        _ => return None,
+    };
+    let sql = format!("(SELECT * FROM {name})");
+    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&sql).ok()?;
+    parser.parse_expr().ok()
+}
