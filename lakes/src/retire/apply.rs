@@ -9,11 +9,12 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use limpid_failpoints::fail_point;
 
+use super::done::Done;
 use super::matching::{self, Parent};
 use super::pin::{Pin, PlanFile, changed, pinned};
 use super::recipe::{FileRecipe, How, Recipe, write_order, write_rows};
 use super::store::Store;
-use super::{Done, predicate, rebuild};
+use super::{predicate, rebuild};
 use crate::discover;
 use crate::lake::discover::{Listed, plain};
 use crate::lake::{File, Lake, Source, Table};

@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod dependents;
+mod done;
 pub mod exact;
 pub mod matching;
 mod parent;
@@ -21,18 +22,6 @@ pub mod store;
 
 pub use apply::apply;
 pub use dependents::Aside;
+pub use done::Done;
 pub use pin::{Pin, PlanFile, Retire};
 pub use restore::{purge, restore};
-
-/// What became of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    /// The table.
-    pub table: String,
-    /// Whether it was done.
-    pub done: bool,
-    /// Bytes that were set aside, brought back or freed.
-    pub bytes: u64,
-    /// How its rows are or were rebuilt, or why nothing was done.
-    pub says: String,
-}

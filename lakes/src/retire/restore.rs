@@ -11,12 +11,13 @@ use datafusion::prelude::SessionContext;
 use limpid_failpoints::fail_point;
 
 use super::apply::{of, rehearse, session};
+use super::done::Done;
 use super::matching::Parent;
 use super::parent::as_pinned;
 use super::pin::is_at;
 use super::recipe::{FileRecipe, How, Recipe, write_hashes};
 use super::store::Store;
-use super::{Done, exact, predicate, rebuild, search};
+use super::{exact, predicate, rebuild, search};
 use crate::discover;
 use crate::lake::Lake;
 use crate::lake::discover::{Listed, plain};

@@ -2,7 +2,7 @@
 
 use datafusion::common::Result;
 
-use super::fit::{BLOCK, Model, Problem};
+use super::problem::{BLOCK, Model, Problem};
 use crate::kernels::vector::nearest::{Candidates, Nearest, improve_nearest};
 use crate::kernels::vector::search::{Best, Rows, Scores};
 use crate::operators::workers::Workers;

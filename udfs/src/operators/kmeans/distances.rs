@@ -5,7 +5,7 @@ use std::ops::Range;
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
-use super::fit::{BLOCK, Problem};
+use super::problem::{BLOCK, Problem};
 use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
 use crate::kernels::vector::code_scores::{CodeScores, Panels};
 use crate::kernels::vector::codes::{Codes, MOST_DIMENSIONS};

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use datafusion::common::Result;
 
-use super::fit::{BLOCK, Model, Problem, finish_centroids, first, members};
+use super::fit::{finish_centroids, first, members};
+use super::problem::{BLOCK, Model, Problem};
 use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
 use crate::kernels::vector::nearest::Nearest;
 use crate::kernels::vector::search::{Best, Metric, Rows, Scores};

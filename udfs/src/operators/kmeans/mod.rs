@@ -6,6 +6,7 @@ pub mod fit;
 pub mod mini_batch;
 mod nearest;
 pub mod plan;
+pub mod problem;
 mod reference;
 pub mod run;
 pub mod sample;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use datafusion::common::Result;
 
-use super::fit::{BLOCK, Model, Problem};
+use super::problem::{BLOCK, Model, Problem};
 use crate::kernels::vector::code_scores::{CodeScores, Panels};
 use crate::kernels::vector::codes::{Codes, MOST_DIMENSIONS};
 use crate::kernels::vector::search::{Best, NOBODY, Rows, Scores, at_least, largest};

@@ -11,7 +11,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
 use super::NAME;
-use super::fit::{Problem, fit};
+use super::fit::fit;
+use super::problem::Problem;
 use super::sample::{ENTRY, Sampler, Shuffler};
 use super::{Kmeans, Rounds, mini_batch, seeding};
 use crate::functions::sampling::priority::bits_of_ids;

@@ -3,7 +3,7 @@
 use datafusion::common::Result;
 
 use super::distances::Distances;
-use super::fit::Problem;
+use super::problem::Problem;
 use crate::kernels::random::{SplitMix64, unit_interval};
 use crate::kernels::vector::arithmetic::squared_norm;
 use crate::operators::workers::Workers;

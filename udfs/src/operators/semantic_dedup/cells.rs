@@ -6,7 +6,7 @@ use datafusion::common::Result;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::matcher::Distinct;
+use super::distinct::Distinct;
 use super::parameters::NAME;
 use super::parameters::SemanticDedup;
 use crate::kernels::random::mix;
@@ -16,7 +16,8 @@ use crate::kernels::vector::code_scores::CodeScores;
 use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::search::{Metric, at_least, largest};
 use crate::operators::frame::OperatorContext;
-use crate::operators::kmeans::fit::{Model, Problem, fit};
+use crate::operators::kmeans::fit::fit;
+use crate::operators::kmeans::problem::{Model, Problem};
 use crate::operators::kmeans::sample::Sample;
 use crate::operators::workers::Workers;
 use crate::storage::numbers::Numbers;

@@ -3,7 +3,7 @@
 use datafusion::common::Result;
 
 use super::components::Components;
-use super::matcher::Distinct;
+use super::distinct::Distinct;
 use super::parameters::{Mode, SemanticDedup};
 use crate::kernels::vector::search::{Metric, Rows, Scores, first_similar};
 use crate::operators::dedup::decisions::Decisions;

@@ -6,6 +6,7 @@
 mod cells;
 mod components;
 mod decide;
+mod distinct;
 pub mod matcher;
 mod pairs;
 pub mod parameters;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use datafusion::common::Result;
 
 use super::cells::Cells;
-use super::matcher::Distinct;
+use super::distinct::Distinct;
 use super::parameters::SemanticDedup;
 use crate::kernels::union_find::UnionFind;
 use crate::kernels::vector::code_scores::CodeScores;

@@ -15,7 +15,7 @@ use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
-use super::BatchLimits;
+use super::limits::BatchLimits;
 use super::run::{pick, sort_columns};
 use crate::storage::compact::{held, row_bytes};
 

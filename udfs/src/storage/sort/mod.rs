@@ -4,6 +4,7 @@
 //! the runs are merged. DataFusion's own sort counts the buffers that views share once for every batch, and bounds batches by
 //! rows only: it fails on texts under almost any limit.
 
+mod limits;
 mod merge;
 mod run;
 mod threshold;
@@ -27,12 +28,10 @@ use futures::TryStreamExt;
 
 use super::batches::StoredBatches;
 use super::compact::{compact, held};
+pub use limits::BatchLimits;
 pub use merge::merge;
 use run::{Run, sort_columns};
 use threshold::Threshold;
-
-/// The largest and the smallest batch that is aimed at, in bytes.
-const BATCH_BYTES: (usize, usize) = (1 << 16, 1 << 22);
 
 /// Bytes in memory after which a run ends although the pool would give more: offsets of texts have 32 bits.
 const RUN_BYTES: usize = 1 << 30;
@@ -45,26 +44,6 @@ const A_RUN: usize = 3;
 
 /// Rows beyond twice those that are wanted, after which the others are thrown away.
 const SURPLUS: usize = 1 << 13;
-
-/// How large a batch may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchLimits {
-    /// Rows.
-    pub rows: usize,
-    /// Bytes; one row may have more.
-    pub bytes: usize,
-}
-
-impl BatchLimits {
-    /// As many rows as the session wants, and a small share of the memory.
-    pub fn of(context: &TaskContext) -> Self {
-        let bytes = match context.memory_pool().memory_limit() {
-            MemoryLimit::Finite(bytes) => (bytes / 512).clamp(BATCH_BYTES.0, BATCH_BYTES.1),
-            _ => BATCH_BYTES.1,
-        };
-        Self { rows: context.session_config().batch_size().max(1), bytes }
-    }
-}
 
 /// The rows of `input` in `ordering`, with `fetch` the first so many of them; `name` stands in messages about memory.
 pub fn sort(

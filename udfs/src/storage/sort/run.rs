@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::physical_expr::LexOrdering;
 
-use super::BatchLimits;
+use super::limits::BatchLimits;
 use crate::storage::compact::{compact, held, row_bytes, used};
 
 /// Bytes a row takes while a run is sorted: its place, its size, and what the sort keeps of its key.
