@@ -54,7 +54,10 @@ impl Needs {
         }
         for (parameter, column, kind) in &self.columns {
             let Some(field) = schema.fields().iter().find(|field| field.name() == column) else {
-                let meant = names.iter().find(|name| name.eq_ignore_ascii_case(column));
+                // `vector` was the default before `embedding`.
+                let is_meant =
+                    |name: &str| name.eq_ignore_ascii_case(column) || (column == "embedding" && name == "vector");
+                let meant = names.iter().find(|name| is_meant(name));
                 let meant = meant.map_or_else(String::new, |meant| format!(" Did you mean `{meant}`?"));
                 return plan_err!(
                     "recipe `{recipe}`: argument `{parameter}`: the input has no column `{column}`.{meant} It has {}",

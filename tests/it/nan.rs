@@ -14,7 +14,7 @@ fn input(odd: &str) -> String {
          [CASE WHEN value = 1 THEN CAST({odd} AS DOUBLE) ELSE value / 10.0 END, 0.5] AS scores, \
          [CASE WHEN value = 1 THEN CAST({odd} AS DOUBLE) ELSE value / 10.0 END, 1.0, 2.0, 3.0, 4.0, 5.0 + value] AS pose, \
          ['a', 'b'] AS words, value % 2 AS label, 'x' AS grp, true AS yes, \
-         [CAST(cos(value) AS DOUBLE), CAST(sin(value) AS DOUBLE)] AS vector, [0.5, 0.5] AS p_before, [0.25, 0.75] AS p_after \
+         [CAST(cos(value) AS DOUBLE), CAST(sin(value) AS DOUBLE)] AS embedding, [0.5, 0.5] AS p_before, [0.25, 0.75] AS p_after \
          FROM generate_series(1, 10)"
     )
 }

@@ -126,7 +126,7 @@ async fn q_tuning_keeps_misconceptions_and_calibration() {
 async fn adapt_infinity_draws_alike_by_the_telling_score() {
     // Two clusters; in the first only the second score tells rows apart, in the other the first one.
     let ctx = session(
-        "SELECT value AS id, [CASE WHEN value < 60 THEN 1.0 ELSE 0.0 END, CASE WHEN value < 60 THEN 0.0 ELSE 1.0 END] AS vector, \
+        "SELECT value AS id, [CASE WHEN value < 60 THEN 1.0 ELSE 0.0 END, CASE WHEN value < 60 THEN 0.0 ELSE 1.0 END] AS embedding, \
          CASE WHEN value < 60 THEN [CASE WHEN value = 0 THEN 9.0 ELSE 0.0 END, value * 1.0] ELSE [value * 1.0, CASE WHEN value = 60 THEN 9.0 ELSE 0.0 END] \
          END AS scores FROM generate_series(0, 99)",
     )
@@ -142,7 +142,7 @@ async fn adapt_infinity_draws_alike_by_the_telling_score() {
         assert!(row[1] == "NULL" || row[1] == if id < 60 { "2" } else { "1" }, "{row:?}");
     }
     let pool = session(
-        "SELECT value AS id, value % 2 AS cluster_id, [cos(turn), sin(turn)] AS vector FROM \
+        "SELECT value AS id, value % 2 AS cluster_id, [cos(turn), sin(turn)] AS embedding FROM \
          (SELECT value, CASE WHEN value < 10 THEN value * 0.3 ELSE value % 2 * 0.3 END AS turn FROM generate_series(0, 19))",
     )
     .await;
@@ -154,7 +154,7 @@ async fn adapt_infinity_draws_alike_by_the_telling_score() {
 async fn paser_spends_where_pruning_hurt() {
     // Two clouds; pruning changed the predictions of the second one much. Row 59 claims that two known concepts belong together.
     let ctx = session(
-        "SELECT value AS id, [CASE WHEN value < 30 THEN 0.0 ELSE 9.0 END + hash_uniform(1, value), hash_uniform(2, value)] AS vector, [0.5, 0.5] AS before, \
+        "SELECT value AS id, [CASE WHEN value < 30 THEN 0.0 ELSE 9.0 END + hash_uniform(1, value), hash_uniform(2, value)] AS embedding, [0.5, 0.5] AS before, \
          CASE WHEN value < 30 THEN [0.55, 0.45] WHEN value = 59 THEN [0.949, 0.051] ELSE [0.95, 0.05] END AS after, 100 + value % 3 AS tokens, \
          CASE WHEN value = 59 THEN ['a', 'b'] WHEN value % 2 = 0 THEN ['a'] ELSE ['b'] END AS concepts FROM generate_series(0, 59)",
     )
@@ -309,7 +309,7 @@ async fn mixtures_follow_their_proportions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_teacher_comes_with_the_random_share() {
     let ctx = session(
-        "SELECT value AS id, [value % 2 * 2.0 - 1.0 + hash_uniform(1, value), 1.0] AS vector, CASE WHEN value = 7 THEN 0 ELSE value % 2 END AS label \
+        "SELECT value AS id, [value % 2 * 2.0 - 1.0 + hash_uniform(1, value), 1.0] AS embedding, CASE WHEN value = 7 THEN 0 ELSE value % 2 END AS label \
          FROM generate_series(0, 99)",
     )
     .await;

@@ -45,7 +45,7 @@ async fn verdicts(ctx: &SessionContext, name: &str, args: &[(&str, &str)]) -> BT
 }
 
 /// 400 rows of two classes that the first of two numbers tells apart; every twentieth row has the wrong label.
-const POINTS: &str = "CREATE TABLE input AS SELECT id, [x, y] AS vector, CASE WHEN id % 20 = 7 THEN 1 - class ELSE class END AS label, \
+const POINTS: &str = "CREATE TABLE input AS SELECT id, [x, y] AS embedding, CASE WHEN id % 20 = 7 THEN 1 - class ELSE class END AS label, \
     id % 5 = 0 AND id % 20 <> 7 AS valid FROM (SELECT value AS id, value % 2 AS class, \
     (value % 2) * 2.0 - 1.0 + hash_uniform(1, value) - 0.5 AS x, hash_uniform(2, value) - 0.5 AS y FROM generate_series(0, 399))";
 

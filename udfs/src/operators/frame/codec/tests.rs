@@ -28,7 +28,7 @@ const INPUT: &str = "(SELECT column1 AS id, column2 AS quality, column3 AS text,
                      column5 AS embedding, column6 AS valid, column7 AS words FROM (VALUES (1, 2, 'a b c', 3, [1.0, 2.0], true, ['x']), \
                      (2, 1, 'a b d', 4, [2.0, 1.0], false, ['y', 'z'])))";
 
-/// Calls that between them set every argument of every operator.
+/// Calls that between them set every argument of the operators; of others the example of the reference.
 fn calls(operator: &str) -> Vec<String> {
     let arguments: &[&str] = match operator {
         "exact_dedup" => &[
@@ -98,13 +98,32 @@ fn calls(operator: &str) -> Vec<String> {
             "vector => embedding, k => 1",
             "id => text, vector => embedding, k => 2, landmarks => 9, sigma => 0.5, seed => 9",
         ],
-        other => panic!("write calls of {other} here: its nodes must survive the way"),
+        other => {
+            let sql = OPERATORS.iter().filter_map(|entry| entry.sql).find(|sql| sql.name == other).unwrap();
+            return vec![example(sql.reference.example)];
+        }
     };
     let call = |arguments: &&str| match *arguments {
         "" => format!("SELECT * FROM {operator}({INPUT})"),
         arguments => format!("SELECT * FROM {operator}({INPUT}, {arguments})"),
     };
     arguments.iter().map(call).collect()
+}
+
+/// The query of an example.
+fn example(text: &str) -> String {
+    let lines = text.lines().take_while(|line| !line.starts_with('+'));
+    let query: Vec<&str> = lines.map(|line| line.trim_start_matches("> ")).collect();
+    query.join("\n").trim_end_matches(';').to_owned()
+}
+
+#[tokio::test]
+async fn examples_can_be_planned() {
+    let ctx = context();
+    for sql in OPERATORS.iter().filter_map(|entry| entry.sql) {
+        let query = example(sql.reference.example);
+        ctx.state().create_logical_plan(&query).await.unwrap_or_else(|error| panic!("{}: {error}\n{query}", sql.name));
+    }
 }
 
 fn context() -> SessionContext {
