@@ -130,9 +130,9 @@ pub struct Settings {
     /// The output that is read; by default the one of the usual name, or the only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// The licence of the weights.
+    /// The license of the weights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub licence: Option<String>,
+    pub license: Option<String>,
     /// SHA-256 of the model's file, in hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
@@ -214,7 +214,7 @@ impl Settings {
             prefix: given.prefix.unwrap_or_default(),
             default_prompt: given.default_prompt,
             output: given.output,
-            licence: given.licence,
+            license: given.license,
             sha256: given.sha256,
             source: given.source,
             image: given.image,
@@ -305,7 +305,7 @@ impl Settings {
             model: MODEL.to_owned(),
             prefix: prefix.to_owned(),
             default_prompt: None,
-            licence: None,
+            license: None,
             sha256: None,
             source: None,
             prompts: BTreeMap::new(),

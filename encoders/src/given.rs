@@ -22,7 +22,8 @@ pub struct Given {
     pub prefix: Option<String>,
     pub default_prompt: Option<String>,
     pub output: Option<String>,
-    pub licence: Option<String>,
+    #[serde(alias = "licence")]
+    pub license: Option<String>,
     pub sha256: Option<String>,
     pub source: Option<String>,
     pub image: Option<ImageSettings>,
@@ -49,7 +50,7 @@ impl Given {
             },
             prefix: self.prefix.or(other.prefix),
             output: self.output.or(other.output),
-            licence: self.licence.or(other.licence),
+            license: self.license.or(other.license),
             sha256: self.sha256.or(other.sha256),
             source: self.source.or(other.source),
             image: self.image.or(other.image),

@@ -41,10 +41,10 @@ struct ListArgs {}
 /// these. Models are kept in $LIMPID_MODELS, else in limpid/models among the user's data.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  limpid models add all-MiniLM-L6-v2/ --licence Apache-2.0
+  limpid models add all-MiniLM-L6-v2/ --license Apache-2.0
   limpid models add exported/ --name e5 --pooling mean --max-length 512 --prefix 'query: '
   limpid models add gpt2/ --modality causal --max-length 1024
-  limpid models add hf://sentence-transformers/all-MiniLM-L6-v2@main --licence Apache-2.0")]
+  limpid models add hf://sentence-transformers/all-MiniLM-L6-v2@main --license Apache-2.0")]
 struct AddArgs {
     /// The folder with the model, or hf://ORGANISATION/NAME@REVISION
     #[arg(value_name = "SOURCE")]
@@ -76,9 +76,9 @@ struct AddArgs {
     /// The output that is read
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
-    /// The licence of the weights
-    #[arg(long, value_name = "NAME")]
-    licence: Option<String>,
+    /// The license of the weights
+    #[arg(long, value_name = "NAME", alias = "licence")]
+    license: Option<String>,
 }
 
 /// Check the hashes of models and try each
@@ -105,8 +105,8 @@ fn list() -> Result<(), Failure> {
             entry.folder.map_or_else(|| "part of the program".to_owned(), |folder| folder.display().to_string());
         let what = match entry.settings {
             Ok(Some(settings)) => {
-                let licence = settings.licence.map(|licence| format!(", {licence}")).unwrap_or_default();
-                format!("{}, {} tokens{licence}", settings.modality.what(), settings.max_length)
+                let license = settings.license.map(|license| format!(", {license}")).unwrap_or_default();
+                format!("{}, {} tokens{license}", settings.modality.what(), settings.max_length)
             }
             Ok(None) => format!("{}, Apache-2.0", Modality::Text.what()),
             Err(error) => format!("cannot be used: {error}"),
@@ -169,7 +169,7 @@ fn flags(args: &AddArgs) -> Given {
         long: args.long.as_deref().map(|how| if how == "average" { Long::Average } else { Long::Truncate }),
         prefix: args.prefix.clone(),
         output: args.output.clone(),
-        licence: args.licence.clone(),
+        license: args.license.clone(),
         ..Given::default()
     }
 }

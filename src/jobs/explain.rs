@@ -155,7 +155,11 @@ impl fmt::Display for Fate {
         let mut fate = self;
         loop {
             let Some(removal) = &fate.removed else { return write!(f, "{}: kept", fate.id) };
-            write!(f, "{}: removed by step `{}`: {}", fate.id, removal.step, removal.reason)?;
+            write!(f, "{}: removed by step `{}`", fate.id, removal.step)?;
+            // A step with one rule gives its own name as the reason.
+            if removal.reason != removal.step {
+                write!(f, ": {}", removal.reason)?;
+            }
             let Some(kept) = &removal.kept else { return Ok(()) };
             write!(f, ", repeats {}", kept.id)?;
             if let Some(similarity) = removal.similarity {
@@ -216,8 +220,8 @@ mod tests {
         };
         let later = removal("fuzzy", Some(0.75), kept("c", None));
         let fate = Fate { id: "a".into(), removed: Some(removal("exact", None, kept("b", Some(later)))) };
-        let expected = "a: removed by step `exact`: exact, repeats b\n\
-            b: removed by step `fuzzy`: fuzzy, repeats c (similarity 0.7500)\nc: kept";
+        let expected = "a: removed by step `exact`, repeats b\n\
+            b: removed by step `fuzzy`, repeats c (similarity 0.7500)\nc: kept";
         assert_eq!(fate.to_string(), expected);
     }
 

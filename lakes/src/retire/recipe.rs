@@ -92,6 +92,11 @@ pub fn short(hash: u128) -> u128 {
     hash & ((1 << (8 * HASH)) - 1)
 }
 
+/// `1 query`, `2 queries`.
+fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 impl Recipe {
     /// Bytes of the table.
     pub fn bytes(&self) -> u64 {
@@ -107,9 +112,11 @@ impl Recipe {
         let queries: Vec<&str> = queries.collect();
         match (queries.as_slice(), self.files.len()) {
             ([one], 1) => (*one).to_owned(),
-            ([], files) => format!("rows of {}, {files} bitmap(s)", self.from),
+            ([], files) => format!("rows of {}, {}", self.from, counted(files, "bitmap", "bitmaps")),
             (some, files) => {
-                format!("rows of {}, {} query(s) and {} bitmap(s)", self.from, some.len(), files - some.len())
+                let queries = counted(some.len(), "query", "queries");
+                let bitmaps = counted(files - some.len(), "bitmap", "bitmaps");
+                format!("rows of {}, {queries} and {bitmaps}", self.from)
             }
         }
     }

@@ -69,7 +69,7 @@ struct ContainmentArgs {
     /// Whether a row that the child repeats must be repeated in the parent
     #[arg(long, value_name = "HOW", default_value = "multiset", value_parser = one_of(ROWS))]
     rows: Rows,
-    /// Which values are equal: of one kind by value; of one type; as text; as what texts write
+    /// Which values are equal: widen compares values of one kind (1 = 1.0), strict needs one type, text compares texts, parsed what texts say
     #[arg(long, value_name = "HOW", default_value = "widen", value_parser = one_of(Types::WORDS))]
     types: Types,
     /// Least share of the child's rows in the parent, from 0.01 to 1

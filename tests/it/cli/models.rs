@@ -100,7 +100,7 @@ fn a_model_of_the_hub_is_downloaded_whole_or_not_at_all() {
             ("sentence_bert_config.json", br#"{"max_seq_length": 8}"#.to_vec()),
         ]
     };
-    let add = ["models", "add", "hf://org/tiny@v1", "--licence", "MIT"];
+    let add = ["models", "add", "hf://org/tiny@v1", "--license", "MIT"];
     let same = |_: &str, head: String| head;
 
     let offline = run("http://127.0.0.1:9", &add);
@@ -139,7 +139,7 @@ fn a_model_of_the_hub_is_downloaded_whole_or_not_at_all() {
     assert_eq!(added.code, Some(0), "{}", added.err);
     let settings = fs::read_to_string(models.join("tiny/model.toml")).unwrap();
     for said in
-        ["pooling = \"cls\"", "max_length = 8", "source = \"hf://org/tiny@c0ffee\"", "licence = \"MIT\"", "sha256 = "]
+        ["pooling = \"cls\"", "max_length = 8", "source = \"hf://org/tiny@c0ffee\"", "license = \"MIT\"", "sha256 = "]
     {
         assert!(settings.contains(said), "{said}: {settings}");
     }

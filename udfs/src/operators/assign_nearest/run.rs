@@ -64,7 +64,10 @@ impl Centroids {
                 }
                 let length = squared_norm(vector);
                 if vector.is_empty() || length > LONGEST || (metric == Metric::Cosine && length < 1.0 / LONGEST) {
-                    return exec_err!("{NAME}: a centroid has length {}, which has no use here", length.sqrt());
+                    return exec_err!(
+                        "{NAME}: a centroid has length {}; lengths must be between 1e-15 and 1e15",
+                        length.sqrt()
+                    );
                 }
                 values.extend_from_slice(vector);
                 squared.push(length);

@@ -72,7 +72,7 @@ fn answer(
     let (train, target) = (of(false), of(true));
     if train.is_empty() || target.is_empty() {
         let (kind, value) = if train.is_empty() { ("training", "false") } else { ("target", "true") };
-        return exec_err!("{name}: there is no {kind} row: `target` is {value} nowhere");
+        return exec_err!("{name}: there is no {kind} row: `target` is {value} in no row");
     }
     if !flagged {
         log::warn!(
