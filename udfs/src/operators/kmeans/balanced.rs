@@ -1,4 +1,4 @@
-//! Assignment in even shares: of n rows every one of k centroids gets n / k, rounded down or up.
+//! Balanced assignment: each of k centroids receives n / k of the n rows, rounded down or up.
 
 use datafusion::common::Result;
 
@@ -7,15 +7,19 @@ use crate::kernels::vector::nearest::{Candidates, Nearest, improve_nearest};
 use crate::kernels::vector::search::{Best, Rows, Scores};
 use crate::operators::workers::Workers;
 
-/// The two nearest centroids with room of a row.
+/// For one row: the nearest and the second nearest centroid that still have room.
 type Wish = (Best, Best);
 
-/// The centroid of every row, in waves. In each wave all rows that wait find the nearest and the second nearest centroid
-/// that has room; the row that would lose most by the second comes first (of equal ones the earlier row) and takes its
-/// nearest centroid while that has room. n mod k centroids, those that fill up first, take one row more than the others.
+/// Assigns rows to centroids in waves and returns the centroid of every row.
 ///
-/// Every wave assigns a row and mostly fills a centroid: O(n k d) for the first, then less and less. The result is not the
-/// cheapest assignment of even shares, which takes O(n^3) (Malinen and Franti, Balanced k-means for clustering, 2014).
+/// In each wave, every unassigned row finds the nearest and the second nearest centroid with room. Rows are then served in
+/// descending order of their loss, the score they would lose by taking the second centroid (ties: the earlier row first).
+/// Each takes its nearest centroid if that still has room, and waits for the next wave otherwise. The n mod k centroids that
+/// fill up first receive one extra row.
+///
+/// Every wave assigns at least one row and usually fills a centroid. The first wave costs O(n k d); later ones cost less and
+/// less. The result is not the cheapest balanced assignment, which takes O(n^3) (Malinen and Franti, Balanced k-means for
+/// clustering, 2014).
 pub fn assign(problem: &Problem<'_>, model: &Model, workers: &Workers) -> Result<Vec<Best>> {
     let (rows, k) = (problem.vectors.len(), problem.k);
     let (share, mut larger) = (rows / k, rows % k);
@@ -50,7 +54,7 @@ pub fn assign(problem: &Problem<'_>, model: &Model, workers: &Workers) -> Result
     Ok(found)
 }
 
-/// The two nearest of the `open` centroids for each of the rows that wait.
+/// Finds the two nearest of the `open` centroids for each waiting row.
 fn wishes(problem: &Problem<'_>, model: &Model, open: &[u32], waiting: &[u32], workers: &Workers) -> Result<Vec<Wish>> {
     let dimensions = model.dimensions;
     let (mut centroids, mut squared) = (Vec::with_capacity(open.len() * dimensions), Vec::with_capacity(open.len()));
@@ -72,7 +76,7 @@ fn wishes(problem: &Problem<'_>, model: &Model, open: &[u32], waiting: &[u32], w
                 improve_nearest(problem.metric, (here, centroids), scores, at, number, candidates, &mut nearest);
                 match nearest.found() {
                     [best, second, ..] => (*best, *second),
-                    // The only centroid with room is worth everything.
+                    // Only one centroid has room, so it must be taken whatever the loss.
                     [best] => (*best, Best::NONE),
                     [] => (Best::NONE, Best::NONE),
                 }

@@ -1,4 +1,4 @@
-//! Squared distances from candidates for the first centroids.
+//! Squared distances from the candidates for the initial centroids.
 
 use std::ops::Range;
 
@@ -12,32 +12,33 @@ use crate::kernels::vector::codes::{Codes, MOST_DIMENSIONS};
 use crate::kernels::vector::search::Metric;
 use crate::operators::workers::Workers;
 
-/// Dimensions from which on vectors are rounded.
+/// Vectors with at least this many dimensions are quantised to int8.
 const ROUNDED: usize = 64;
-/// Squared distances below this share of the squared lengths are those of equal codes.
+/// A squared distance below this fraction of the summed squared lengths counts as zero: the int8 codes are equal.
 const EQUAL: f64 = 1e-6;
-/// Multiplications from which on threads share them.
+/// Work is divided among threads from this many multiplications on.
 const SHARED: usize = 1 << 23;
 
-/// The squared distances of rows from candidates, none larger than that from the centroids so far.
+/// Squared distances of rows from candidates, capped at each row's distance from the centroids chosen so far.
 pub(super) struct Distances<'a> {
     problem: &'a Problem<'a>,
     rows: usize,
     rounded: Option<Rounded>,
 }
 
-/// Rows as they differ from their mean, with 8 bits a value: it is chance that draws candidates, and what lies near which of them
-/// is decided by exact distances after that. The mean is taken out because what all rows share would use up the bits.
+/// Int8 codes of the rows after subtracting their mean. Approximate distances suffice here: candidates are drawn at random
+/// anyway, and rows are later assigned by exact distances. Subtracting the mean spends the 8 bits on what tells rows apart
+/// rather than on what they share.
 struct Rounded {
     mean: Vec<f64>,
     lengths: Vec<f64>,
-    /// None where memory is short: then they are made again each time, and are the same.
+    /// Empty if memory is short. The codes are then computed again for every call, with the same result.
     panels: Vec<Panels>,
     _reservation: MemoryReservation,
 }
 
 impl<'a> Distances<'a> {
-    /// Those of the first `rows` rows.
+    /// Prepares distances for the first `rows` rows.
     pub(super) fn new(problem: &'a Problem<'a>, rows: usize, workers: &Workers) -> Result<Self> {
         let dimensions = problem.vectors.dimensions();
         let rounded = match (ROUNDED..=MOST_DIMENSIONS).contains(&dimensions) {
@@ -47,8 +48,8 @@ impl<'a> Distances<'a> {
         Ok(Self { problem, rows, rounded })
     }
 
-    /// The squared distance of every row from each candidate or the one in `nearest`, whichever is less. 2 - 2 cos is that of unit
-    /// vectors.
+    /// Returns, for each candidate, one value per row: the smaller of its squared distance from the candidate and its entry
+    /// in `nearest`. For unit vectors the squared distance is 2 - 2 cos.
     pub(super) fn after(&self, candidates: &[usize], nearest: &[f64], workers: &Workers) -> Result<Vec<Vec<f64>>> {
         let alone = workers.alone();
         let work = self.rows * candidates.len() * self.problem.vectors.dimensions();
@@ -85,7 +86,7 @@ impl<'a> Distances<'a> {
     }
 }
 
-/// What a row is multiplied by: its direction alone counts under the cosine.
+/// The factor by which a row is scaled: 1 / length under the cosine metric, where only direction counts, and 1 under L2.
 fn scale(problem: &Problem<'_>, row: usize) -> f64 {
     match problem.metric {
         Metric::Cosine => 1.0 / problem.squared[row].sqrt(),
@@ -159,7 +160,7 @@ impl Rounded {
     }
 }
 
-/// Memory of a thread.
+/// Buffers that one thread reuses.
 #[derive(Default)]
 struct Scratch {
     buffer: Vec<f32>,
@@ -167,7 +168,8 @@ struct Scratch {
     codes: Codes,
 }
 
-/// Codes of rows without the mean, into `scratch`; their lengths.
+/// Subtracts the mean from the rows in `span` and writes their int8 codes to `scratch`. Returns the lengths of the centred
+/// rows.
 fn code(problem: &Problem<'_>, span: Range<usize>, mean: &[f64], scratch: &mut Scratch) -> Result<Vec<f64>> {
     let Scratch { buffer, centred, codes } = scratch;
     codes.clear(mean.len());
@@ -196,7 +198,8 @@ mod tests {
     use crate::kernels::random::{SplitMix64, unit_interval};
     use crate::storage::vectors::VectorStore;
 
-    /// Also where what all rows share is a hundred times what tells them apart; with panels or without.
+    /// The test also covers rows whose common part is a hundred times larger than their differences, with and without stored
+    /// panels.
     #[test]
     fn rounded_distances_are_near_the_exact_ones() {
         for metric in [Metric::L2, Metric::Cosine] {
@@ -236,7 +239,7 @@ mod tests {
                         found.iter().zip(&exact).filter(|(found, _)| **found > 0.0).map(off).fold(0.0, f64::max);
                     assert!(worst < 0.05, "{metric:?} {worst}");
                 }
-                // A row's own distance is nothing, and so is that of an equal one.
+                // The distance of a row from itself or from an identical row is zero.
                 assert_eq!([found[0][50], found[0][49], found[1][2120]], [0.0; 3]);
                 assert_eq!(found[0].iter().filter(|distance| **distance == 0.0).count(), 2);
                 all.push(found);

@@ -1,4 +1,4 @@
-//! Lloyd's rounds: assign every row to its nearest centroid, move every centroid to the mean of its rows.
+//! Lloyd's algorithm: assign every row to its nearest centroid, then move every centroid to the mean of its rows.
 
 use datafusion::common::{Result, exec_err};
 
@@ -9,12 +9,13 @@ use crate::kernels::vector::arithmetic::{add_scaled, squared_norm};
 use crate::kernels::vector::search::{Best, Metric};
 use crate::operators::workers::Workers;
 
-/// What share of the rows is read one by one rather than in blocks by every thread.
+/// Rows are read in blocks, by every thread, if the affected rows times this exceed all rows times the number of threads;
+/// otherwise one by one.
 const FEW: usize = 4;
-/// Values of all centroids up to which their sums are kept in memory together.
+/// Sums of all centroids are kept in memory together up to this many values.
 const SUMS: usize = 1 << 22;
 
-/// The first centroids.
+/// Chooses the initial centroids.
 pub(super) fn first(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     let rows = problem.vectors.len();
     if rows < problem.k {
@@ -31,7 +32,8 @@ pub(super) fn first(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     Ok(model)
 }
 
-/// Fits centroids. O(n k d) a round at first, then less as fewer centroids move; memory O(n) for a few numbers a row.
+/// Fits the centroids. The first rounds cost O(n k d) each; later ones cost less as fewer centroids move. Memory: O(n), a few
+/// numbers per row.
 pub fn fit(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     let mut model = first(problem, workers)?;
     let store = if problem.balanced { None } else { codes(problem, workers)? };
@@ -57,7 +59,7 @@ pub fn fit(problem: &Problem<'_>, workers: &Workers) -> Result<Model> {
     }
 }
 
-/// The centroids whose rows are others than before; all at first.
+/// Marks the centroids whose set of rows changed; all of them in the first round.
 fn changed(k: usize, before: &[u32], after: &[u32]) -> Vec<bool> {
     let mut changed = vec![before.is_empty(); k];
     for (&before, &after) in before.iter().zip(after).filter(|(before, after)| before != after) {
@@ -66,20 +68,20 @@ fn changed(k: usize, before: &[u32], after: &[u32]) -> Vec<bool> {
     changed
 }
 
-/// The nearest centroid of every row.
+/// Returns the nearest centroid of every row.
 pub fn assign(problem: &Problem<'_>, model: &Model, workers: &Workers) -> Result<Vec<Best>> {
     let mut nearest = Nearest::new(problem.vectors.len());
     nearest.update(problem, model, None, &vec![true; problem.k], workers)?;
     Ok(nearest.best)
 }
 
-/// Scales centroids to length 1 where only their direction counts, and measures them.
+/// Scales centroids to length 1 under the cosine metric and computes their squared lengths.
 pub(super) fn finish_centroids(model: &mut Model, metric: Metric) {
     let centroids = model.centroids.chunks_exact_mut(model.dimensions.max(1));
     model.squared = centroids.map(|centroid| finish_centroid(centroid, metric)).collect();
 }
 
-/// The same for one centroid; the square of its length.
+/// Scales one centroid to length 1 under the cosine metric and returns its squared length.
 fn finish_centroid(centroid: &mut [f32], metric: Metric) -> f64 {
     let norm = squared_norm(centroid).sqrt();
     if metric == Metric::Cosine && norm > 0.0 {
@@ -88,7 +90,7 @@ fn finish_centroid(centroid: &mut [f32], metric: Metric) -> f64 {
     squared_norm(centroid)
 }
 
-/// Gives each centroid without rows the row that is farthest from its own; true where that happened.
+/// Gives each empty centroid the row that is farthest from its own centroid. Returns whether any centroid was empty.
 fn fill_empty(k: usize, best: &[Best], assigned: &mut [u32]) -> bool {
     let mut counts = vec![0_usize; k];
     assigned.iter().for_each(|&centroid| counts[centroid as usize] += 1);
@@ -110,7 +112,7 @@ fn fill_empty(k: usize, best: &[Best], assigned: &mut [u32]) -> bool {
     true
 }
 
-/// The rows of each centroid, ascending: those of centroid `c` are `members[starts[c]..starts[c + 1]]`.
+/// Groups rows by centroid, ascending within each: the rows of centroid `c` are `members[starts[c]..starts[c + 1]]`.
 pub fn members(assigned: impl Iterator<Item = u32> + Clone, k: usize) -> (Vec<u32>, Vec<usize>) {
     let mut starts = vec![0_usize; k + 1];
     assigned.clone().for_each(|centroid| starts[centroid as usize + 1] += 1);
@@ -125,7 +127,7 @@ pub fn members(assigned: impl Iterator<Item = u32> + Clone, k: usize) -> (Vec<u3
     (members, starts)
 }
 
-/// What a row counts: its direction alone under the cosine.
+/// The weight of a row in a mean: 1 / length under the cosine metric, where only direction counts, and 1 under L2.
 fn weight(problem: &Problem<'_>, row: usize) -> f64 {
     match problem.metric {
         Metric::Cosine => 1.0 / problem.squared[row].sqrt(),
@@ -133,8 +135,8 @@ fn weight(problem: &Problem<'_>, row: usize) -> f64 {
     }
 }
 
-/// Sums over the rows of the centroids that `changed`, in the order of the rows, read block by block: every thread reads all rows and
-/// adds up those of its own centroids.
+/// Sums the rows of each centroid marked in `changed`, in row order, reading the vectors block by block. Every thread reads
+/// all rows but adds up only those of its own centroids.
 fn sums_of_blocks(
     problem: &Problem<'_>,
     assigned: &[u32],
@@ -163,7 +165,8 @@ fn sums_of_blocks(
     Ok((0..problem.k).flat_map(|centroid| of(centroid).iter().copied()).collect())
 }
 
-/// Means of the centroids whose rows `changed`; which centroids moved by that. Each takes its rows in their order.
+/// Recomputes the means of the centroids marked in `changed` and returns which centroids moved. Rows are added in their
+/// order, so the result does not depend on threads.
 fn update(
     problem: &Problem<'_>,
     assigned: &[u32],
@@ -197,7 +200,7 @@ fn update(
         }
         let count = members.len().max(1) as f64;
         let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
-        // Rows that cancel out have no mean direction: the centroid stays.
+        // If the rows cancel out, their mean has no direction and the centroid stays in place.
         let keeps = members.is_empty() || (problem.metric == Metric::Cosine && length < 1e-9 * count);
         Ok((!keeps).then(|| {
             let mut mean: Vec<f32> = sums.iter().map(|sum| (sum / count) as f32).collect();

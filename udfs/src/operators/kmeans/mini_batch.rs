@@ -1,4 +1,5 @@
-//! Passes over all rows in batches: memory for a batch and the centroids, however many rows there are.
+//! Mini-batch k-means: passes over all rows in batches. Memory holds one batch and the centroids, however many rows there
+//! are.
 
 use std::ops::Range;
 
@@ -11,21 +12,24 @@ use crate::kernels::vector::nearest::Nearest;
 use crate::kernels::vector::search::{Best, Metric, Rows, Scores};
 use crate::operators::workers::Workers;
 
-/// A mean direction shorter than this is none.
+/// A mean shorter than this has no usable direction.
 const SHORTEST: f64 = 1e-9;
 
-/// What a row still counts after its pass, against one of the pass that follows: it went to centroids that have moved since.
+/// Weight that a row keeps in the following pass. It is below 1 because the row was assigned to centroids that have moved
+/// since.
 const FADE: f64 = 0.3;
 
-/// Centroids that take another place after a pass, at most.
+/// Maximum number of centroids that are relocated after a pass.
 const REFILLS: usize = 1024;
 
-/// Fits centroids in batches of `batch` rows in the order of the sample: after each batch every centroid is the mean of the
-/// rows it got in this pass and, for less, in the one before (after Sculley, Web-scale k-means clustering, 2010, whose rate of a
-/// centroid is one over all its rows). A centroid
-/// without a row in a whole pass takes the place of one of the rows farthest from their own. Ends after
-/// `problem.iterations` passes, or when a pass changes nothing; one more pass counts rows and inertia. `problem.squared` is
-/// needed for the rows of the first centroids alone. O(n k d) a pass.
+/// Fits centroids in batches of `batch` rows, in the order of the sample. O(n k d) per pass.
+///
+/// After each batch, every centroid is the mean of the rows it received in this pass and, with less weight, in the previous
+/// pass. (Sculley, Web-scale k-means clustering, 2010, uses a rate of one over all rows of a centroid instead.) A centroid
+/// that receives no row in a whole pass moves to one of the rows farthest from their own centroids.
+///
+/// Fitting stops after `problem.iterations` passes, or when a pass changes nothing; one more pass counts rows and inertia.
+/// `problem.squared` need only cover the rows from which the initial centroids are drawn.
 pub fn fit(problem: &Problem<'_>, batch: usize, workers: &Workers) -> Result<Model> {
     let mut model = first(problem, workers)?;
     let mut means: Vec<f64> = model.centroids.iter().map(|value| f64::from(*value)).collect();
@@ -34,7 +38,7 @@ pub fn fit(problem: &Problem<'_>, batch: usize, workers: &Workers) -> Result<Mod
     while model.iterations < problem.iterations {
         let before = model.centroids.clone();
         let mut of_pass = vec![0_u64; problem.k];
-        // The farthest rows are the nearest ones of the opposite score.
+        // Negating the scores turns the search for the nearest rows into one for the farthest.
         let mut farthest = Nearest::new(problem.k.min(REFILLS), f64::NEG_INFINITY);
         for start in (0..rows).step_by(batch) {
             let batch = start..(start + batch).min(rows);
@@ -74,7 +78,7 @@ pub fn fit(problem: &Problem<'_>, batch: usize, workers: &Workers) -> Result<Mod
     Ok(model)
 }
 
-/// The nearest centroid of the rows of a batch.
+/// Returns the nearest centroid of each row in a batch.
 fn assign(problem: &Problem<'_>, model: &Model, batch: Range<usize>, workers: &Workers) -> Result<Vec<Best>> {
     let blocks = batch.len().div_ceil(BLOCK);
     let found = workers.map(blocks, |block, (buffer, scores): &mut (Vec<f32>, Scores)| {
@@ -87,7 +91,7 @@ fn assign(problem: &Problem<'_>, model: &Model, batch: Range<usize>, workers: &W
     Ok(found.concat())
 }
 
-/// Takes the rows of a batch, which starts at row `start`, into the means of their centroids, each in the order of its rows.
+/// Adds the rows of a batch, which starts at row `start`, to the means of their centroids, in row order.
 fn advance(
     problem: &Problem<'_>,
     start: usize,
@@ -120,7 +124,7 @@ fn advance(
         taken[centroid] += (starts[centroid + 1] - starts[centroid]) as f64;
         let place = centroid * dimensions..(centroid + 1) * dimensions;
         let length = mean.iter().map(|value| value * value).sum::<f64>().sqrt();
-        // Rows that cancel out have no mean direction: the centroid stays.
+        // If the rows cancel out, their mean has no direction and the centroid stays in place.
         if problem.metric == Metric::L2 || length > SHORTEST {
             model.centroids[place.clone()].iter_mut().zip(&mean).for_each(|(to, value)| *to = *value as f32);
         }
@@ -130,7 +134,7 @@ fn advance(
     Ok(())
 }
 
-/// What a row counts: its direction alone under the cosine.
+/// The weight of a row in a mean: 1 / length under the cosine metric, where only direction counts, and 1 under L2.
 fn weight(metric: Metric, vector: &[f32]) -> f64 {
     match metric {
         Metric::Cosine => 1.0 / squared_norm(vector).sqrt(),

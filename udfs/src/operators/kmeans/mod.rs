@@ -1,4 +1,4 @@
-//! `kmeans`: finds centroids.
+//! `kmeans`: clusters vectors and returns the centroids.
 
 pub mod balanced;
 mod distances;
@@ -25,39 +25,39 @@ use crate::operators::frame::{Input, Output, RelationOperator, Work};
 /// The name in SQL.
 pub const NAME: &str = "kmeans";
 
-/// The arguments of a call. Columns: the vector and the id.
+/// The arguments of a call. Input columns: the vector and the id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Kmeans {
-    /// Spherical or Euclidean.
+    /// The metric: cosine (spherical k-means) or Euclidean.
     pub metric: Metric,
     /// Number of centroids.
     pub k: u64,
-    /// Rounds at most.
+    /// Maximum number of rounds.
     pub iterations: u64,
-    /// Rows the centroids are fitted to at most; 0: all.
+    /// Maximum number of rows to fit the centroids to; 0 means all.
     pub sample: u64,
-    /// Seed of the sample and of the first centroids.
+    /// Seed of the sample and of the initial centroids.
     pub seed: u64,
-    /// How centroids move.
+    /// The fitting algorithm.
     pub rounds: Rounds,
 }
 
-/// How centroids move.
+/// The fitting algorithm, which decides how centroids move.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rounds {
-    /// Lloyd's rounds.
+    /// Lloyd's algorithm.
     Lloyd,
-    /// Lloyd's rounds in which centroids share the rows evenly.
+    /// Lloyd's algorithm with a balanced assignment: all centroids receive the same number of rows, give or take one.
     Balanced,
-    /// Passes in batches of that many rows.
+    /// Mini-batch passes, with the number of rows per batch.
     MiniBatch(u64),
 }
 
 impl RelationOperator for Kmeans {
     const NAME: &'static str = NAME;
 
-    /// Only the centroids.
+    /// The output holds the centroids only; no input column is passed through.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let centroid = embeddings::as_f32(only(NAME, inputs)?.field(0)?.data_type());
         Ok(Output::own([

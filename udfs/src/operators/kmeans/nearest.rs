@@ -1,5 +1,5 @@
-//! The exact nearest centroid of every row, kept from round to round: after the first rounds few centroids move, and a row whose
-//! own did not move need not be compared with any other that did not.
+//! Finds the exact nearest centroid of every row and keeps it from round to round. After the first rounds few centroids move.
+//! A row whose own centroid did not move need not be compared with others that did not move either.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,18 +13,19 @@ use crate::kernels::vector::search::{Best, NOBODY, Rows, Scores, at_least, large
 use crate::operators::vectors::codes::CodeStore;
 use crate::operators::workers::Workers;
 
-/// Products held at once by a thread, about.
+/// Approximate number of dot products that a thread holds at once.
 const PRODUCTS: usize = 1 << 18;
-/// Centroids from which on codes find the nearest one sooner where those of the rows are at hand, and where they are not.
+/// Minimum number of centroids for which int8 codes speed up the search: first with the codes of the rows already stored,
+/// then if they must be computed on the fly.
 const CODED: [usize; 2] = [32, 128];
-/// Dimensions from which on a code says enough of its vector.
+/// Minimum number of dimensions for which an int8 code approximates its vector well enough.
 const LEAST_DIMENSIONS: usize = 64;
-/// Exact scores of a row, about, from which on codes leave too much open.
+/// Codes are given up once rows need more than about this many exact scores each.
 const OPEN: usize = 12;
-/// Rows of a block from which on it is read as a whole.
+/// A block is read as a whole if at least this many of its rows are needed.
 const MANY: usize = BLOCK / 4;
 
-/// The codes of the rows of a fit, where they are of use to it.
+/// Computes the int8 codes of all rows to be fitted, if using them would be faster.
 pub(super) fn codes(problem: &Problem<'_>, workers: &Workers) -> Result<Option<CodeStore>> {
     if !are_coded(problem, true) {
         return Ok(None);
@@ -32,27 +33,27 @@ pub(super) fn codes(problem: &Problem<'_>, workers: &Workers) -> Result<Option<C
     CodeStore::new("codes of a fit", problem.vectors, problem.env, workers).map(Some)
 }
 
-/// Whether codes find the nearest centroids sooner, where those of the rows are at hand or not.
+/// Whether int8 codes speed up the search for nearest centroids. `at_hand` says whether the codes of the rows are stored.
 fn are_coded(problem: &Problem<'_>, at_hand: bool) -> bool {
     let least = if at_hand { CODED[0] } else { CODED[1] };
     problem.k >= least && (LEAST_DIMENSIONS..=MOST_DIMENSIONS).contains(&problem.vectors.dimensions())
 }
 
-/// What is known of every row.
+/// What is known about every row between rounds.
 pub(super) struct Nearest {
-    /// Its nearest centroid and its exact score.
+    /// The nearest centroid and its exact score.
     pub best: Vec<Best>,
-    /// A score that none of the other centroids exceeds.
+    /// An upper bound on the scores of all other centroids.
     others: Vec<f32>,
 }
 
-/// Centroids that rows are compared with.
+/// The centroids to compare rows with.
 struct Targets<'a> {
     numbers: Vec<u32>,
     values: Cow<'a, [f32]>,
     squared: Cow<'a, [f64]>,
     dimensions: usize,
-    /// Their codes, where these are used.
+    /// Their int8 codes, if codes are used.
     panels: Option<Panels>,
 }
 
@@ -79,7 +80,7 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// Memory of a thread.
+/// Buffers and counters of one thread.
 #[derive(Default)]
 struct Scratch {
     block: Vec<f32>,
@@ -90,32 +91,32 @@ struct Scratch {
     codes: Codes,
     code_scores: CodeScores,
     margins: Vec<f64>,
-    /// Rows compared by codes, and exact scores that took.
+    /// Number of rows compared by codes, and number of exact scores this required.
     compared: usize,
     visited: usize,
 }
 
-/// What the rows are compared with, and the codes of the rows.
+/// The inputs of one round: centroids to compare with and the codes of the rows.
 struct Round<'a> {
     problem: &'a Problem<'a>,
     model: &'a Model,
     store: Option<&'a CodeStore>,
     /// All centroids.
     all: Targets<'a>,
-    /// Those that moved.
+    /// The centroids that moved.
     some: Targets<'a>,
-    /// The place of each centroid in `some`: none of one that did not move.
+    /// For each centroid its position in `some`; `None` if it did not move.
     places: Vec<Option<usize>>,
 }
 
 impl Nearest {
-    /// Nothing is known of `rows` rows.
+    /// Starts without any knowledge about `rows` rows.
     pub(super) fn new(rows: usize) -> Self {
         Self { best: vec![Best::NONE; rows], others: vec![f32::NEG_INFINITY; rows] }
     }
 
-    /// Finds the nearest centroids after some of them have moved. Rows of which nothing is known are compared with all; O(n k d)
-    /// then, else O(n m d) for m centroids that moved and what they leave open.
+    /// Updates the nearest centroids after some centroids moved. Rows without a known nearest centroid are compared with all,
+    /// in O(n k d). The others take O(n m d) for the m centroids that moved, plus the rows that this leaves undecided.
     pub(super) fn update(
         &mut self,
         problem: &Problem<'_>,
@@ -172,7 +173,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Compares rows of a block with `targets`; of a row with a nearest centroid `places` gives that one's place.
+    /// Compares rows of a block with `targets`. `places` maps a row's current centroid to its position in `targets`.
     fn compare(
         &self,
         rows: &Block<'_>,
@@ -224,7 +225,8 @@ impl Round<'_> {
                     near[own] = f32::NEG_INFINITY;
                 }
                 let most = largest(near);
-                // Below it a centroid is not as near as the nearest one so far, or as the nearest of these.
+                // A centroid scoring below this floor cannot be as near as the row's current centroid or as the nearest of
+                // these targets.
                 let floor = ((best[at].score.max(f64::from(most) - margin) - margin) as f32).next_down();
                 if most >= floor {
                     let mut candidates = vec![];
@@ -247,11 +249,11 @@ impl Round<'_> {
     }
 }
 
-/// Rows of a block.
+/// The rows of a block.
 struct Block<'a> {
     problem: &'a Problem<'a>,
     first: usize,
-    /// Their values, where all are at hand.
+    /// The values of the whole block, if all were read.
     values: Option<&'a [f32]>,
 }
 
@@ -286,7 +288,7 @@ mod tests {
     use crate::kernels::vector::search::Metric;
     use crate::storage::vectors::VectorStore;
 
-    /// After every round, whatever moved, each row has the nearest of all centroids, and the first of equally near ones.
+    /// After every round, each row has the nearest of all centroids (ties: the first), whichever centroids moved.
     #[test]
     fn every_round_ends_at_the_nearest_centroids() {
         let cases = [(40, 70, Metric::L2), (40, 70, Metric::Cosine), (150, 65, Metric::Cosine), (9, 5, Metric::L2)];
@@ -304,7 +306,7 @@ mod tests {
                 };
                 let mut model = Model { dimensions, ..Model::default() };
                 (0..k).for_each(|_| model.centroids.extend(vector(4.0, &[])));
-                // Two centroids at one place.
+                // Put two centroids in the same place.
                 model.centroids.copy_within(..dimensions, 3 * dimensions);
                 let mut store = VectorStore::new("test", &env, SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0));
                 let mut squared = vec![];
@@ -330,7 +332,7 @@ mod tests {
                         (0..k).for_each(|there| expected.offer(here.score(metric, 0, &centroids, there), there as u32));
                         assert_eq!(*found, expected, "{k} {metric:?} {memory} {round} {row}");
                     }
-                    // Ever fewer move, and ever less far.
+                    // In each round fewer centroids move, and they move less far.
                     moved = (0..k).map(|centroid| centroid % (round + 1) == 0).collect();
                     for centroid in (0..k).step_by(round + 1) {
                         let place = centroid * dimensions..(centroid + 1) * dimensions;

@@ -1,4 +1,4 @@
-//! From `kmeans(relation, k => 100, ...)` to its node.
+//! Parses `kmeans(relation, k => 100, ...)` into a plan node.
 
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::LogicalPlan;
@@ -11,16 +11,16 @@ use crate::operators::frame::list::SqlOperator;
 use crate::operators::frame::node::call;
 use crate::operators::vectors::plan;
 
-/// Most centroids.
+/// Maximum number of centroids.
 pub const MAX_CENTROIDS: u64 = 1 << 20;
 
-/// Rows a centroid is fitted to, by default.
+/// Default number of sampled rows per centroid.
 pub const SAMPLE: u64 = 256;
 
-/// Rows of a batch, by default, at least.
+/// Default batch size is at least this many rows.
 const BATCH: u64 = 8192;
 
-/// Rows of a batch for each centroid, by default.
+/// Default batch size in rows per centroid.
 const BATCH_SHARE: u64 = 16;
 
 impl SqlOperator for Kmeans {
@@ -43,7 +43,7 @@ impl SqlOperator for Kmeans {
         if args.has("batch_rows") {
             return plan_err!("{NAME}: `batch_rows` has a meaning with mini_batch => true only");
         }
-        // Batches are for all rows; a pass of them moves the centroids as often as there are batches.
+        // Mini-batch k-means uses all rows. A pass moves the centroids once per batch, so few passes are needed.
         let (iterations, sample) = match rounds {
             Rounds::MiniBatch(_) => (3, 0),
             _ => (25, (SAMPLE * k).max(16_384)),

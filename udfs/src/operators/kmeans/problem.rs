@@ -1,4 +1,4 @@
-//! What is fitted, and the centroids.
+//! The clustering problem and the fitted model.
 
 use std::sync::Arc;
 
@@ -7,38 +7,38 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use crate::kernels::vector::search::{Best, Metric, Rows, Scores, improve};
 use crate::storage::vectors::Vectors;
 
-/// Rows of a task.
+/// Rows per task.
 pub(super) const BLOCK: usize = 1024;
-/// Products held at once by a thread, about.
+/// Approximate number of dot products that a thread holds at once.
 const PRODUCTS: usize = 1 << 19;
 
-/// What is fitted.
+/// The vectors to cluster and the settings of the fit.
 pub struct Problem<'a> {
-    /// The operator, for errors.
+    /// Name of the operator, for error messages.
     pub op: &'static str,
-    /// The rows. Means add them up in this order, whatever the number of threads.
+    /// The vectors. Means add them up in this order, whatever the number of threads.
     pub vectors: &'a Vectors,
-    /// The squares of their lengths; none is 0 under [`Metric::Cosine`].
+    /// The squared lengths of the vectors; none is 0 under [`Metric::Cosine`].
     pub squared: &'a [f64],
-    /// Where memory comes from.
+    /// The runtime whose memory pool and disk are used.
     pub env: &'a Arc<RuntimeEnv>,
-    /// Spherical or Euclidean.
+    /// The metric: cosine (spherical k-means) or Euclidean.
     pub metric: Metric,
     /// Number of centroids.
     pub k: usize,
-    /// Rounds at most.
+    /// Maximum number of rounds.
     pub iterations: usize,
-    /// Seed of the first centroids.
+    /// Seed of the initial centroids.
     pub seed: u64,
-    /// Whether centroids share the rows evenly.
+    /// Whether all centroids must receive equally many rows.
     pub balanced: bool,
-    /// Whether the first centroids may be drawn from few rows: for cells, which need not be good clusters.
+    /// Whether the initial centroids may be drawn from fewer rows. IVF lists allow this, as they need not be good clusters.
     pub rough: bool,
 }
 
 #[cfg(test)]
 impl<'a> Problem<'a> {
-    /// For tests of its parts.
+    /// Builds a problem for tests.
     pub(super) fn of(
         vectors: &'a Vectors,
         squared: &'a [f64],
@@ -51,30 +51,30 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// Centroids.
+/// Fitted centroids.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Model {
-    /// Values in a centroid.
+    /// Values per centroid.
     pub dimensions: usize,
-    /// The centroids one after the other; of length 1 under [`Metric::Cosine`].
+    /// The centroids, concatenated; each has length 1 under [`Metric::Cosine`].
     pub centroids: Vec<f32>,
-    /// The squares of their lengths.
+    /// The squared lengths of the centroids.
     pub squared: Vec<f64>,
-    /// Rows nearest to each.
+    /// Number of rows assigned to each centroid.
     pub counts: Vec<u64>,
-    /// Sum over the rows of each of the squared distance (l2) or of 1 - cosine.
+    /// Inertia of each centroid: the sum over its rows of the squared distance (L2) or of 1 - cosine.
     pub inertia: Vec<f64>,
-    /// Rounds done.
+    /// Number of rounds that were run.
     pub iterations: usize,
 }
 
 impl Model {
-    /// The centroids as rows.
+    /// A view of the centroids as rows.
     pub fn rows(&self) -> Rows<'_> {
         Rows { values: &self.centroids, squared: &self.squared, dimensions: self.dimensions }
     }
 
-    /// Adds rows to the counts and to the inertia.
+    /// Adds assigned rows to the counts and the inertia.
     pub(super) fn count(&mut self, metric: Metric, rows: &[Best]) {
         for best in rows {
             self.counts[best.number as usize] += 1;
@@ -85,7 +85,7 @@ impl Model {
         }
     }
 
-    /// The nearest centroid of each of `rows`.
+    /// Returns the nearest centroid of each of `rows`.
     pub fn nearest(&self, metric: Metric, rows: Rows<'_>, scores: &mut Scores) -> Vec<Best> {
         let centroids = self.rows();
         let step = (PRODUCTS / centroids.len().max(1)).clamp(16, BLOCK);

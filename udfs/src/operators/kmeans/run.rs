@@ -1,4 +1,4 @@
-//! Reads a sample of the rows, fits, and gives the centroids.
+//! Runs `kmeans`: samples the rows, fits the centroids and returns them.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::operators::vectors::table::{Id, comparable};
 use crate::operators::workers::Workers;
 use crate::storage::vectors::Vectors;
 
-/// Gives the centroids.
+/// Runs `kmeans` and returns a stream of the centroids.
 pub(super) async fn run(call: Kmeans, work: Work) -> Result<SendableRecordBatchStream> {
     let Work { mut input, columns, schema, context, .. } = work;
     let columns = columns.concat();
@@ -55,7 +55,7 @@ pub(super) async fn run(call: Kmeans, work: Work) -> Result<SendableRecordBatchS
     }
     drop(input);
     if seen == 0 {
-        // No rows have no clusters.
+        // Without rows there are no clusters.
         return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::empty())));
     }
     let k = usize::try_from(call.k).unwrap_or(usize::MAX);
@@ -108,7 +108,7 @@ pub(super) async fn run(call: Kmeans, work: Work) -> Result<SendableRecordBatchS
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)]))))
 }
 
-/// The rows that are fitted to.
+/// Collects the rows that are fitted: a sample or all.
 enum Chosen {
     Some(Sampler),
     All(Shuffler),
@@ -118,13 +118,13 @@ impl Chosen {
     fn offer(&mut self, bits: u64, vector: &[f32], squared: f64) -> Result<()> {
         match self {
             Self::Some(sampler) if sampler.takes(bits) => sampler.add(bits, vector, squared),
-            // Looked at all the same: what is wrong must not depend on the sample.
+            // Check vectors outside the sample too, so that errors do not depend on the sample.
             Self::Some(sampler) => sampler.check(vector),
             Self::All(shuffler) => shuffler.add(bits, vector),
         }
     }
 
-    /// Bytes in memory that are not reserved otherwise.
+    /// Bytes held outside any other reservation.
     fn size(&self) -> usize {
         match self {
             Self::Some(sampler) => sampler.size(),
@@ -132,7 +132,7 @@ impl Chosen {
         }
     }
 
-    /// The vectors with the squares of their lengths, where these are kept.
+    /// Returns the vectors and, if they were kept, the squared lengths.
     fn finish(self) -> Result<(Vectors, Vec<f64>)> {
         match self {
             Self::Some(sampler) => sampler.finish().map(|sample| (sample.vectors, sample.squared)),

@@ -1,4 +1,4 @@
-//! The rows a model is fitted to.
+//! Sampling of the rows that a model is fitted to.
 
 use std::collections::BinaryHeap;
 
@@ -11,32 +11,32 @@ use crate::operators::frame::OperatorContext;
 use crate::storage::records::RecordSorter;
 use crate::storage::vectors::{VectorStore, Vectors};
 
-/// Bytes a vector costs in memory beyond its values.
+/// Bytes in memory per vector, apart from its values.
 pub const ENTRY: usize = 40;
 
-/// Keeps the vectors with the least random bits: a uniform sample without replacement that depends on the bits alone. Where
-/// bits are equal, as those of a repeated key, a hash of the values decides.
+/// Keeps the vectors with the smallest random bits. This gives a uniform sample without replacement that depends on the bits
+/// alone. Ties, as from a repeated key, are broken by a hash of the values.
 pub struct Sampler {
     label: &'static str,
     context: OperatorContext,
     most: usize,
-    /// Bits, hash and place in the store; the largest on top.
+    /// Bits, hash of the values and position in the store; the largest on top.
     heap: BinaryHeap<(u64, u64, u32)>,
     store: VectorStore,
     squared: Vec<f64>,
     bytes: Vec<u8>,
 }
 
-/// The vectors of a sample in ascending order of their bits.
+/// A sample of vectors, in ascending order of their bits.
 pub struct Sample {
-    /// The vectors.
+    /// The sampled vectors.
     pub vectors: Vectors,
-    /// The squares of their lengths.
+    /// Their squared lengths.
     pub squared: Vec<f64>,
 }
 
 impl Sample {
-    /// The sample that [`Sampler`] takes, of vectors that are at hand with their bits.
+    /// Takes the same sample as [`Sampler`] from stored vectors whose bits are known.
     pub fn of(
         label: &'static str,
         vectors: &Vectors,
@@ -53,7 +53,7 @@ impl Sample {
         let mut chosen: Vec<(u64, u64, u32)> = vec![];
         for record in order.finish()? {
             let [bits, at] = record?;
-            // Of equal bits all are looked at: a hash decides.
+            // All vectors with equal bits must be examined, since a hash breaks the tie.
             if chosen.len() >= most && chosen.last().is_some_and(|(last, ..)| *last != bits) {
                 break;
             }
@@ -72,7 +72,7 @@ impl Sample {
     }
 }
 
-/// The vectors of these places.
+/// Copies the vectors at `places` in that order.
 fn ordered(
     label: &'static str,
     vectors: &Vectors,
@@ -90,19 +90,19 @@ fn ordered(
 }
 
 impl Sampler {
-    /// A sample of at most `most` vectors; 0: all.
+    /// Creates a sampler that keeps at most `most` vectors; 0 means all.
     pub fn new(label: &'static str, most: u64, context: &OperatorContext) -> Self {
         let most = if most == 0 { usize::MAX } else { usize::try_from(most).unwrap_or(usize::MAX) };
         let store = VectorStore::new(label, &context.task.runtime_env(), context.spills.clone());
         Self { label, context: context.clone(), most, heap: BinaryHeap::new(), store, squared: vec![], bytes: vec![] }
     }
 
-    /// Whether a vector with these bits may be taken.
+    /// Whether a vector with these bits may still enter the sample.
     pub fn takes(&self, bits: u64) -> bool {
         self.heap.len() < self.most || self.heap.peek().is_some_and(|&(largest, ..)| bits <= largest)
     }
 
-    /// An error where a vector that is not taken is of another length than those that are.
+    /// Returns an error if a vector outside the sample differs in length from those inside.
     pub fn check(&self, vector: &[f32]) -> Result<()> {
         match self.store.dimensions() {
             dimensions if dimensions != vector.len() && !self.store.is_empty() => {
@@ -112,7 +112,7 @@ impl Sampler {
         }
     }
 
-    /// Takes a vector with these bits and this squared length.
+    /// Adds a vector with its bits and squared length.
     pub fn add(&mut self, bits: u64, vector: &[f32], squared: f64) -> Result<()> {
         little_endian(vector, &mut self.bytes);
         let key = (bits, xxh3_64(&self.bytes), self.store.len() as u32);
@@ -125,19 +125,19 @@ impl Sampler {
         Ok(())
     }
 
-    /// Bytes in memory beyond the store.
+    /// Bytes in memory outside the store.
     pub fn size(&self) -> usize {
         (self.heap.len() + self.squared.len()) * ENTRY
     }
 
-    /// The sample, ordered.
+    /// Returns the sample in order.
     pub fn finish(self) -> Result<Sample> {
         let places = self.heap.into_sorted_vec().into_iter().map(|(.., at)| at);
         ordered(self.label, &self.store.finish()?, |at| Ok(self.squared[at as usize]), places, &self.context)
     }
 }
 
-/// All vectors in the order that [`Sampler`] gives them, in memory for a few of them.
+/// Puts all vectors into the order that [`Sampler`] would give them. Only a few are in memory at a time.
 pub struct Shuffler {
     label: &'static str,
     context: OperatorContext,
@@ -148,7 +148,7 @@ pub struct Shuffler {
 }
 
 impl Shuffler {
-    /// At most `most` vectors; 0: all.
+    /// Creates a shuffler that returns at most `most` vectors; 0 means all.
     pub fn new(label: &'static str, most: u64, context: &OperatorContext) -> Self {
         let most = if most == 0 { usize::MAX } else { usize::try_from(most).unwrap_or(usize::MAX) };
         let env = context.task.runtime_env();
@@ -157,14 +157,14 @@ impl Shuffler {
         Self { label, context: context.clone(), most, order, store, bytes: vec![] }
     }
 
-    /// Takes a vector with these bits.
+    /// Adds a vector with its bits.
     pub fn add(&mut self, bits: u64, vector: &[f32]) -> Result<()> {
         little_endian(vector, &mut self.bytes);
         self.order.push([bits, xxh3_64(&self.bytes), self.store.len() as u64])?;
         self.store.push(vector)
     }
 
-    /// The vectors, ordered.
+    /// Returns the vectors in order.
     pub fn finish(self) -> Result<Vectors> {
         let unordered = self.store.finish()?;
         let env = self.context.task.runtime_env();

@@ -1,4 +1,4 @@
-//! The first centroids.
+//! Choice of the initial centroids.
 
 use datafusion::common::Result;
 
@@ -9,13 +9,14 @@ use crate::kernels::vector::arithmetic::squared_norm;
 use crate::operators::workers::Workers;
 use crate::storage::vectors::Vectors;
 
-/// Rows for each centroid from which the first ones are drawn. They are the first of the sample, which is in random order.
+/// Number of rows per centroid from which initial centroids are drawn. These are the first rows of the sample, which is in
+/// random order.
 const ROWS: usize = 16;
-/// The same where rough ones do.
+/// The same, for a fit that need only be rough.
 const FEW_ROWS: usize = 4;
-/// Rows from which they are drawn at least.
+/// Initial centroids are drawn from at least this many rows, if there are as many.
 const LEAST_ROWS: usize = 12_288;
-/// Centroids up to which several candidates are drawn for each and the best is taken.
+/// Up to this many centroids, several candidates are drawn for each and the best one is taken.
 const GREEDY: usize = 256;
 
 fn rows(vectors: &Vectors, k: usize, rough: bool) -> usize {
@@ -23,14 +24,15 @@ fn rows(vectors: &Vectors, k: usize, rough: bool) -> usize {
     vectors.len().min((k * each).max(least))
 }
 
-/// The squares of the lengths of the rows that [`choose`] looks at.
+/// The squared lengths of the rows that [`choose`] reads.
 pub fn squared(vectors: &Vectors, k: usize) -> Result<Vec<f64>> {
     let mut buffer = vec![];
     (0..rows(vectors, k, false)).map(|row| Ok(squared_norm(vectors.block(row, row + 1, &mut buffer)?))).collect()
 }
 
-/// Rows of the sample chosen by k-means++ (Arthur and Vassilvitskii 2007): each with a probability proportional to the
-/// squared distance from those before; for few centroids the best of several draws, as their paper suggests.
+/// Chooses rows of the sample as initial centroids by k-means++ (Arthur and Vassilvitskii 2007): each row is drawn with a
+/// probability proportional to its squared distance from those chosen before. If k is small, several rows are drawn for each
+/// centroid and the best one is kept, as the paper suggests.
 pub fn choose(problem: &Problem<'_>, workers: &Workers) -> Result<Vec<usize>> {
     let vectors = problem.vectors;
     let rows = rows(vectors, problem.k, problem.rough);
@@ -50,7 +52,7 @@ pub fn choose(problem: &Problem<'_>, workers: &Workers) -> Result<Vec<usize>> {
             sums.push(total);
         }
         if total <= 0.0 {
-            // Fewer distinct vectors than centroids: any rows not yet taken.
+            // There are fewer distinct vectors than centroids: take any row not yet taken.
             let next = taken.iter().position(|taken| !taken);
             let Some(next) = next else { break };
             taken[next] = true;
@@ -74,7 +76,7 @@ pub fn choose(problem: &Problem<'_>, workers: &Workers) -> Result<Vec<usize>> {
     Ok(chosen)
 }
 
-/// The sum, in eight parts that do not wait for each other.
+/// Adds up the distances in eight independent partial sums, so that the processor can overlap them.
 fn sum(distances: &[f64]) -> f64 {
     let (chunks, rest) = distances.as_chunks::<8>();
     let mut sums = [0.0; 8];
