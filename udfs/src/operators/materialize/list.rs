@@ -1,5 +1,4 @@
-//! The relations that a plan reads and that were planned by themselves, beside it: so that EXPLAIN and whoever sums up counters see
-//! each once.
+//! Lists each shared relation once, beside the plan that reads it, so that EXPLAIN and counters see it exactly once.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -19,7 +18,7 @@ use super::read::{InputExec, ReadExec};
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// Puts an [`InputsExec`] over a plan that reads such relations.
+/// Wraps a plan that reads shared relations in an [`InputsExec`].
 #[derive(Debug)]
 pub struct ListInputs;
 
@@ -39,7 +38,7 @@ impl PhysicalOptimizerRule for ListInputs {
     }
 }
 
-/// The relations that `plan` reads, and those that they read.
+/// Collects the shared relations that `plan` reads, directly or through other shared relations.
 fn find(plan: &Plan, seen: &mut HashSet<*const InputExec>, inputs: &mut Vec<Plan>) -> Result<()> {
     let mut own = vec![];
     plan.apply(|node| {
@@ -48,7 +47,7 @@ fn find(plan: &Plan, seen: &mut HashSet<*const InputExec>, inputs: &mut Vec<Plan
         {
             own.push(Arc::clone(read.input()));
         }
-        // What stands in a list is found through those that read it.
+        // Relations in a list are reached through their readers, so the walk need not enter the list.
         Ok(if node.is::<InputExec>() { TreeNodeRecursion::Jump } else { TreeNodeRecursion::Continue })
     })?;
     for input in own {
@@ -58,12 +57,12 @@ fn find(plan: &Plan, seen: &mut HashSet<*const InputExec>, inputs: &mut Vec<Plan
     Ok(())
 }
 
-/// `plan` without the list of what it reads.
+/// Returns `plan` without its list of shared relations.
 pub fn without_list(plan: Plan) -> Plan {
     plan.downcast_ref::<InputsExec>().map(|list| Arc::clone(&list.plan)).unwrap_or(plan)
 }
 
-/// A plan, beside it the relations that it reads.
+/// A plan together with the shared relations that it reads.
 #[derive(Debug)]
 pub struct InputsExec {
     plan: Plan,

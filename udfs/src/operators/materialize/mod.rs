@@ -1,7 +1,7 @@
-//! `materialize`: a relation that is computed once and kept, however often a query names it.
+//! `materialize`: computes a relation once and keeps it, however often a query names it.
 //!
-//! DataFusion writes a CTE out wherever it is named: a query that trains a network in a CTE and names it three times would train three
-//! networks.
+//! DataFusion inlines a CTE wherever it is named. A query that trains a network in a CTE and names the CTE three times would
+//! train three networks.
 
 pub mod list;
 pub mod plan;

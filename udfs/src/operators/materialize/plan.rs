@@ -1,4 +1,4 @@
-//! From `materialize(relation)` to its node.
+//! Parses `materialize(relation)` into a plan node.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::operators::frame::documentation::Reference;
 use crate::operators::frame::list::SqlOperator;
 use crate::operators::frame::materialize::node::{MaterializeNode, NAME};
 
-/// Keeps what it reads.
+/// Computes its input once and keeps the rows.
 #[derive(Debug)]
 pub struct Materialize;
 

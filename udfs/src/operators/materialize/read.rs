@@ -1,4 +1,4 @@
-//! A relation that is planned by itself, and the places of a plan that read it.
+//! Shared relations with a plan of their own, and the plan nodes that read them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,24 +21,24 @@ use crate::operators::frame::materialize::exec::MaterializeExec;
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// A relation that is planned by itself. Its rows are kept where several places read them.
+/// A shared relation with a plan of its own. Its rows are kept if several nodes read them.
 #[derive(Debug)]
 pub struct InputExec {
-    /// What the user knows it by.
+    /// The name shown to the user.
     pub name: String,
-    /// How many places read it.
+    /// Number of nodes that read it.
     pub readers: usize,
     input: Plan,
 }
 
 impl InputExec {
-    /// The relation `name` that `plan` yields, for so many readers.
+    /// Creates the relation `name`, computed by `plan` and read by `readers` nodes.
     pub fn new(name: String, readers: usize, plan: Plan) -> Self {
         let input = if readers > 1 { Arc::new(MaterializeExec::new(plan)) } else { plan };
         Self { name, readers, input }
     }
 
-    /// Its plan.
+    /// The plan that computes the relation.
     pub fn plan(&self) -> &Plan {
         &self.input
     }
@@ -103,8 +103,8 @@ impl ExecutionPlan for InputExec {
     }
 }
 
-/// A place that reads columns of such a relation. It is a leaf: whoever walks over the plan would otherwise come to the same
-/// relation in every place that reads it, and to the relations below once more in each of them.
+/// A plan node that reads columns of an [`InputExec`]. It is a leaf: otherwise every walk over the plan would visit the
+/// shared relation, and all relations below it, once per reader.
 #[derive(Debug)]
 pub struct ReadExec {
     input: Arc<InputExec>,
@@ -114,7 +114,7 @@ pub struct ReadExec {
 }
 
 impl ReadExec {
-    /// Reads the columns at `columns` of `input`, which are those of `schema`.
+    /// Reads the columns of `input` at positions `columns`; `schema` describes them.
     pub fn new(input: Arc<InputExec>, columns: Vec<usize>, schema: SchemaRef) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
@@ -125,12 +125,12 @@ impl ReadExec {
         Self { input, columns, schema, properties: Arc::new(properties) }
     }
 
-    /// What it reads.
+    /// The relation that is read.
     pub fn input(&self) -> &Arc<InputExec> {
         &self.input
     }
 
-    /// What tells it from readers of other relations and columns, as long as the plan is there.
+    /// A key that distinguishes this reader from readers of other relations or columns, valid while the plan exists.
     pub(super) fn key(&self) -> String {
         format!("{:p} {:?}", Arc::as_ptr(&self.input), self.columns)
     }
@@ -178,7 +178,7 @@ impl ExecutionPlan for ReadExec {
     }
 
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        // A walk of its own: for the plan around this is a leaf.
+        // Compute the statistics separately, because the surrounding plan treats this node as a leaf.
         let found = StatisticsContext::new().compute(self.input.plan().as_ref(), &StatisticsArgs::new())?;
         Ok(Arc::new(found.as_ref().clone().project(Some(&self.columns)).to_inexact()))
     }

@@ -1,4 +1,4 @@
-//! The same relation in several places of a plan, computed once.
+//! Finds relations that occur several times in a plan and computes them once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,21 +19,21 @@ use crate::operators::frame::codec::OperatorPhysicalCodec;
 use crate::operators::frame::exec::OperatorExec;
 use crate::operators::frame::materialize::exec::MaterializeExec;
 
-/// Functions that take longer than keeping their results.
+/// Functions that cost more to compute than their results cost to keep.
 const COSTLY: &[&str] = &["embed_text", "embed_image", "token_nll"];
 
-/// Whether computing a function of that name takes longer than keeping its results.
+/// Whether the function `name` costs more to compute than its results cost to keep.
 pub fn is_costly_function(name: &str) -> bool {
     COSTLY.contains(&name)
 }
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// Puts a [`MaterializeExec`] over the largest parts of a plan that come several times and hold an operator or an encoder, and takes
-/// those away that are read once.
+/// Puts a [`MaterializeExec`] over the largest subplans that occur several times and contain an operator or an encoder.
+/// Removes it from subplans that are read only once.
 ///
-/// Parts are the same where their messages are: what a cluster would be sent describes a part fully. What cannot be sent, or
-/// takes a filter from a join outside, is left alone.
+/// Subplans are equal if their serialized messages are, since the message that a cluster would receive describes a subplan
+/// fully. Subplans that cannot be serialized, or that receive a dynamic filter from a join outside, are left alone.
 #[derive(Debug)]
 pub struct ShareRepeated;
 
@@ -58,11 +58,12 @@ impl PhysicalOptimizerRule for ShareRepeated {
 
 #[derive(Default)]
 struct Sharing {
-    /// What tells the parts of the plan apart, by their address: each takes a message of the whole part, so it is made once.
+    /// Key of each subplan, by the address of its node. Building a key serializes the whole subplan, so each is built only
+    /// once.
     keys: HashMap<*const (), Option<Vec<u8>>>,
-    /// How many places of the rewritten plan read a part.
+    /// Number of places in the rewritten plan that read each subplan.
     readers: HashMap<Vec<u8>, usize>,
-    /// What stands for it.
+    /// The shared node that replaces each subplan.
     shared: HashMap<Vec<u8>, Plan>,
 }
 
@@ -102,7 +103,7 @@ fn address(plan: &Plan) -> *const () {
     Arc::as_ptr(plan).cast()
 }
 
-/// What tells a part from others; `None` where it is cheap or cannot be shared.
+/// Returns the key of a subplan; `None` if it is cheap or cannot be shared.
 fn key(plan: &Plan) -> Result<Option<Vec<u8>>> {
     if !is_costly(plan)? || plan.exists(|node| has_expression(node, &is_filter_of_a_join))? {
         return Ok(None);
@@ -112,7 +113,7 @@ fn key(plan: &Plan) -> Result<Option<Vec<u8>>> {
     Ok(message.ok().map(|bytes| bytes.to_vec()))
 }
 
-/// Tells readers of relations that are planned by themselves apart. Nothing is ever made from these messages.
+/// Encodes readers of shared relations so that their keys differ. These messages are never decoded.
 #[derive(Debug)]
 struct Readers;
 
@@ -136,14 +137,14 @@ impl PhysicalExtensionCodec for Readers {
     }
 }
 
-/// Whether computing it once more costs more than keeping it.
+/// Whether computing the subplan again costs more than keeping its rows.
 fn is_costly(plan: &Plan) -> Result<bool> {
     plan.exists(|node| {
         Ok(node.is::<OperatorExec>() || node.is::<MaterializeExec>() || has_expression(node, &is_costly_call)?)
     })
 }
 
-/// Whether an expression of this node alone, or a part of one, is `wanted`.
+/// Whether an expression of this node, or a part of one, satisfies `wanted`. Child nodes are not searched.
 fn has_expression(node: &Plan, wanted: &dyn Fn(&Arc<dyn PhysicalExpr>) -> bool) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(&mut |expr| {
