@@ -1,4 +1,4 @@
-//! From band hashes to the components that are compared within themselves.
+//! Groups texts into buckets by band hash, and buckets into connected components; only texts within a component are compared.
 
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -10,41 +10,45 @@ use crate::operators::frame::OperatorContext;
 use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 
-/// Groups contents by equal cells, then the groups by what they connect. Memory 4 bytes a content; all else spills.
+/// Groups contents (distinct texts) by equal band hash, then joins groups that share contents. Memory: 4 bytes per content;
+/// everything else spills.
 pub struct Buckets {
     context: OperatorContext,
     cells: RecordSorter<2>,
 }
 
-/// Contents that share a bucket with others, numbered by component, and within it in survivor order: their places.
+/// The contents that share a bucket with others. Each has a place: places are grouped by component and follow survivor order
+/// within it.
 pub struct Components {
-    /// The content of each place.
+    /// The content at each place.
     pub contents: Numbers<u32>,
-    /// Where each component ends.
+    /// The place at which each component ends.
     pub ends: Numbers<u32>,
-    /// The members of the buckets as places, each bucket ascending, one bucket after the other.
+    /// The members of all buckets as places: one bucket after the other, each ascending.
     pub members: Numbers<u32>,
-    /// For each place its buckets: where the bucket starts in `members`, and how many of its members come before the place.
+    /// The buckets of each place. A pair holds where the bucket starts in `members` and how many of its members precede the
+    /// place.
     pub buckets: Numbers<(u64, u32)>,
     /// Where the buckets of each place end.
     pub bucket_ends: Numbers<u64>,
-    /// Members of the largest bucket.
+    /// Number of members of the largest bucket.
     pub largest_bucket: usize,
 }
 
 impl Buckets {
-    /// No cells yet.
+    /// Starts without band hashes.
     pub fn new(context: &OperatorContext) -> Self {
         let cells = RecordSorter::new("LSH cells", &context.task.runtime_env(), context.spills.clone());
         Self { context: context.clone(), cells }
     }
 
-    /// Says that `content` lies in `cell`.
+    /// Records that `content` has the band hash `cell`.
     pub fn add(&mut self, cell: u64, content: u32) -> Result<()> {
         self.cells.push([cell, u64::from(content)])
     }
 
-    /// The components of the graph that joins the contents of a cell, of `contents` contents in all.
+    /// Returns the connected components of the graph that joins contents with a common band hash. `contents` is the total
+    /// number of contents.
     pub fn components(self, contents: usize) -> Result<Components> {
         let context = self.context;
         let env = context.task.runtime_env();
@@ -73,12 +77,12 @@ impl Buckets {
     }
 }
 
-/// Buckets of two contents or more.
+/// Buckets of at least two contents.
 struct Found {
     joined: (UnionFind, MemoryReservation),
     members: Numbers<u32>,
     ends: Numbers<u64>,
-    /// The hash of each bucket's members, and its number.
+    /// For each bucket the hash of its members and its number.
     hashes: RecordSorter<2>,
     bytes: Vec<u8>,
 }
@@ -150,7 +154,7 @@ impl Found {
     }
 }
 
-/// Puts the members of a bucket into `out`; where they start.
+/// Writes the members of a bucket to `out` and returns where they start.
 fn read_bucket(number: u64, members: &Numbers<u32>, ends: &Numbers<u64>, out: &mut Vec<u32>) -> Result<u64> {
     let bucket = ends.piece(number as usize)?;
     let start = bucket.start as u64;
@@ -158,13 +162,14 @@ fn read_bucket(number: u64, members: &Numbers<u32>, ends: &Numbers<u64>, out: &m
     Ok(start)
 }
 
-/// The numbers of buckets without those that have the members of another one: near copies share most of their cells.
+/// Iterates over bucket numbers, skipping buckets with the same members as an earlier one. Near copies share most band
+/// hashes, so repeated buckets are common.
 struct Distinct<'a> {
     hashes: crate::storage::records::SortedRecords<2>,
     members: &'a Numbers<u32>,
     ends: &'a Numbers<u64>,
     hash: u64,
-    /// Buckets of the present hash.
+    /// Buckets seen so far with the current hash.
     seen: Vec<u64>,
     buffers: [Vec<u32>; 2],
 }

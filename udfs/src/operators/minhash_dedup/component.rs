@@ -1,4 +1,4 @@
-//! Decides the contents of one component: no content outside shares a bucket with them.
+//! Decides the contents of one component. No content outside it shares a bucket with a member.
 
 use std::ops::Range;
 
@@ -10,25 +10,25 @@ use super::{Linkage, MinhashDedup};
 use crate::kernels::union_find::UnionFind;
 use crate::operators::dedup::decisions::Decisions;
 
-/// Decisions that are handed over at once.
+/// Number of decisions that are handed over at once.
 const BATCH: usize = 1024;
 
-/// Bytes a member takes while its component is decided.
+/// Bytes per member while its component is being decided.
 pub const ENTRY: usize = 13;
 
-/// What was counted on the way.
+/// Counts of compared pairs.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct Counts {
-    /// Pairs that share a bucket and were within the bucket limit.
+    /// Pairs that share a bucket and lie within the bucket limit.
     pub candidate_pairs: usize,
-    /// Pairs whose exact similarity was computed or bounded by their sizes.
+    /// Pairs whose exact similarity was computed, or ruled out by the sizes of the sets.
     pub verified_pairs: usize,
-    /// Pairs of a bucket that its limit left out; another bucket may have brought the pair.
+    /// Pairs left out by a bucket's limit. Another bucket may still have proposed them.
     pub skipped_pairs: usize,
 }
 
 impl Counts {
-    /// What both counted.
+    /// The sum of two counts.
     pub fn plus(self, other: Self) -> Self {
         Self {
             candidate_pairs: self.candidate_pairs + other.candidate_pairs,
@@ -38,13 +38,13 @@ impl Counts {
     }
 }
 
-/// Decides components; one a thread.
+/// Decides components; each thread has its own.
 pub struct Decider<'a> {
     rule: &'a MinhashDedup,
     components: &'a Components,
     comparer: Comparer<'a>,
     decisions: &'a Decisions<'a>,
-    /// What was counted so far.
+    /// Counts so far.
     pub counts: Counts,
     decided: Vec<(u32, (u32, f64))>,
     buckets: Vec<(u64, u32)>,
@@ -53,7 +53,7 @@ pub struct Decider<'a> {
 }
 
 impl<'a> Decider<'a> {
-    /// One that has decided nothing.
+    /// Creates a decider that has decided nothing yet.
     pub fn new(
         rule: &'a MinhashDedup,
         components: &'a Components,
@@ -64,9 +64,9 @@ impl<'a> Decider<'a> {
         Self { rule, components, comparer, decisions, counts: Counts::default(), decided, buckets, members, candidates }
     }
 
-    /// Takes the contents in survivor order and compares each with earlier ones that share a bucket: with the kept ones
-    /// until one is similar enough, then with those it is not yet connected to. A pair within a connected component is
-    /// not compared again, so that a cluster of m copies costs m comparisons, not m squared.
+    /// Decides the component at `places`. Contents are taken in survivor order. Each is compared with earlier ones that share
+    /// a bucket: first with kept ones until one is similar enough, then with those not yet connected to it. Pairs that are
+    /// already connected are not compared, so a cluster of m copies costs m comparisons, not m squared.
     pub fn decide(&mut self, places: Range<usize>, check: impl Fn() -> Result<()>) -> Result<()> {
         let threshold = self.rule.threshold.get();
         let mut contents = vec![];
@@ -87,7 +87,7 @@ impl<'a> Decider<'a> {
                     break;
                 }
             }
-            // The stamp tells candidates compared above from those still open.
+            // The stamp distinguishes candidates already compared above from open ones.
             for &a in &self.candidates {
                 if stamp[a as usize] == b && clusters.find(a) != clusters.find(b) {
                     self.counts.verified_pairs += 1;
@@ -110,7 +110,8 @@ impl<'a> Decider<'a> {
         })
     }
 
-    /// The earlier members of the component that share a bucket with `b`, within the bucket limit, ascending; their stamp is then `b`.
+    /// Finds the earlier members of the component that share a bucket with `b` within the bucket limit, ascending, and sets
+    /// their stamp to `b`.
     fn candidates(&mut self, start: u32, b: u32, stamp: &mut [u32]) -> Result<()> {
         let place = (start + b) as usize;
         self.components.buckets.read(self.components.bucket_ends.piece(place)?, &mut self.buckets)?;
@@ -132,7 +133,8 @@ impl<'a> Decider<'a> {
         Ok(())
     }
 
-    /// Names the first member of each cluster; with transitive linkage it is what the others are duplicates of.
+    /// Assigns the first member of each cluster as the cluster's name. With transitive linkage it is also what the other
+    /// members are duplicates of.
     fn clusters(&mut self, contents: &[u32], clusters: &mut UnionFind) -> Result<()> {
         let mut decided = vec![];
         for (at, &content) in (0..).zip(contents) {

@@ -1,4 +1,4 @@
-//! MinhashDedup texts: proposed by the bands of their sketches, decided by their shingle sets.
+//! `MinhashDedup` on texts: LSH bands of the sketches propose pairs, shingle sets decide.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::UInt64Type;
@@ -20,13 +20,14 @@ use crate::operators::workers::Workers;
 use crate::storage::blobs::BlobWriter;
 use crate::storage::numbers::Numbers;
 
-/// The size of the shingle set of a content of which only the hash came so far.
+/// Marks a content of which only the hash is known so far, not the size of its shingle set.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Components that a thread decides before it takes the next ones.
+/// Number of components that a thread decides before it fetches more.
 const TASK: usize = 64;
 
-/// Finds rows of similar text. Memory 4 bytes a distinct text, and 13 for those of a component; all else spills.
+/// Finds rows of similar text. Memory: 4 bytes per distinct text, plus 13 bytes per text of the component being decided;
+/// everything else spills.
 pub struct SimilarMatcher {
     rule: MinhashDedup,
     context: OperatorContext,
@@ -39,7 +40,7 @@ pub struct SimilarMatcher {
 }
 
 impl SimilarMatcher {
-    /// No rows yet.
+    /// Creates a matcher without rows.
     pub fn new(rule: MinhashDedup, context: &OperatorContext) -> Self {
         let env = context.task.runtime_env();
         Self {
@@ -73,7 +74,8 @@ impl SimilarMatcher {
     }
 }
 
-/// Whether two contents of equal hash are the same: hashes of 128 bits over all words, and the sizes of the sets.
+/// Whether two contents with equal hashes are the same. The hashes have 128 bits and cover all words; the set sizes must
+/// agree too.
 fn same(earlier: u32, size: u32) -> Same {
     match (earlier, size) {
         (UNKNOWN, UNKNOWN) => Same::Yes,
@@ -150,7 +152,7 @@ impl Matcher for SimilarMatcher {
     }
 }
 
-/// Decides the components on all threads. Each is decided alone, so the outcome does not depend on their number.
+/// Decides the components on all threads. Components are independent, so the result does not depend on the number of threads.
 fn decide(
     components: &Components,
     rule: &MinhashDedup,

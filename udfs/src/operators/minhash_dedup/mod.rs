@@ -1,7 +1,7 @@
-//! `minhash_dedup`: rows whose texts share most of their shingles.
+//! `minhash_dedup`: finds rows whose texts share most of their shingles.
 //!
-//! MinHash and LSH banding (Broder 1997; Leskovec, Rajaraman, Ullman, *Mining of Massive Datasets*, chapter 3) propose
-//! pairs; the exact Jaccard similarity of the shingle sets decides.
+//! MinHash and LSH banding (Broder 1997; Leskovec, Rajaraman, Ullman, *Mining of Massive Datasets*, chapter 3) propose pairs;
+//! the exact Jaccard similarity of the shingle sets decides.
 
 pub mod buckets;
 pub mod component;
@@ -24,24 +24,24 @@ use super::frame::{F64Bits, Input, Output, RelationOperator, Work};
 /// The name in SQL.
 pub const NAME: &str = "minhash_dedup";
 
-/// When two sketched texts are duplicates.
+/// When two sketched texts count as duplicates.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct MinhashDedup {
-    /// The least similarity that makes two rows duplicates, above 0 and at most 1.
+    /// Minimum similarity of duplicates, above 0 and at most 1.
     pub threshold: F64Bits,
-    /// Whether removal needs a verified kept row.
+    /// Whether a row is removed only for a kept row that was verified similar to it.
     pub linkage: Linkage,
-    /// A row is compared with at most this many earlier rows of a bucket.
+    /// A row is compared with at most this many earlier rows per bucket.
     pub bucket_limit: u32,
 }
 
-/// How similarity of pairs becomes removal of rows.
+/// How similar pairs lead to the removal of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Linkage {
-    /// A row goes only for a kept row verified similar to it.
+    /// A row is removed only if it was verified similar to a kept row.
     Direct,
-    /// One survivor per connected component, as peers do; the stated similarity may be below the threshold.
+    /// One row per connected component is kept, as other tools do. The reported similarity may then be below the threshold.
     Transitive,
 }
 

@@ -1,4 +1,4 @@
-//! From `minhash_dedup(relation, ...)` to its node.
+//! Parses `minhash_dedup(relation, ...)` into a plan node.
 
 use datafusion::common::{Column, Result, internal_err, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -18,10 +18,10 @@ use crate::operators::frame::list::SqlOperator;
 use crate::operators::frame::node::{call, call_ordered};
 use crate::operators::frame::operator::COMPARED_COLUMN;
 
-/// The arguments that a preset decides.
+/// Arguments that a preset fixes.
 const OF_PRESET: [&str; 4] = ["recall", "ngram", "unit", "seed"];
 
-/// Most MinHash values a text may need.
+/// Maximum number of MinHash values per text.
 const MOST_HASHES: usize = 4096;
 
 impl SqlOperator for MinhashDedup {
@@ -50,7 +50,7 @@ impl SqlOperator for MinhashDedup {
     }
 }
 
-/// Units a shingle: about as much text for each unit.
+/// Default number of units per shingle, chosen so that a shingle covers about as much text for every unit.
 fn default_ngram(unit: Unit) -> u64 {
     match unit {
         Unit::Words(words::Rule::Token) => 10,
@@ -70,7 +70,7 @@ fn preset(args: &mut Args) -> Result<Option<Preset>> {
     }
 }
 
-/// Shingles as the arguments say; bands and rows that find a pair at the threshold with the wanted recall.
+/// Builds the sketch from explicit arguments: its bands and rows find a pair at the threshold with the wanted recall.
 fn own(args: &mut Args, threshold: f64) -> Result<Sketch> {
     let settings = args.settings();
     let recall = args.number_or("recall", settings.recall)?;

@@ -1,4 +1,4 @@
-//! Texts that were sketched already.
+//! Cache of texts that were already sketched.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,26 +6,27 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use hashbrown::HashMap;
 
-/// Bytes an entry of the map costs, with its load factor.
+/// Bytes per entry of the map, including its load factor.
 const ENTRY: usize = 64;
-/// Parts with a lock of their own.
+/// Number of shards, each with its own lock.
 const PARTS: usize = 16;
 
-/// Remembers, from the hash of a text's bytes, the hash of its content, as far as the memory pool allows.
+/// Maps the hash of a text's bytes to the hash of its content, as far as the memory pool allows.
 ///
-/// It saves work and decides nothing: a text that is forgotten, or that two threads meet at once, is sketched again.
+/// The cache saves work but does not affect results: a text that is forgotten, or met by two threads at once, is sketched
+/// again.
 pub struct Seen {
     parts: [Mutex<HashMap<u128, u128>>; PARTS],
     reservation: MemoryReservation,
 }
 
 impl Seen {
-    /// Nothing seen yet.
+    /// Creates an empty cache.
     pub fn new(context: &TaskContext) -> Self {
         Self::within(context.memory_pool())
     }
 
-    /// One that never forgets.
+    /// Creates a cache without a memory limit, which never forgets.
     #[cfg(test)]
     pub fn unlimited() -> Self {
         Self::within(
@@ -38,12 +39,12 @@ impl Seen {
         Self { parts: Default::default(), reservation }
     }
 
-    /// The content of a text with these bytes, if one was seen.
+    /// Looks up the content hash of a text by the hash of its bytes.
     pub fn content(&self, raw: u128) -> Option<u128> {
         self.part(raw).lock().unwrap_or_else(PoisonError::into_inner).get(&raw).copied()
     }
 
-    /// Remembers a text.
+    /// Stores the content hash of a text.
     pub fn add(&self, raw: u128, content: u128) {
         if self.reservation.try_grow(ENTRY).is_ok() {
             self.part(raw).lock().unwrap_or_else(PoisonError::into_inner).insert(raw, content);

@@ -1,4 +1,4 @@
-//! Shingle sets on disk and their exact similarity.
+//! Shingle sets in a temporary file, and their exact similarity.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use hashbrown::HashMap;
 use crate::storage::blobs::Blobs;
 use crate::storage::numbers::Numbers;
 
-/// The shingle sets of all contents: distinct 64-bit hashes, in any order.
+/// The shingle sets of all contents. Each set holds distinct 64-bit hashes in any order.
 pub struct Sets {
-    /// The hashes, little-endian.
+    /// The hashes of all sets, little-endian.
     pub blobs: Blobs,
-    /// Where the set of each content starts, and its size.
+    /// For each content, where its set starts and how many hashes it has.
     pub spans: Numbers<(u64, u32)>,
 }
 
-/// Writes the values over `bytes`, as [`Sets`] holds them.
+/// Replaces `bytes` by the encoding of the values that [`Sets`] stores.
 pub fn to_bytes(values: &[u64], bytes: &mut Vec<u8>) {
     bytes.resize(values.len() * 8, 0);
     for (to, value) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(values) {
@@ -24,10 +24,10 @@ pub fn to_bytes(values: &[u64], bytes: &mut Vec<u8>) {
     }
 }
 
-/// Bytes of decoded sets one thread keeps.
+/// Bytes of decoded sets that each thread caches.
 const CACHE: usize = 4 << 20;
 
-/// Compares sets; one a thread.
+/// Compares sets; each thread has its own.
 pub struct Comparer<'a> {
     sets: &'a Sets,
     cache: HashMap<u32, Arc<[u64]>>,
@@ -38,15 +38,15 @@ pub struct Comparer<'a> {
 }
 
 impl<'a> Comparer<'a> {
-    /// Nothing read yet.
+    /// Creates a comparer with an empty cache.
     pub fn new(sets: &'a Sets) -> Self {
         Self { sets, cache: HashMap::new(), cached: 0, bytes: vec![], table: Table::default(), loaded: None }
     }
 
-    /// Exact Jaccard similarity of two contents where it is at least `threshold`.
+    /// Returns the exact Jaccard similarity of two contents if it is at least `threshold`.
     ///
-    /// O(|a| + |b|); fewer where the sizes or the misses so far rule the threshold out. Call with the same `b` in a row:
-    /// its table is built once.
+    /// O(|a| + |b|), or less if the set sizes or the misses so far rule out the threshold. Make consecutive calls with the
+    /// same `b`: its hash table is then built only once.
     pub fn similarity(&mut self, a: u32, b: u32, threshold: f64) -> Result<Option<f64>> {
         let size = |content: u32| self.sets.spans.get(content as usize).map(|(_, size)| u64::from(size));
         let (size_a, size_b) = (size(a)?, size(b)?);
@@ -60,8 +60,8 @@ impl<'a> Comparer<'a> {
             self.loaded = Some(b);
         }
         let set = self.read(a)?;
-        // More misses than this and even a hit on all the rest stays below the threshold. One is added so that
-        // rounding can only make the test weaker; the quotient below decides.
+        // With more misses than this, hits on all the rest would still leave the similarity below the threshold. The extra
+        // one makes rounding err on the side of comparing; the quotient below decides.
         let needed = threshold / (1.0 + threshold) * (size_a + size_b) as f64;
         let allowed = (size_a as f64 - needed).max(0.0) as u64 + 1;
         let Some(shared) = self.table.count(&set, allowed) else { return Ok(None) };
@@ -88,7 +88,8 @@ impl<'a> Comparer<'a> {
     }
 }
 
-/// Open addressing over hashes that are uniform already. Zero marks an empty slot, so sets hold no zero.
+/// A hash table with open addressing for values that are already uniform hashes. Zero marks an empty slot, so sets never
+/// contain zero.
 #[derive(Default)]
 pub struct Table {
     slots: Vec<u64>,
@@ -102,7 +103,7 @@ impl Table {
         self.slots.resize(size, 0);
     }
 
-    /// Adds a value other than zero; whether it is new. There must be room.
+    /// Inserts a nonzero value and returns whether it is new. The table must have room.
     #[inline]
     pub fn insert(&mut self, value: u64) -> bool {
         let mask = self.slots.len() - 1;
@@ -140,7 +141,7 @@ impl Table {
         }
     }
 
-    /// How many of `set` are in the table; `None` after more than `allowed` misses.
+    /// Counts the values of `set` that are in the table; `None` after more than `allowed` misses.
     fn count(&self, set: &[u64], allowed: u64) -> Option<u64> {
         let mut shared = 0;
         for (seen, chunk) in set.chunks(64).enumerate() {

@@ -1,4 +1,4 @@
-//! The sketch of a text: what `minhash_dedup` compares rows by.
+//! Sketches of texts, by which `minhash_dedup` compares rows.
 
 use std::sync::Arc;
 
@@ -21,25 +21,25 @@ use crate::kernels::shingler::{Shingler, Unit};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sketch {
-    /// limpid's shingles and permutations.
+    /// Limpid's own shingles and permutations.
     Own {
-        /// What shingles are made of.
+        /// The unit of which shingles consist.
         unit: Unit,
-        /// Units a shingle.
+        /// Units per shingle.
         ngram: u32,
-        /// LSH cells.
+        /// Number of LSH bands.
         bands: u32,
-        /// MinHash values a cell is made of.
+        /// MinHash values per band.
         rows: u32,
         /// Seed of the permutations.
         seed: u64,
     },
-    /// Normalisation, shingles, permutations and bands of another tool.
+    /// The normalisation, shingles, permutations and bands of another tool.
     Preset(Preset),
 }
 
 impl Sketch {
-    /// Number of cells.
+    /// Number of LSH bands.
     pub fn bands(&self) -> usize {
         match self {
             Self::Own { bands, .. } => *bands as usize,
@@ -47,8 +47,9 @@ impl Sketch {
         }
     }
 
-    /// The type of a sketch: `content`, a 128-bit hash that is equal for texts of equal shingles in equal order; `cells`,
-    /// one hash a band; `shingles`, the distinct shingles, NULL for a copy of a text that is sketched in another row.
+    /// The Arrow type of a sketch. `content` is a 128-bit hash, equal for texts with equal shingles in equal order. `cells`
+    /// holds one hash per band. `shingles` holds the distinct shingles; it is NULL for a copy of a text sketched in another
+    /// row.
     pub fn data_type(&self) -> DataType {
         DataType::Struct(fields(self.bands()))
     }
@@ -66,11 +67,11 @@ fn item() -> FieldRef {
     Arc::new(Field::new_list_field(DataType::UInt64, false))
 }
 
-/// Sketches batches of texts; keeps its buffers and hash functions from batch to batch.
+/// Sketches batches of texts, reusing its buffers and hash functions.
 pub struct Sketcher {
     bands: usize,
     method: Method,
-    /// The shingles of one text, repeated ones again.
+    /// The shingles of one text, including repetitions.
     all: Vec<u64>,
     bytes: Vec<u8>,
     table: Table,
@@ -81,7 +82,7 @@ enum Method {
     Preset { preset: Preset, sketcher: PresetSketcher, signature: Vec<u64>, cells: Vec<u64> },
 }
 
-/// The columns of a batch of sketches.
+/// Builders of the columns of a batch of sketches.
 #[derive(Default)]
 struct Columns {
     content: Vec<u8>,
@@ -93,7 +94,7 @@ struct Columns {
 }
 
 impl Sketcher {
-    /// A sketcher with empty buffers.
+    /// Creates a sketcher with empty buffers.
     pub fn new(sketch: &Sketch) -> Self {
         let bands = sketch.bands();
         let method = match *sketch {
@@ -110,7 +111,7 @@ impl Sketcher {
         Self { bands, method, all: vec![], bytes: vec![], table: Table::default() }
     }
 
-    /// The sketch of each text; texts in `seen` are copies, and each other one is added there.
+    /// Sketches each text. Texts found in `seen` are copies; others are added to it.
     pub fn sketch(&mut self, texts: &ArrayRef, seen: &Seen) -> Result<ArrayRef> {
         let texts = Strings::try_new(texts, "text of minhash_dedup")?;
         let mut columns = Columns::default();
@@ -137,7 +138,7 @@ impl Sketcher {
         columns.finish(self.bands)
     }
 
-    /// Adds the sketch of `text`, whose bytes have the hash `raw`; the hash of its content.
+    /// Adds the sketch of `text`, whose bytes hash to `raw`, and returns its content hash.
     fn add(&mut self, text: &str, raw: u128, columns: &mut Columns) -> u128 {
         self.all.clear();
         let content = match &mut self.method {
@@ -155,14 +156,14 @@ impl Sketcher {
                 hash(&self.all, &mut self.bytes)
             }
         };
-        // A text without shingles equals only the same bytes, whatever other texts hash to.
+        // A text without shingles equals only texts with the same bytes, whatever the hashes of other texts.
         let content = content.unwrap_or(!raw);
         columns.content.extend(content.to_le_bytes());
 
         let first = columns.shingles.len();
         self.table.clear(self.all.len());
         for &shingle in &self.all {
-            // Zero marks an empty slot of the tables; the one value that is zero becomes one.
+            // Zero marks an empty slot of the hash tables, so a shingle hash of zero becomes one.
             let shingle = shingle.max(1);
             if self.table.insert(shingle) {
                 columns.shingles.push(shingle);
@@ -206,7 +207,7 @@ impl Columns {
     }
 }
 
-/// One hash of the values in their order; `None` where there is none.
+/// Hashes the values in order; `None` if there are none.
 fn hash(values: &[u64], bytes: &mut Vec<u8>) -> Option<u128> {
     to_bytes(values, bytes);
     (!values.is_empty()).then(|| xxh3_128(bytes))

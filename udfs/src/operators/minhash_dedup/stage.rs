@@ -1,4 +1,4 @@
-//! The stage that sketches texts, before those are compared.
+//! The stage that sketches texts before they are compared.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -20,8 +20,8 @@ use crate::operators::frame::{Input, OperatorContext, Output, RelationOperator, 
 
 /// Replaces the compared text by its [`Sketch`]; rows stay in order.
 ///
-/// A text that equals an earlier one, in whatever partition of this process, is not sketched again. The batches of each
-/// partition are sketched on all threads, so that one large partition does not keep the others waiting.
+/// A text equal to an earlier one, in any partition of this process, is not sketched again. Batches of a partition are
+/// sketched on all threads, so a large partition does not delay the others.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MinhashSketch {
     /// How texts are sketched.
@@ -64,18 +64,18 @@ impl RelationOperator for MinhashSketch {
     }
 }
 
-/// The execution that is under way.
+/// The current execution.
 #[derive(Default)]
 struct Current(Mutex<Option<Execution>>);
 
-/// What the partitions of one execution share.
+/// State that the partitions of one execution share.
 struct Execution {
     task: Weak<TaskContext>,
     started: HashSet<usize>,
     seen: Weak<Seen>,
 }
 
-/// What this execution has seen; a partition that is executed again begins a new one.
+/// Returns the cache of the current execution. Executing a partition a second time starts a new one.
 fn seen(context: &OperatorContext) -> Arc<Seen> {
     let current = context.shared.get::<Current>();
     let mut current = current.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,13 +92,13 @@ fn seen(context: &OperatorContext) -> Arc<Seen> {
     seen
 }
 
-/// What the tasks of a partition share.
+/// State that the tasks of a partition share.
 struct Task {
     sketch: Sketch,
     column: usize,
     schema: SchemaRef,
     seen: Arc<Seen>,
-    /// Sketchers between two batches.
+    /// Idle sketchers, ready for the next batch.
     idle: Mutex<Vec<Sketcher>>,
 }
 
