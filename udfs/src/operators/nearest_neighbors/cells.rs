@@ -1,4 +1,4 @@
-//! Vectors sorted into cells.
+//! IVF lists ("cells"): vectors grouped by their nearest centroid.
 
 use std::ops::Range;
 
@@ -16,66 +16,67 @@ use crate::operators::kmeans::sample::Sample;
 use crate::operators::vectors::table::Table;
 use crate::operators::workers::Workers;
 
-/// Vectors up to which every row is compared with all: that is quicker than to find cells.
+/// Up to this many vectors, each row is compared with all of them, which is faster than building lists.
 const FEW: usize = 4096;
-/// Cells for the power 3/4 of the vectors: 280 for 20,000 and 5,270 for a million. Neighbours of a row at the edge of a group lie
-/// in many cells, and in small ones they are found sooner; for few vectors most of the time would go to the centroids.
+/// Number of lists, as a factor of n^(3/4): 280 lists for 20,000 vectors and 5,270 for a million. Neighbours of a row at the
+/// edge of a group are spread over many lists, and small lists find them sooner. With few vectors, too many lists would spend
+/// most of the time on centroids.
 const SHARE: f64 = 1.0 / 6.0;
-/// Vectors for each cell that the centroids are fitted to.
+/// Number of sampled vectors per list to which the centroids are fitted.
 const SAMPLE: u64 = 32;
-/// Rounds of the fit: cells need not be good clusters.
+/// Number of k-means rounds. Few suffice, as lists need not be good clusters.
 const ROUNDS: usize = 8;
 
-/// Centroids and the vectors nearest to each. The vectors are numbered by id.
+/// The IVF lists: centroids and the vectors nearest to each. Vectors are numbered by id.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cells {
-    /// Values of a vector.
+    /// Values per vector.
     pub dimensions: usize,
-    /// The centroids one after the other; none where all vectors are one cell.
+    /// The centroids, concatenated; empty if all vectors form one list.
     pub centroids: Vec<f32>,
-    /// The squares of their lengths.
+    /// The squared lengths of the centroids.
     pub squared: Vec<f64>,
-    /// The vectors, cell by cell, ascending in each.
+    /// The vectors, list by list, ascending within each.
     pub members: Vec<u32>,
-    /// Where each cell starts among the members, and the end of the last.
+    /// Where each list starts in `members`, and where the last one ends.
     pub starts: Vec<usize>,
 }
 
 impl Cells {
-    /// Number of cells.
+    /// Number of lists.
     pub fn len(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// The centroids as rows.
+    /// A view of the centroids as rows.
     pub fn centroids(&self) -> Rows<'_> {
         Rows { values: &self.centroids, squared: &self.squared, dimensions: self.dimensions }
     }
 
-    /// The places of a cell among the members.
+    /// The range of a list in `members`.
     pub fn span(&self, cell: usize) -> Range<usize> {
         self.starts[cell]..self.starts[cell + 1]
     }
 
-    /// The cell of a place among the members.
+    /// The list to which a position in `members` belongs.
     pub fn of(&self, place: usize) -> usize {
         self.starts.partition_point(|start| *start <= place) - 1
     }
 
-    /// All vectors in one cell.
+    /// Puts all vectors into one list.
     pub fn one(count: usize, dimensions: usize) -> Self {
         let members = (0..count as u32).collect();
         Self { dimensions, centroids: vec![], squared: vec![], members, starts: vec![0, count] }
     }
 
-    /// From centroids and the vectors of each cell.
+    /// Builds lists from centroids and the members of each.
     pub fn new(dimensions: usize, centroids: Vec<f32>, members: Vec<u32>, starts: Vec<usize>) -> Self {
         let squared = centroids.chunks_exact(dimensions.max(1)).map(squared_norm).collect();
         Self { dimensions, centroids, squared, members, starts }
     }
 
-    /// The cells of the vectors of a table. They depend on the vectors in the order of their ids, on the metric, on the seed
-    /// and on the number of cells.
+    /// Fits the lists for the vectors of a table. They depend on the vectors in order of their ids, the metric, the seed and
+    /// the number of lists.
     pub fn find(call: &NearestNeighbors, table: &Table, context: &OperatorContext, workers: &Workers) -> Result<Self> {
         let count = table.vectors.len();
         let root = (count as f64).sqrt();

@@ -1,9 +1,10 @@
-//! Cells in a file.
+//! IVF lists in a file.
 //!
-//! A file is a header of fixed size and a payload, all numbers little-endian. The header holds a magic word, the version, what
-//! the cells were made of (metric, dimensions, rows, a hash of all vectors in the order of their ids), how (seed, number of
-//! cells), and length and checksum of the payload; a checksum of the header ends it. The payload is the centroids, the number
-//! of vectors of each cell, and the vectors of all cells. Nothing of a file is used before all of it has been checked.
+//! A file is a header of fixed size followed by a payload; all numbers are little-endian. The header holds a magic word and
+//! the version; what the lists were built from (metric, dimensions, rows, a hash of all vectors in order of their ids); how
+//! (seed, number of lists); the length and checksum of the payload; and last its own checksum. The payload holds the
+//! centroids, the number of vectors per list, and the vectors of all lists. Nothing is used before the whole file has been
+//! checked.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -22,24 +23,25 @@ use crate::storage::vectors::CHUNK;
 
 const MAGIC: [u8; 8] = *b"LIMPIDNN";
 const VERSION: u32 = 1;
-/// Bytes of the header: magic, version, metric, dimensions, nothing, rows, cells, seed, asked, content, length, checksums.
+/// Bytes of the header: magic, version, metric, dimensions, padding, rows, lists, seed, requested lists, content hash,
+/// length, checksums.
 const HEADER: usize = 8 + 4 * 4 + 8 * 4 + 16 + 8 * 3;
 
-/// What cells are made of.
+/// What the lists were built from. A file is valid only for the same origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     metric: Metric,
     dimensions: u64,
     rows: u64,
-    /// Of the vectors in the order of their ids.
+    /// Hash of all vectors in order of their ids.
     content: u128,
     seed: u64,
-    /// The argument `cells`.
+    /// The argument `cells`, as given.
     asked: u64,
 }
 
 impl Origin {
-    /// Reads all vectors of a table.
+    /// Computes the origin by reading all vectors of a table.
     pub fn of(call: &NearestNeighbors, table: &Table) -> Result<Self> {
         let (mut hash, mut buffer, mut bytes) = (Xxh3::new(), vec![], vec![]);
         for first in (0..table.vectors.len()).step_by(CHUNK) {
@@ -58,7 +60,7 @@ impl Origin {
     }
 }
 
-/// The cells in the file `path`; `None` where there is no file.
+/// Reads the lists from the file `path`; `None` if the file does not exist.
 pub fn read(path: &str, origin: &Origin, reservation: &MemoryReservation) -> Result<Option<Cells>> {
     let failed = |error: std::io::Error| exec_datafusion_err!("{NAME}: the index `{path}` cannot be read: {error}");
     let mut file = match File::open(path) {
@@ -99,7 +101,7 @@ pub fn read(path: &str, origin: &Origin, reservation: &MemoryReservation) -> Res
     cells.map(Some).ok_or_else(|| exec_datafusion_err!("{NAME}: the index `{path}` contradicts itself; delete it"))
 }
 
-/// Number of cells, length and checksum of the payload.
+/// Checks the header and returns the number of lists, and the length and checksum of the payload.
 fn check_header(path: &str, header: &[u8; HEADER], origin: &Origin) -> Result<(u64, u64, u64)> {
     let word = |at: usize| header.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
     let half = |at: usize| header.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
@@ -150,7 +152,7 @@ fn metric(metric: Metric) -> u32 {
     }
 }
 
-/// The cells, where they are a division of all rows around finite centroids.
+/// Decodes the lists. Returns `None` unless they partition all rows and all centroids are finite.
 fn decode(bytes: &[u8], cells: u64, origin: &Origin) -> Option<Cells> {
     let (cells, rows, dimensions) = (cells as usize, origin.rows as usize, origin.dimensions as usize);
     let values = if cells > 1 { cells * dimensions } else { 0 };
@@ -171,7 +173,7 @@ fn decode(bytes: &[u8], cells: u64, origin: &Origin) -> Option<Cells> {
     (each_once && whole && finite).then(|| Cells::new(dimensions, centroids, members, starts))
 }
 
-/// Writes the cells to the file `path`, which appears whole or not at all.
+/// Writes the lists to the file `path` atomically: the file appears whole or not at all.
 pub fn write(path: &str, origin: &Origin, cells: &Cells, reservation: &MemoryReservation) -> Result<()> {
     let size = cells.centroids.len() * 4 + cells.len() * 8 + cells.members.len() * 4;
     reservation.try_grow(size)?;

@@ -1,7 +1,7 @@
-//! `nearest_neighbors`: finds the k nearest rows of each row, in its own relation or in another one.
+//! `nearest_neighbors`: finds the k nearest rows of each row, in the same relation or in another one.
 //!
-//! Cells propose: the vectors around one centroid each, of which a row visits the nearest few, as many as a sample of the rows
-//! needs. Within a cell exact sums decide.
+//! This is an IVF search. Each list ("cell") holds the vectors around one centroid, and a row visits the lists of its nearest
+//! centroids. The number of lists to visit is measured on a sample of the rows. Within a list, exact scores decide.
 
 mod cells;
 mod index;
@@ -23,7 +23,7 @@ pub use self::parameters::{ADDED, NAME, NearestNeighbors};
 impl RelationOperator for NearestNeighbors {
     const NAME: &'static str = NAME;
 
-    /// One row a pair: the id, `rank`, `neighbor_id` and `distance`.
+    /// One row per pair: the id, `rank`, `neighbor_id` and `distance`.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let (Some(rows), Some(among)) = (inputs.first(), inputs.last()) else {
             return internal_err!("{NAME} takes one or two relations");

@@ -1,4 +1,4 @@
-//! From `nearest_neighbors(relation, k => 10, ...)` to its node.
+//! Parses `nearest_neighbors(relation, k => 10, ...)` into a plan node.
 
 use datafusion::common::{Column, Result, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::LogicalPlan;

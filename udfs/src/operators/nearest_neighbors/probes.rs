@@ -1,4 +1,4 @@
-//! How many cells a row must visit: measured on some of the rows, whose true neighbours are found among all vectors.
+//! Measures how many IVF lists a row must visit, on a sample of rows whose true neighbours are found by brute force.
 
 use datafusion::common::Result;
 
@@ -7,26 +7,26 @@ use crate::kernels::random::mix;
 use crate::kernels::vector::search::Rows;
 use crate::operators::workers::Workers;
 
-/// Rows that are measured.
+/// Number of sampled rows.
 const SAMPLE: usize = 512;
 
-/// Rows of a task at least. What is found does not depend on it.
+/// Minimum number of rows per task. It does not affect results.
 const PART: usize = 64;
 
-/// What was measured.
+/// The result of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
-    /// Cells that a row visits.
+    /// Number of lists that a row visits.
     pub probes: usize,
-    /// Share of the true neighbours of the measured rows that are found with so many.
+    /// Fraction of the true neighbours of the sampled rows found with that many lists.
     pub recall: f64,
-    /// True neighbours of the measured rows.
+    /// Number of true neighbours of the sampled rows.
     pub neighbors: usize,
 }
 
-/// The least number of cells at which all but half of the allowed misses are found; the other half is left for the
-/// difference between the measured rows and the others. O(512 n d). A sample of 512 rows with k neighbours each shows the
-/// recall to within about 0.01 for k = 10.
+/// Returns the smallest number of lists that misses at most half of the neighbours that `recall` allows to miss. The other
+/// half is reserved for the difference between the sample and other rows. O(512 n d). With k neighbours each, a sample of 512
+/// rows shows the recall to within about 0.01 for k = 10.
 pub fn measure(search: &Search, workers: &Workers) -> Result<Measured> {
     let (cells, queries) = (search.cells.len(), search.queries().numbers.len());
     let wanted = search.call.recall.get();
@@ -35,7 +35,7 @@ pub fn measure(search: &Search, workers: &Workers) -> Result<Measured> {
     }
     let mut rows: Vec<usize> = (0..queries).collect();
     if queries > SAMPLE {
-        // By hash of the number, which follows the id: where the rows lie must not matter.
+        // Select by a hash of the row number, which follows the id, so that the physical order of rows does not matter.
         let hash = |at: &usize| mix(search.call.seed ^ mix(u64::from(search.queries().numbers[*at]) + 1));
         rows.select_nth_unstable_by_key(SAMPLE, hash);
         rows.truncate(SAMPLE);
@@ -43,7 +43,7 @@ pub fn measure(search: &Search, workers: &Workers) -> Result<Measured> {
     }
     let place = places(search);
     let dimensions = search.base.vectors.dimensions();
-    // Every task reads all vectors: as few tasks as there are threads.
+    // Every task reads all vectors, so make only as many tasks as there are threads.
     let size = rows.len().div_ceil(workers.threads()).max(PART);
     let found = workers.map(rows.len().div_ceil(size), |part, scratch: &mut Scratch| {
         let rows = &rows[part * size..((part + 1) * size).min(rows.len())];
@@ -74,7 +74,7 @@ pub fn measure(search: &Search, workers: &Workers) -> Result<Measured> {
     Ok(Measured { probes: probes as usize, recall, neighbors: needed.len() })
 }
 
-/// The place among the cells' members of each vector, by its number.
+/// Maps each vector number to its position in the lists' members.
 fn places(search: &Search) -> Vec<u32> {
     let mut places = vec![0; search.base.numbers.len()];
     search.base.numbers.iter().enumerate().for_each(|(place, &number)| places[number as usize] = place as u32);

@@ -1,4 +1,4 @@
-//! Reads the rows, sorts them into cells, then gives the neighbours of block after block.
+//! Runs `nearest_neighbors`: reads the rows, builds the IVF lists, then returns the neighbours block by block.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,10 +29,11 @@ use crate::operators::vectors::table::{Layout, Table};
 use crate::operators::workers::Workers;
 use crate::storage::vectors::{VectorStore, Vectors};
 
-/// Bytes of a row beyond its vector: its number, its place and what the table keeps of it.
+/// Bytes per row beyond its vector: its number, its position, and what the table keeps about it.
 const ROW: usize = 64;
 
-/// Gives one row a pair. Memory O(rows) for a few numbers and the id of a row; vectors spill.
+/// Runs `nearest_neighbors` and returns one row per pair. Memory: O(rows), for a few numbers and the id of each row; vectors
+/// spill to disk.
 pub(super) async fn run(call: NearestNeighbors, work: Work) -> Result<SendableRecordBatchStream> {
     let Work { input, columns, schema, context, others, .. } = work;
     let among = others.first().map(Whole::rows).transpose()?;
@@ -71,14 +72,14 @@ pub(super) async fn run(call: NearestNeighbors, work: Work) -> Result<SendableRe
     Ok(stream(search, workers, schema))
 }
 
-/// The ids of the vectors of a table.
+/// Reads the ids of the vectors of a table.
 async fn ids(table: &Table, reservation: &MemoryReservation) -> Result<ArrayRef> {
     let ids = table.ids(&table.row_of).await?;
     reservation.try_grow(ids.get_array_memory_size() + table.count * ROW)?;
     Ok(ids)
 }
 
-/// Finds or reads the cells, puts all vectors in their order and measures how many a row must visit.
+/// Builds or reads the lists, arranges all vectors in list order, and measures how many lists a row must visit.
 fn prepare(
     call: NearestNeighbors,
     (base, ids): (Table, ArrayRef),
@@ -127,7 +128,7 @@ fn prepare(
     Ok(search)
 }
 
-/// Rows that visit the same cells beside each other.
+/// Orders rows so that those visiting the same lists are adjacent.
 fn order_of(
     call: &NearestNeighbors,
     cells: &Cells,
@@ -158,7 +159,7 @@ fn order_of(
     Ok(members(nearest.iter().map(|best| best.number), cells.len()).0)
 }
 
-/// The vectors in the order `numbers`.
+/// Copies the vectors in the order `numbers`.
 fn ordered(
     vectors: Vectors,
     squared: &[f64],
@@ -179,7 +180,7 @@ fn ordered(
     Ok(Ordered { vectors: store.finish()?, squared, numbers, ids })
 }
 
-/// The pairs, a few blocks of rows at a time.
+/// Streams the pairs, a few blocks of rows at a time.
 fn stream(search: Arc<Search>, workers: Workers, schema: SchemaRef) -> SendableRecordBatchStream {
     let size = search.block();
     let blocks = search.queries().numbers.len().div_ceil(size);
@@ -203,7 +204,7 @@ fn stream(search: Arc<Search>, workers: Workers, schema: SchemaRef) -> SendableR
     Box::pin(RecordBatchStreamAdapter::new(output_schema, output.try_flatten()))
 }
 
-/// The pairs of the rows of a block.
+/// Builds the output batch for a block of rows.
 fn batch(
     search: &Search,
     block: Range<usize>,

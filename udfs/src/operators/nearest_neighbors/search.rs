@@ -1,4 +1,4 @@
-//! The neighbours of blocks of rows.
+//! Searches the neighbours of blocks of rows.
 
 use std::ops::Range;
 
@@ -17,60 +17,60 @@ use crate::kernels::vector::search::{Best, Rows};
 use crate::operators::vectors::codes::CodeStore;
 use crate::storage::vectors::Vectors;
 
-/// Rows of a task, which visit cells together: the more, the fewer times a cell is read.
+/// Rows per task, which visit lists together. The more rows, the fewer times a list is read.
 const BLOCK: std::ops::RangeInclusive<usize> = 1024..=8192;
-/// Pairs that a task gives at most.
+/// Maximum number of pairs that a task returns.
 const PAIRS: usize = 1 << 17;
-/// Tasks for all rows, where there are many.
+/// Number of tasks for large inputs.
 const TASKS: usize = 64;
-/// Vectors of a cell compared at once.
+/// Number of vectors of a list compared at once.
 const TILE: usize = 1024;
-/// Products of rows and centroids held at once by a thread, about.
+/// Approximate number of row-centroid dot products that a thread holds at once.
 const PRODUCTS: usize = 1 << 18;
 
-/// Vectors in the order in which they are worked on.
+/// Vectors in the order in which they are processed.
 pub struct Ordered {
     /// The vectors.
     pub vectors: Vectors,
-    /// The squares of their lengths.
+    /// Their squared lengths.
     pub squared: Vec<f64>,
-    /// The number of each, which follows the id.
+    /// The number of each vector; numbers follow the order of ids.
     pub numbers: Vec<u32>,
-    /// The id of each, in the order of the numbers.
+    /// The id of each vector, by its number.
     pub ids: ArrayRef,
 }
 
 impl Ordered {
-    /// Some of them.
+    /// A view of the vectors in `span`.
     pub fn rows<'a>(&'a self, span: &Range<usize>, buffer: &'a mut Vec<f32>) -> Result<Rows<'a>> {
         let values = self.vectors.block(span.start, span.end, buffer)?;
         Ok(Rows { values, squared: &self.squared[span.clone()], dimensions: self.vectors.dimensions() })
     }
 }
 
-/// All that the search needs.
+/// Everything that the search needs.
 pub struct Search {
     /// The arguments.
     pub call: NearestNeighbors,
-    /// The rows whose neighbours are wanted; `None`: those that are searched.
+    /// The rows whose neighbours are wanted; `None` if these are the searched rows themselves.
     pub queries: Option<Ordered>,
-    /// The vectors that are searched, cell by cell.
+    /// The searched vectors, list by list.
     pub base: Ordered,
-    /// Their codes.
+    /// Their int8 codes.
     pub codes: CodeStore,
-    /// The cells.
+    /// The IVF lists.
     pub cells: Cells,
-    /// The codes of their centroids.
+    /// The int8 codes of their centroids.
     pub centroids: Codes,
-    /// Cells that a row visits.
+    /// Number of lists that a row visits.
     pub probes: usize,
-    /// Pairs compared.
+    /// Number of compared pairs.
     pub compared: Count,
-    /// Holds the memory of all this.
+    /// The memory reservation of all of the above.
     pub _reservation: MemoryReservation,
 }
 
-/// Memory of a thread.
+/// Buffers that one thread reuses.
 #[derive(Default)]
 pub struct Scratch {
     rows: Codes,
@@ -84,7 +84,7 @@ pub struct Scratch {
 }
 
 impl Search {
-    /// Rows of a task. What is found does not depend on it.
+    /// Rows per task. It does not affect results.
     pub fn block(&self) -> usize {
         let rows = self.queries().numbers.len() / TASKS;
         rows.clamp(*BLOCK.start(), *BLOCK.end()).min((PAIRS / self.call.k.max(1) as usize).max(64))
@@ -95,7 +95,8 @@ impl Search {
         self.queries.as_ref().unwrap_or(&self.base)
     }
 
-    /// The neighbours of rows with these numbers, nearest first, in the cells of their `probes` nearest centroids.
+    /// Returns the neighbours of the rows with these numbers, nearest first, searching the lists of their `probes` nearest
+    /// centroids.
     pub fn neighbors(
         &self,
         rows: Rows<'_>,
@@ -134,7 +135,7 @@ impl Search {
         found.into_iter().enumerate().map(exact).collect()
     }
 
-    /// The nearest of the proposed places of row `at`.
+    /// Returns the nearest proposed positions for row `at`, by exact score.
     fn exact(&self, rows: Rows<'_>, at: usize, proposals: Proposals, buffer: &mut Vec<f32>) -> Result<Vec<Best>> {
         let mut nearest = Nearest::new(self.call.k as usize, self.call.least_score());
         for (most, place) in proposals.finish() {
@@ -149,8 +150,8 @@ impl Search {
         Ok(nearest.found().iter().copied().filter(|best| self.call.takes(best.score)).collect())
     }
 
-    /// The cells that the rows visit, ascending, each with its visitors: the `probes` cells that come first by [`Self::order`].
-    /// Leaves the codes of the rows in `scratch`.
+    /// Returns the lists that the rows visit, ascending, each with its visiting rows. A row visits the first `probes` lists
+    /// by [`Self::order`]. Leaves the int8 codes of the rows in `scratch`.
     fn visits(&self, rows: Rows<'_>, probes: usize, scratch: &mut Scratch) -> Vec<(usize, Vec<u32>)> {
         scratch.rows.clear(rows.dimensions);
         rows.values.chunks_exact(rows.dimensions.max(1)).for_each(|row| scratch.rows.push(row));
@@ -165,8 +166,8 @@ impl Search {
         visits.map(|visit| (visit[0].0 as usize, visit.iter().map(|(_, at)| *at).collect())).collect()
     }
 
-    /// Calls `visit` for each of the rows, whose codes are in `scratch`, with the `first` cells by the nearness of their
-    /// centroids to it; of equally near ones the earlier comes first. The codes decide: a miss is all that they can cause.
+    /// For each row whose int8 code is in `scratch`, calls `visit` with its `first` lists, nearest centroid first (ties: the
+    /// earlier list). Nearness is approximated by the codes; an error can only miss a neighbour, never add a wrong one.
     pub fn order(
         &self,
         rows: Rows<'_>,
