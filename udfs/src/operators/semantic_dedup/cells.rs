@@ -1,4 +1,4 @@
-//! Cells: sets of vectors of which pairs are compared.
+//! IVF lists ("cells"): only pairs of vectors within a list are compared.
 
 use std::ops::Range;
 
@@ -24,20 +24,21 @@ use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 use crate::storage::vectors::CHUNK;
 
-/// Vectors up to which all pairs are compared: that is quicker than to find cells.
+/// Up to this many vectors, all pairs are compared, which is faster than building lists.
 const FEW: usize = 32_768;
-/// Cells for a square root of the vectors. Finding them costs the square of their number, comparing their vectors the inverse.
+/// Number of lists, as a factor of the square root of the number of vectors. Building lists costs the square of their number;
+/// comparing the vectors within them costs the inverse.
 const SHARE: f64 = 3.0;
-/// Vectors for each cell that the centroids are fitted to.
+/// Number of sampled vectors per list to which the centroids are fitted.
 const SAMPLE: u64 = 32;
-/// Rounds of the fit: cells need not be good clusters.
+/// Number of k-means rounds. Few suffice, as lists need not be good clusters.
 const ROUNDS: usize = 8;
-/// Products held at once by a thread, about.
+/// Approximate number of dot products that a thread holds at once.
 const PRODUCTS: usize = 1 << 18;
-/// Made-up pairs that the margin is measured on.
+/// Number of synthetic pairs on which the margin is measured.
 const TRIALS: usize = 4096;
 
-/// The vectors of each cell: those that are nearest to its centroid, then those that visit it.
+/// The vectors of each list: first its own, which are nearest to its centroid, then visitors from other lists.
 pub(super) struct Cells {
     rows: Numbers<u32>,
     starts: Vec<usize>,
@@ -45,29 +46,29 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Number of cells.
+    /// Number of lists.
     pub(super) fn len(&self) -> usize {
         self.own.len()
     }
 
-    /// Number of vectors of a cell.
+    /// Number of vectors in a list, including visitors.
     pub(super) fn size(&self, cell: usize) -> usize {
         self.starts[cell + 1] - self.starts[cell]
     }
 
-    /// Puts some vectors of a cell into `out`; both parts are ascending.
+    /// Writes a range of a list's vectors to `out`. Both parts of a list, own vectors and visitors, are ascending.
     pub(super) fn read(&self, cell: usize, some: Range<usize>, out: &mut Vec<u32>) -> Result<()> {
         let start = self.starts[cell];
         self.rows.read(start + some.start..start + some.end, out)
     }
 
-    /// How many of a cell's vectors are nearest to its centroid.
+    /// Number of a list's own vectors, which are nearest to its centroid.
     pub(super) fn own(&self, cell: usize) -> usize {
         self.own[cell]
     }
 }
 
-/// Assigns every vector to its cells.
+/// Assigns every vector to its lists.
 pub(super) fn assign(
     rule: &SemanticDedup,
     distinct: &Distinct,
@@ -127,13 +128,13 @@ pub(super) fn assign(
     Ok(Cells { rows, starts, own })
 }
 
-/// A vector in a cell, as what sorts by cell; those that only visit it come after those to which no other cell is nearer.
+/// The sort key of a vector in a list. Own vectors sort before visitors.
 fn visit(cell: usize, is_visitor: bool, vector: usize) -> [u64; 1] {
     [(cell as u64) << 33 | u64::from(is_visitor) << 32 | vector as u64]
 }
 
-/// Passes what the tasks make to `take`, in the order of the tasks. A few tasks are done at a time: together they may make more
-/// than there is room for.
+/// Runs tasks and passes their results to `take` in the order of the tasks. Only a few run at a time, since all results
+/// together might not fit in memory.
 fn in_steps<S: Default, T: Send>(
     tasks: usize,
     workers: &Workers,
@@ -148,7 +149,7 @@ fn in_steps<S: Default, T: Send>(
     Ok(())
 }
 
-/// Memory of a thread.
+/// Buffers that one thread reuses.
 #[derive(Default)]
 struct Scratch {
     codes: Codes,
@@ -157,13 +158,13 @@ struct Scratch {
     scores: CodeScores,
 }
 
-/// The place of the largest cosine, the first of equal ones, and the cosine.
+/// Returns the position of the largest cosine (ties: the first) and its value.
 fn best(row: &[f32]) -> (usize, f32) {
     let best = largest(row);
     (row.iter().position(|cosine| *cosine == best).unwrap_or_default(), best)
 }
 
-/// Centroids of a sample that depends on the values alone.
+/// Fits centroids to a sample that depends on the values alone.
 fn centroids(
     rule: &SemanticDedup,
     distinct: &Distinct,
@@ -202,9 +203,12 @@ fn centroids(
     fit(&problem, workers)
 }
 
-/// The margin at which the wanted share of pairs at the threshold is compared: of which one visits the cell of the other. It is
-/// measured on made-up pairs: a vector of the data and one at exactly the threshold from it, in the direction in which another
-/// vector differs from its centroid. Similar things differ as things of one kind do.
+/// Measures the margin within which a vector visits further lists, so that the wanted share of pairs at the threshold meet in
+/// a list.
+///
+/// The measurement uses synthetic pairs: a vector of the data, and one at exactly the threshold from it, moved in the
+/// direction in which another vector differs from its centroid. The assumption is that similar vectors differ in the way
+/// vectors of one list do.
 fn margin(
     rule: &SemanticDedup,
     distinct: &Distinct,
@@ -214,7 +218,7 @@ fn margin(
 ) -> Result<f32> {
     let count = distinct.squared.len();
     let trials = count.min(TRIALS);
-    // Evenly spread over the vectors: their survivor order has nothing to do with cells.
+    // Spread the trials evenly over the vectors: survivor order is unrelated to the lists.
     let place = |trial: usize| trial * count / trials;
     let found = workers.map(trials.div_ceil(64), |block, scratch: &mut Scratch| {
         let Scratch { codes, buffer, bytes, scores } = scratch;
@@ -247,7 +251,7 @@ fn margin(
         return Ok(2.0);
     }
     needed.sort_unstable_by(f32::total_cmp);
-    // Half of what may be missed is left for the difference between made-up and real pairs.
+    // Half of the allowed misses is reserved for the difference between synthetic and real pairs.
     let share = 1.0 - (1.0 - rule.recall.get()) / 2.0;
     let at = ((needed.len() as f64 * share).ceil() as usize).clamp(1, needed.len());
     Ok(needed[at - 1])
@@ -258,7 +262,8 @@ fn unit(vector: &[f32]) -> Vec<f32> {
     vector.iter().map(|&value| (f64::from(value) / norm) as f32).collect()
 }
 
-/// The unit vector at this cosine from the unit vector `x`, on the side of `direction`; `None` where that is parallel to `x`.
+/// Returns the unit vector at the given cosine from the unit vector `x`, on the side of `direction`; `None` if `direction` is
+/// parallel to `x`.
 fn at_cosine(x: &[f32], direction: &[f32], cosine: f64) -> Option<Vec<f32>> {
     let along = dot(x, direction);
     let across: Vec<f32> =

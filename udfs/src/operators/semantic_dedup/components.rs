@@ -1,4 +1,4 @@
-//! The components of the graph of similar pairs.
+//! Connected components of the graph of similar pairs.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ use crate::operators::frame::OperatorContext;
 use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 
-/// The vectors of components of two or more, each component ascending.
+/// The vectors of each component of at least two, ascending within the component.
 pub(super) struct Components {
     members: Numbers<u32>,
     ends: Numbers<u32>,
 }
 
 impl Components {
-    /// The components of `count` vectors.
+    /// Extracts the components of `count` vectors.
     pub(super) fn of(mut joined: UnionFind, count: usize, context: &OperatorContext) -> Result<Self> {
         let env = context.task.runtime_env();
         let mut rooted = RecordSorter::<1>::new("components of semantic_dedup", &env, context.spills.clone());
@@ -30,7 +30,7 @@ impl Components {
         for record in rooted.finish()? {
             let [key] = record?;
             let (root, at) = ((key >> 32) as u32, key as u32);
-            // A root is the least of its component and comes first.
+            // A root is the smallest vector of its component and comes first.
             if root == at {
                 found.close()?;
                 single = Some(at);
@@ -56,12 +56,12 @@ impl Components {
         self.ends.len()
     }
 
-    /// Where the members of a component are.
+    /// The range of members of a component.
     pub(super) fn range(&self, component: usize) -> Result<Range<usize>> {
         self.ends.piece(component)
     }
 
-    /// Puts members into `out`.
+    /// Writes members to `out`.
     pub(super) fn read(&self, range: Range<usize>, out: &mut Vec<u32>) -> Result<()> {
         self.members.read(range, out)
     }

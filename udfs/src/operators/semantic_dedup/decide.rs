@@ -1,4 +1,4 @@
-//! Decides the components of similar vectors: nothing outside a component can change it.
+//! Decides the components of similar vectors. Components are independent of each other.
 
 use datafusion::common::Result;
 
@@ -9,21 +9,21 @@ use crate::kernels::vector::search::{Metric, Rows, Scores, first_similar};
 use crate::operators::dedup::decisions::Decisions;
 use crate::operators::workers::Workers;
 
-/// Members compared at once with a tile of earlier ones.
+/// Number of members compared at once with a tile of earlier ones.
 const BLOCK: usize = 256;
-/// Earlier members of a tile.
+/// Number of earlier members in a tile.
 const TILE: usize = 1024;
-/// Members of a component that is worth dividing among threads.
+/// A component with at least this many members is divided among threads.
 const LARGE: usize = 8192;
 
-/// Components that a thread decides before it takes the next ones.
+/// Number of components that a thread decides before it fetches more.
 const TASK: usize = 64;
 
-/// The cluster of a vector; and where it goes, the vector that it goes for and their cosine.
+/// The cluster of a vector and, if the vector is removed, the vector it duplicates with their cosine.
 type Decision = (u32, Option<(u32, f64)>);
 
-/// Decides all components. A vector is compared with every earlier one of its component that it may go for, whether or not
-/// they share a cell.
+/// Decides all components. A vector is compared with every earlier vector of its component for which it may be removed,
+/// whether or not they share a list.
 pub(super) fn decide(
     rule: &SemanticDedup,
     distinct: &Distinct,
@@ -103,7 +103,7 @@ fn decide_one(
     Ok(())
 }
 
-/// Vectors of a block and of a tile, gathered.
+/// Gathered vectors of a block and of a tile.
 #[derive(Default)]
 struct Scratch {
     block: (Vec<f32>, Vec<f64>),
@@ -120,7 +120,7 @@ impl Scratch {
         load(distinct, members, &mut self.tile)
     }
 
-    /// The block, the tile, and their scores.
+    /// The block, the tile and the scores between them.
     fn scored(&mut self, dimensions: usize) -> (Rows<'_>, Rows<'_>, &Scores) {
         let block = Rows { values: &self.block.0, squared: &self.block.1, dimensions };
         let tile = Rows { values: &self.tile.0, squared: &self.tile.1, dimensions };

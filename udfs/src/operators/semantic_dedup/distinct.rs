@@ -1,4 +1,4 @@
-//! The vectors that are compared.
+//! The distinct vectors that are compared.
 
 use datafusion::common::Result;
 
@@ -15,7 +15,7 @@ pub(super) struct Distinct {
 }
 
 impl Distinct {
-    /// The exact cosine of two vectors. `buffers` is memory that may be used.
+    /// Returns the exact cosine of two vectors. `buffers` is scratch memory.
     pub(super) fn cosine(&self, a: u32, b: u32, [left, right]: &mut [Vec<f32>; 2]) -> Result<f64> {
         let (a, b) = (a as usize, b as usize);
         let (x, y) = (self.vectors.block(a, a + 1, left)?, self.vectors.block(b, b + 1, right)?);

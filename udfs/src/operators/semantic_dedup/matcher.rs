@@ -1,4 +1,4 @@
-//! Takes all vectors, then decides.
+//! Collects all vectors, then decides which are duplicates.
 
 use arrow::array::ArrayRef;
 use datafusion::common::{Result, exec_err};
@@ -28,7 +28,7 @@ use crate::operators::workers::Workers;
 use crate::storage::numbers::Numbers;
 use crate::storage::vectors::VectorStore;
 
-/// Finds rows of similar vectors.
+/// Finds rows with similar vectors.
 pub struct SemanticMatcher {
     rule: SemanticDedup,
     context: OperatorContext,
@@ -40,7 +40,7 @@ pub struct SemanticMatcher {
 }
 
 impl SemanticMatcher {
-    /// No rows yet.
+    /// Creates a matcher without rows.
     pub fn new(rule: SemanticDedup, context: &OperatorContext) -> Self {
         let env = context.task.runtime_env();
         Self {

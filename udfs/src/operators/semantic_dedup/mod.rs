@@ -1,7 +1,8 @@
-//! `semantic_dedup`: rows whose vectors point in nearly the same direction.
+//! `semantic_dedup`: finds rows whose vectors point in nearly the same direction.
 //!
-//! Cells propose: every vector belongs to the cells of all centroids that are about as near as the nearest one, and pairs
-//! within a cell are compared. The exact cosine decides, in components of the graph of similar pairs.
+//! Pairs are proposed by IVF lists ("cells"). Every vector belongs to the lists of all centroids that are about as near as
+//! its nearest one, and pairs within a list are compared. The exact cosine decides, within connected components of the graph
+//! of similar pairs.
 
 mod cells;
 mod components;

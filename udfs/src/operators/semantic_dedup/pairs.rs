@@ -1,4 +1,4 @@
-//! Similar pairs within cells.
+//! Finds similar pairs within IVF lists.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,21 +13,22 @@ use crate::kernels::vector::codes::Codes;
 use crate::kernels::vector::search::at_least;
 use crate::operators::workers::Workers;
 
-/// Vectors compared at once with a tile of earlier ones.
+/// Number of vectors compared at once with a tile of earlier ones.
 const BLOCK: usize = 512;
-/// Earlier vectors of a tile.
+/// Number of earlier vectors in a tile.
 const TILE: usize = 1024;
 
-/// What was counted on the way.
+/// Counts of compared pairs.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Counts {
-    /// Pairs of a cell's own vectors, and of these with its visitors.
+    /// Pairs of a list's own vectors, and pairs of its own vectors with its visitors.
     pub(super) compared: usize,
     /// Pairs whose exact cosine was computed.
     pub(super) verified: usize,
 }
 
-/// Joins all vectors of similar pairs of which one is in the cell that the other is in or visits.
+/// Joins the vectors of all similar pairs that meet in a list. One of the two must be the list's own vector; the other may be
+/// a visitor.
 pub(super) fn join(
     rule: &SemanticDedup,
     distinct: &Distinct,
@@ -38,9 +39,9 @@ pub(super) fn join(
     for cell in 0..cells.len() {
         tasks.extend((0..cells.size(cell)).step_by(BLOCK).map(|start| (cell, start)));
     }
-    // The longest first, so that no thread is left with a long one at the end.
+    // Start with the longest tasks, so that no thread is left with a long one at the end.
     tasks.sort_by_key(|&(cell, start)| std::cmp::Reverse(start.min(cells.own(cell))));
-    // Which pair is joined first does not show: the least member stands for a set.
+    // The order in which pairs are joined does not matter, because the smallest member represents a set.
     let joined = Mutex::new(UnionFind::new(distinct.squared.len()));
     let found = workers.map(tasks.len(), |task, scratch: &mut Scratch| {
         let Scratch { block, tile, block_rows, tile_rows, scores, buffer, pair } = scratch;
@@ -50,7 +51,7 @@ pub(super) fn join(
         cells.read(cell, start..end, block_rows)?;
         let mut edges = vec![];
         let mut counts = Counts::default();
-        // Places in the cell: the cell's own vectors, then those of the block.
+        // Positions in the list: its own vectors, then those of the block.
         let shift = start.saturating_sub(own);
         let mut local = UnionFind::new(end - shift);
         distinct.codes.gather(block_rows, block, buffer)?;
@@ -65,7 +66,7 @@ pub(super) fn join(
                 counts.compared += limit;
                 let (below, above) = scores.certain(at, rule.threshold.get());
                 let row = &scores.row(at)[..limit];
-                // One rounding down, so that the comparison can be made in 32 bits.
+                // Use the next smaller value, so that the comparison is safe in 32 bits.
                 for there in places_from(row, (below as f32).next_down()) {
                     let (a, b) = ((first + there) as u32, (start + at - shift) as u32);
                     if local.find(a) == local.find(b) {
@@ -93,7 +94,7 @@ pub(super) fn join(
     Ok((joined.into_inner().unwrap_or_else(PoisonError::into_inner), counts))
 }
 
-/// Memory of a thread.
+/// Buffers that one thread reuses.
 #[derive(Default)]
 struct Scratch {
     block: Codes,
@@ -105,7 +106,7 @@ struct Scratch {
     pair: [Vec<f32>; 2],
 }
 
-/// The places of the cosines from `floor` on.
+/// Returns the positions of all cosines of at least `floor`.
 fn places_from(row: &[f32], floor: f32) -> Vec<usize> {
     let mut places = vec![];
     at_least(row, floor, |there| places.push(there));

@@ -1,4 +1,4 @@
-//! What a call of `semantic_dedup` asks for.
+//! Arguments of `semantic_dedup`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,27 +7,27 @@ use crate::operators::frame::F64Bits;
 /// The name in SQL.
 pub const NAME: &str = "semantic_dedup";
 
-/// When two vectors are duplicates.
+/// When two vectors count as duplicates.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct SemanticDedup {
-    /// The least cosine of a duplicate.
+    /// Minimum cosine of duplicates.
     pub threshold: F64Bits,
-    /// Whether a row may go for an earlier row that went itself.
+    /// Whether a row may be removed for an earlier row that was removed itself.
     pub mode: Mode,
-    /// Number of cells; 0: by the number of vectors.
+    /// Number of IVF lists; 0 chooses it from the number of vectors.
     pub cells: u64,
-    /// The least share of pairs at the threshold that meet in a cell; 1: all pairs are compared.
+    /// Minimum fraction of pairs at the threshold that meet in a list; 1 compares all pairs.
     pub recall: F64Bits,
-    /// Seed of the cells.
+    /// Seed of the lists.
     pub seed: u64,
 }
 
-/// Which earlier rows a row may go for.
+/// The earlier rows for which a row may be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Kept ones.
+    /// Kept rows only.
     Greedy,
-    /// Any.
+    /// Any earlier row.
     Prior,
 }

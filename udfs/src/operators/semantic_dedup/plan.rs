@@ -1,4 +1,4 @@
-//! From `semantic_dedup(relation, ...)` to its node.
+//! Parses `semantic_dedup(relation, ...)` into a plan node.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
