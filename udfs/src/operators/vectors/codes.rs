@@ -1,4 +1,4 @@
-//! Codes of vectors, in memory where there is room, else in a temporary file.
+//! Int8 codes of vectors, in memory if there is room, otherwise in a temporary file.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::operators::workers::Workers;
 use crate::storage::blobs::{BlobWriter, Blobs};
 use crate::storage::vectors::{CHUNK, Vectors};
 
-/// The codes of some vectors.
+/// Int8 codes (quantised vectors) of a set of vectors.
 pub struct CodeStore {
     source: Source,
     dimensions: usize,
@@ -20,14 +20,14 @@ pub struct CodeStore {
 }
 
 enum Source {
-    /// A chunk of codes for each chunk of vectors.
+    /// One chunk of codes per chunk of vectors.
     Memory(Vec<Codes>),
-    /// One record after the other.
+    /// One fixed-size record per vector.
     File(Blobs),
 }
 
 impl CodeStore {
-    /// Makes the codes of `vectors`. They take half of the pool's memory that is left, at most: who asks needs the other half.
+    /// Quantises `vectors`. The codes take at most half of the memory left in the pool; the caller needs the other half.
     pub fn new(label: &'static str, vectors: &Vectors, env: &Arc<RuntimeEnv>, workers: &Workers) -> Result<Self> {
         let (dimensions, count) = (vectors.dimensions(), vectors.len());
         let reservation = MemoryConsumer::new(label).register(&env.memory_pool);
@@ -42,7 +42,7 @@ impl CodeStore {
             Source::Memory(workers.map(chunks, chunk)?)
         } else {
             let mut file = BlobWriter::new(label, env);
-            // A few chunks at a time: together they would be what there is no room for.
+            // Only a few chunks at a time, since all together might not fit in memory.
             let step = workers.threads() * 4;
             for first in (0..chunks).step_by(step) {
                 let of_chunk = |number: usize, buffer: &mut Vec<f32>| {
@@ -59,13 +59,13 @@ impl CodeStore {
         Ok(Self { source, dimensions, _reservation: reservation })
     }
 
-    /// The codes of the vectors of these numbers. `buffer` is memory that may be used.
+    /// Copies the codes of the given vectors to `out`. `buffer` is scratch memory.
     pub fn gather(&self, rows: &[u32], out: &mut Codes, buffer: &mut Vec<u8>) -> Result<()> {
         out.clear(self.dimensions);
         rows.iter().try_for_each(|&row| self.add(row as usize..row as usize + 1, out, buffer))
     }
 
-    /// The codes of the vectors of a range. `buffer` is memory that may be used.
+    /// Copies the codes of a range of vectors to `out`. `buffer` is scratch memory.
     pub fn range(&self, span: Range<usize>, out: &mut Codes, buffer: &mut Vec<u8>) -> Result<()> {
         out.clear(self.dimensions);
         self.add(span, out, buffer)

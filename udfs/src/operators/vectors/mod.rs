@@ -1,4 +1,4 @@
-//! What the operators over vectors share: the rows they keep, and their int8 codes.
+//! Shared by the vector operators: stored rows and their int8 codes.
 
 pub mod codes;
 pub mod plan;

@@ -1,4 +1,4 @@
-//! Steps of planning that several operators take.
+//! Planning steps shared by several operators.
 
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
@@ -8,19 +8,19 @@ use crate::kernels::vector::search::Metric;
 use crate::operators::frame::args::Args;
 use crate::operators::frame::operator::COMPARED_COLUMN;
 
-/// `metric => 'cosine' | 'l2'`.
+/// Parses `metric => 'cosine' | 'l2'`.
 pub fn metric(args: &mut Args) -> Result<Metric> {
     args.choice("metric", &[("cosine", Metric::Cosine), ("l2", Metric::L2)])
 }
 
-/// The input with its column of vectors beside its own columns as [`COMPARED_COLUMN`], so that the operator may take it away while
-/// column pruning decides whether the user sees the original.
+/// Plans the input with a copy of its vector column, called [`COMPARED_COLUMN`]. The operator drops the copy, while column
+/// pruning decides whether the user sees the original.
 pub fn with_vectors(op: &str, args: &mut Args) -> Result<(LogicalPlan, Column)> {
     let name = args.column("vector")?;
     add_vectors(op, args.input().clone(), name)
 }
 
-/// A relation with its column `name` of vectors beside its own columns as [`COMPARED_COLUMN`].
+/// Adds a copy of the vector column `name`, called [`COMPARED_COLUMN`], to a relation.
 pub fn add_vectors(op: &str, input: LogicalPlan, name: Column) -> Result<(LogicalPlan, Column)> {
     let vectors = Expr::Column(name);
     let given = vectors.get_type(input.schema())?;

@@ -1,4 +1,4 @@
-//! Rows with their vectors, kept until all are seen, then put in order.
+//! Stores rows with their vectors until all have been read, then orders them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,40 +25,40 @@ use crate::operators::frame::OperatorContext;
 use crate::storage::batches::{BatchStore, StoredBatches};
 use crate::storage::vectors::{VectorStore, Vectors};
 
-/// The square of a length beyond which products of 32-bit floats overflow.
+/// Maximum squared length. Beyond it, products of 32-bit floats overflow.
 pub const LONGEST: f64 = 1e30;
 
-/// Bytes that a row costs in memory beyond what spills.
+/// Bytes in memory per row, in addition to what spills.
 const ROW: usize = 64;
 
-/// Which columns are read.
+/// The columns to read.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// Column of vectors, which is not passed on.
+    /// The vector column, which is not passed through.
     pub vec: usize,
     /// Column of the row key.
     pub id: usize,
-    /// Column of groups that are worked on apart.
+    /// Column whose values divide the rows into independent groups.
     pub partition_by: Option<usize>,
-    /// Order of the rows in a group; the id decides ties.
+    /// Order of the rows in a group; ties are broken by id.
     pub order_by: Vec<(usize, SortOptions)>,
-    /// Seed of the random bits of each row, where they are wanted.
+    /// Seed of the random bits of each row, if these are wanted.
     pub seed: Option<u64>,
 }
 
-/// All rows. The vectors are ordered by group, then by the order of the rows.
+/// All rows. Vectors are ordered by group, then by the order of the rows.
 pub struct Table {
-    /// The columns passed on, in order of arrival.
+    /// The columns that are passed through, in arrival order.
     pub rows: StoredBatches,
-    /// The vectors that have a direction (cosine) or are not NULL (l2).
+    /// The vectors that can be compared: those with a direction (cosine), or those that are not NULL (l2).
     pub vectors: Vectors,
-    /// The square of the length of each vector.
+    /// The squared length of each vector.
     pub squared: Vec<f64>,
     /// The row of each vector.
     pub row_of: Vec<u32>,
-    /// Random bits of each vector's id and the seed, where there is one.
+    /// Random bits of each vector, derived from its id and the seed, if there is one.
     pub bits: Vec<u64>,
-    /// The vectors of each group.
+    /// The range of vectors of each group.
     pub groups: Vec<Range<usize>>,
     /// Number of rows.
     pub count: usize,
@@ -67,7 +67,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads all rows of `op`'s input.
+    /// Reads all rows of the input of `op`.
     pub async fn read(
         op: &'static str,
         metric: Metric,
@@ -152,13 +152,13 @@ impl Table {
         Ok(take(&ids, &at, None)?)
     }
 
-    /// The rows as they came, each with its row of `added`.
+    /// Streams the rows in arrival order, each with its row of `added`.
     pub fn stream(self, added: Vec<ArrayRef>, schema: SchemaRef) -> Result<SendableRecordBatchStream> {
         append(&self.rows, added, schema, Some(self.reservation))
     }
 }
 
-/// Rows as they were kept, each with its row of `added`.
+/// Appends to stored rows their rows of `added`.
 pub fn append(
     rows: &StoredBatches,
     added: Vec<ArrayRef>,
@@ -178,7 +178,7 @@ pub fn append(
     Ok(Box::pin(RecordBatchStreamAdapter::new(output_schema, output)))
 }
 
-/// The vectors in another order.
+/// Puts the vectors into another order.
 fn reorder(op: &'static str, vectors: Vectors, order: &[u32], context: &OperatorContext) -> Result<Vectors> {
     if order.iter().enumerate().all(|(place, &at)| place == at as usize) {
         return Ok(vectors);
@@ -191,7 +191,7 @@ fn reorder(op: &'static str, vectors: Vectors, order: &[u32], context: &Operator
     ordered.finish()
 }
 
-/// A row's vector where it is compared at all, with the square of its length.
+/// Returns the vector of a row with its squared length, if it can be compared.
 pub fn comparable<'a>(found: &'a Embeddings, row: usize, metric: Metric) -> Result<Option<(&'a [f32], f64)>> {
     let Some(vector) = found.finite(row)? else { return Ok(None) };
     let squared = squared_norm(vector);
@@ -201,18 +201,18 @@ pub fn comparable<'a>(found: &'a Embeddings, row: usize, metric: Metric) -> Resu
     Ok((metric == Metric::L2 || squared > 0.0).then_some((vector, squared)))
 }
 
-/// A row's key, for an error.
+/// The key of a row, for error messages.
 pub struct Id<'a> {
-    /// The operator.
+    /// Name of the operator.
     pub op: &'static str,
     /// The column of keys.
     pub ids: &'a ArrayRef,
-    /// The row.
+    /// Index of the row.
     pub row: usize,
 }
 
 impl Id<'_> {
-    /// The error with the operator's name and the key of the row it is about.
+    /// Adds the name of the operator and the key of the row to an error.
     pub fn at(&self, error: DataFusionError) -> DataFusionError {
         let Ok(id) = arrow::util::display::array_value_to_string(self.ids, self.row) else { return error };
         let message = error.message();
@@ -222,7 +222,7 @@ impl Id<'_> {
     }
 }
 
-/// Numbers groups by arrival.
+/// Numbers groups in arrival order.
 struct Groups {
     converter: RowConverter,
     numbers: HashMap<Box<[u8]>, u32>,
