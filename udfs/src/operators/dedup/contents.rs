@@ -9,26 +9,26 @@ use crate::operators::frame::OperatorContext;
 use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 
-/// Bytes an entry of the map costs, with its load factor.
+/// Bytes per entry of the map, including its load factor.
 const ENTRY: usize = 48;
 
-/// Gives rows of equal content one number, the numbers ascending by first arrival.
+/// Gives rows of equal content the same number, in order of first arrival.
 ///
-/// A map finds contents seen before while the pool allows; beyond that new contents get a number each time they come,
-/// and [`finish`](Self::finish) joins them by sorting: the outcome is the same.
+/// A map finds contents seen before, as long as the pool allows. Beyond that, new contents receive a new number each time
+/// they occur, and [`finish`](Self::finish) merges these numbers by sorting. The result is the same.
 pub struct Contents {
     context: OperatorContext,
     reservation: MemoryReservation,
     seen: HashMap<u128, u32>,
     keys: Option<RecordSorter<3>>,
     of_row: Numbers<u32>,
-    /// (number, number that takes its place).
+    /// Pairs of a number and the number that replaces it.
     moved: Vec<(u32, u32)>,
     count: u32,
 }
 
 impl Contents {
-    /// No rows yet.
+    /// Starts without rows.
     pub fn new(context: &OperatorContext) -> Self {
         let pool = &context.task.runtime_env().memory_pool;
         let reservation = MemoryConsumer::new("dedup contents").with_can_spill(true).register(pool);
@@ -48,8 +48,8 @@ impl Contents {
         self.of_row.push(NONE)
     }
 
-    /// Adds a row with the hash of its content; true if the content is new and must be kept by the caller, who numbers
-    /// them in this order. `same` says whether the content of that number is really equal to the row's.
+    /// Adds a row by the hash of its content. Returns true if the content is new: the caller must then store it, and numbers
+    /// its stored contents in this order. `same` checks whether the content of a number really equals the row's.
     pub fn add(&mut self, mut key: u128, same: impl Fn(u32) -> Result<Same>) -> Result<bool> {
         while let Some(&number) = self.seen.get(&key) {
             match same(number)? {
@@ -85,13 +85,13 @@ impl Contents {
         Ok(true)
     }
 
-    /// Number of contents kept by the caller so far.
+    /// Number of contents the caller has stored so far.
     pub fn count(&self) -> usize {
         self.count as usize
     }
 
-    /// The number of every row's content. Contents that were numbered more than once keep one number; the others are
-    /// then nobody's. `same` says whether the content of a number is really equal to that of an earlier one.
+    /// Returns the content number of every row. Contents that received several numbers keep one; no row has the others.
+    /// `same` checks whether the content of a number really equals that of an earlier number.
     pub fn finish(mut self, same: impl Fn(u32, u32) -> Result<Same>) -> Result<Numbers<u32>> {
         self.seen = HashMap::new();
         self.reservation.free();
@@ -131,7 +131,7 @@ impl Contents {
             place.set(number as usize, other)?;
         }
         self.of_row.update(|_, mut number| {
-            // Each step goes to a number that was there when the step was noted, so the way ends.
+            // Every step leads to a number that existed when the step was recorded, so the chain ends.
             while number != NONE {
                 let next = place.get(number as usize)?;
                 if next == number {
@@ -145,14 +145,14 @@ impl Contents {
     }
 }
 
-/// Whether a content is that of an earlier number.
+/// Whether a content equals the one of an earlier number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Same {
-    /// Another content with the same hash.
+    /// A different content with the same hash.
     No,
-    /// The same.
+    /// The same content.
     Yes,
-    /// The same, and of the earlier one only the hash is known: it gives way.
+    /// The same content, but of the earlier one only the hash is known, so this one replaces it.
     Replaces,
 }
 

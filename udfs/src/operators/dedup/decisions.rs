@@ -1,4 +1,4 @@
-//! Where threads that decide contents put what they found.
+//! Collects the decisions of threads about contents.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,16 +7,16 @@ use datafusion::common::Result;
 use super::resolution::Content;
 use crate::storage::numbers::Numbers;
 
-/// The contents, which several threads change.
+/// The contents, shared by the threads that decide about them.
 pub struct Decisions<'a>(Mutex<&'a mut Numbers<Content>>);
 
 impl<'a> Decisions<'a> {
-    /// Decisions about these contents.
+    /// Collects decisions about `contents`.
     pub fn new(contents: &'a mut Numbers<Content>) -> Self {
         Self(Mutex::new(contents))
     }
 
-    /// Changes the contents of these numbers, each by what comes with it, and empties the list.
+    /// Applies `change` to each listed content with its accompanying value, and clears the list.
     pub fn change<T>(&self, decided: &mut Vec<(u32, T)>, change: impl Fn(&mut Content, T)) -> Result<()> {
         let mut contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, decision) in decided.drain(..) {

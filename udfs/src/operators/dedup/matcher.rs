@@ -1,4 +1,4 @@
-//! The part in which the deduplicators differ: how equal and similar rows are found.
+//! The interface in which the deduplicators differ: how they find equal and similar rows.
 
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
@@ -7,11 +7,11 @@ use super::ranks::Ranks;
 use super::resolution::Resolution;
 use crate::operators::workers::Workers;
 
-/// Takes the sketches of all rows in arrival order, then decides.
+/// Receives the sketches of all rows in arrival order, then decides which rows are duplicates.
 pub trait Matcher: Send {
-    /// Adds the sketches of a batch of rows; their ids serve errors.
+    /// Adds the sketches of a batch of rows. Errors name rows by their `ids`.
     fn add(&mut self, sketches: &ArrayRef, ids: &ArrayRef) -> Result<()>;
 
-    /// Decides; work for `workers`, called off the asynchronous threads.
+    /// Decides, on the threads of `workers`. Must not be called on an asynchronous thread.
     fn resolve(self: Box<Self>, ranks: &Ranks, workers: &Workers) -> Result<Resolution>;
 }

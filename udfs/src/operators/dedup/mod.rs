@@ -23,13 +23,13 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 
 use super::frame::operator::{COMPARED_COLUMN, Input, Output, only};
 
-/// The roles of the columns of a deduplicator.
+/// Roles of the columns of a deduplicator.
 pub const COLUMNS: [&str; 2] = ["compared", "id"];
 
-/// All columns but the compared one, then the decision.
+/// The output columns: all input columns except the compared one, followed by the decision.
 ///
 /// # Errors
-/// Several inputs.
+/// There is more than one input.
 pub fn output(op: &str, inputs: &[Input<'_>]) -> Result<Output> {
     let input = only(op, inputs)?;
     let id = input.field(1)?.data_type();
@@ -44,16 +44,16 @@ pub fn output(op: &str, inputs: &[Input<'_>]) -> Result<Output> {
     })
 }
 
-/// The columns of a deduplicator: what it compares, and the row key.
+/// The columns that a deduplicator works on: the compared one and the row key.
 pub fn columns(id: Column) -> Vec<Column> {
     vec![Column::new_unqualified(COMPARED_COLUMN), id]
 }
 
-/// `input` with `text` beside its columns once more, as what rows are compared by: the user's column is then read on only where the
-/// output has it.
+/// Adds a copy of the column `text` to `input`, by which rows are compared. The user's column is then read further on only if
+/// the output contains it.
 ///
 /// # Errors
-/// It is no text.
+/// The column is not of a text type.
 pub fn with_text(op: &str, input: LogicalPlan, text: Expr) -> Result<LogicalPlan> {
     match text.get_type(input.schema())? {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {}

@@ -1,4 +1,4 @@
-//! Survivor order, id order, and the check that ids are keys.
+//! Survivor order, id order, and the check that ids are unique.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::storage::batches::{BatchStore, StoredBatches};
 use crate::storage::numbers::Numbers;
 use crate::storage::sort::sort_stored;
 
-/// The keys of all rows in arrival order: the columns of `order_by`, then the id, then the row's number.
+/// The sort keys of all rows in arrival order: the columns of `order_by`, the id, and the row number.
 pub struct Keys {
     batches: Arc<StoredBatches>,
     schema: SchemaRef,
@@ -33,7 +33,7 @@ pub struct KeyWriter {
 }
 
 impl KeyWriter {
-    /// No rows yet; `op` names the operator in errors.
+    /// Starts without rows; `op` names the operator in errors.
     pub fn new(
         op: &str,
         below: &SchemaRef,
@@ -48,7 +48,7 @@ impl KeyWriter {
         Self { op: op.to_owned(), id, order_by: order_by.to_vec(), id_name, schema, store }
     }
 
-    /// Adds the keys of a batch; NULL ids and too many rows are errors.
+    /// Adds the keys of a batch. NULL ids and too many rows are errors.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         check_not_null(&self.op, &self.id_name, batch.column(self.id))?;
         let first = self.store.rows();
@@ -71,7 +71,7 @@ impl KeyWriter {
     }
 }
 
-/// NaN is no value to win by, though it sorts above all numbers: it counts as NULL.
+/// Replaces NaN by NULL: NaN sorts above all numbers, but a row must not win by it.
 fn nan_as_null(values: &ArrayRef) -> Result<ArrayRef> {
     fn nan<T: ArrowPrimitiveType<Native: Into<f64>>>(values: &ArrayRef) -> BooleanArray {
         BooleanArray::from_unary(values.as_primitive::<T>(), |value| value.into().is_nan())
@@ -85,7 +85,7 @@ fn nan_as_null(values: &ArrayRef) -> Result<ArrayRef> {
     if nan.has_true() { Ok(nullif(values, &nan)?) } else { Ok(Arc::clone(values)) }
 }
 
-/// Order columns, id and row number, renamed so that a column may serve twice.
+/// The order columns, id and row number, renamed so that a column may occur twice.
 fn key_schema(below: &Schema, id: usize, order_by: &[(usize, SortOptions)]) -> SchemaRef {
     let mut fields: Vec<Field> = order_by
         .iter()
@@ -97,22 +97,22 @@ fn key_schema(below: &Schema, id: usize, order_by: &[(usize, SortOptions)]) -> S
     Arc::new(Schema::new(fields))
 }
 
-/// Positions of rows in the two orders.
+/// The positions of rows in survivor order and in id order.
 pub struct Ranks {
-    /// Row number to position in survivor order.
+    /// Maps the row number to the position in survivor order.
     pub survivor: Numbers<u32>,
     id: Option<Numbers<u32>>,
 }
 
 impl Ranks {
-    /// Position of `row` in ascending order of id.
+    /// The position of `row` in ascending order of id.
     pub fn id(&self, row: u32) -> Result<u32> {
         self.id.as_ref().unwrap_or(&self.survivor).get(row as usize)
     }
 }
 
 impl Keys {
-    /// Sorts the keys; an id that appears twice is an error that shows it.
+    /// Sorts the keys. Returns an error that shows the id if one occurs twice.
     pub async fn ranks(&self, op: &str, context: &OperatorContext) -> Result<Ranks> {
         let ids = self.positions(&[(self.order.len(), SortOptions::default())], Some(op), context).await?;
         if self.order.is_empty() {
@@ -123,7 +123,8 @@ impl Keys {
         Ok(Ranks { survivor: self.positions(&order, None, context).await?, id: Some(ids) })
     }
 
-    /// Position of every row when sorted by the given columns; with `op`, the first of them must be unique.
+    /// The position of every row when sorted by the given columns. If `op` is given, values of the first column must be
+    /// unique.
     async fn positions(
         &self,
         order: &[(usize, SortOptions)],
@@ -146,7 +147,7 @@ impl Keys {
         Ok(positions)
     }
 
-    /// The ids of `rows`, which ascend.
+    /// Reads the ids of `rows`, which must be ascending.
     pub async fn ids(&self, rows: &[u32]) -> Result<ArrayRef> {
         let id = self.order.len();
         let mut found = vec![arrow::array::new_empty_array(self.schema.field(id).data_type())];
@@ -165,7 +166,7 @@ impl Keys {
     }
 }
 
-/// Refuses an id that follows itself.
+/// Returns an error if two consecutive ids are equal.
 struct Unique<'a> {
     op: &'a str,
     column: usize,
@@ -205,7 +206,7 @@ impl<'a> Unique<'a> {
     }
 }
 
-/// Refuses NULL ids, with their number.
+/// Returns an error that counts the NULL ids, if there are any.
 fn check_not_null(op: &str, name: &str, ids: &ArrayRef) -> Result<()> {
     match ids.null_count() {
         0 => Ok(()),

@@ -1,4 +1,4 @@
-//! Decisions: which content each row has, what became of each content, and the columns that say so.
+//! Decisions: the content of each row, the decision about each content, and the output columns built from them.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use crate::operators::frame::OperatorContext;
 use crate::storage::numbers::{Number, Numbers};
 use crate::storage::records::RecordSorter;
 
-/// Marks a row without content: a NULL text is nobody's duplicate.
+/// Marks a row without content. A NULL text is not a duplicate of anything.
 pub const NONE: u32 = u32::MAX;
 
-/// Rows of equal content share one entry.
+/// A content, shared by all rows that have it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Content {
-    /// Its first row in survivor order.
+    /// The first row with this content, in survivor order.
     pub row: u32,
-    /// The kept content it duplicates; itself where it is kept.
+    /// The kept content that this one duplicates; itself if it is kept.
     pub duplicate_of: u32,
     /// Exact similarity to that content.
     pub similarity: f64,
-    /// Any one content of its connected component, the same for all of them.
+    /// A representative of the connected component, the same for all of its contents.
     pub cluster: u32,
 }
 
@@ -42,17 +42,17 @@ impl Number for Content {
     }
 }
 
-/// The outcome for all rows.
+/// The decisions about all rows.
 pub struct Resolution {
-    /// Row number to content, [`NONE`] for NULL.
+    /// Maps the row number to the content; [`NONE`] for NULL.
     pub content: Numbers<u32>,
-    /// What became of each content.
+    /// The decision about each content.
     pub contents: Numbers<Content>,
 }
 
 impl Resolution {
-    /// Contents that are all kept, each a cluster of its own. `content` numbers them by first arrival; they are
-    /// renumbered by survivor order; the second result maps the old number to the new, [`NONE`] where no row has it.
+    /// Builds contents that are all kept, each in a cluster of its own. `content` numbers them by first arrival; they are
+    /// renumbered by survivor order. The second result maps old numbers to new ones, [`NONE`] for numbers that no row has.
     pub fn by_survivor_order(
         mut content: Numbers<u32>,
         count: usize,
@@ -88,7 +88,7 @@ impl Resolution {
         Ok((Self { content, contents }, moved))
     }
 
-    /// Makes the columns: names the rows referred to and fetches their ids.
+    /// Prepares the output columns: determines the rows to refer to and fetches their ids.
     pub async fn into_columns(self, keys: &Keys, ranks: &Ranks, context: &OperatorContext) -> Result<Columns> {
         let mut smallest = context.filled("smallest ids of clusters", self.contents.len(), NONE)?;
         for (row, c) in self.content.iter().enumerate() {
@@ -127,13 +127,13 @@ impl Resolution {
     }
 }
 
-/// What the output says of a row.
+/// The decision about one row, as the output shows it.
 struct Outcome {
     duplicate: Option<(u32, f64)>,
     cluster: u32,
 }
 
-/// Builds the added columns batch by batch.
+/// Builds the decision columns, batch by batch.
 pub struct Columns {
     resolution: Resolution,
     smallest: Numbers<u32>,
@@ -143,7 +143,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// What became of a row of the content of this number.
+    /// The decision about `row`, whose content has the number `number`.
     fn outcome(&self, row: u32, number: u32) -> Result<Outcome> {
         if number == NONE {
             return Ok(Outcome { duplicate: None, cluster: row });
@@ -158,7 +158,7 @@ impl Columns {
         Ok(Outcome { duplicate, cluster: self.smallest.get(own.cluster as usize)? })
     }
 
-    /// `passed`, whose rows start at `first`, with the decision columns after its own; `id` is its id column.
+    /// Appends the decision columns to `passed`, whose rows start at `first`. `id` is its id column.
     pub fn append(&self, passed: &RecordBatch, id: usize, first: u32, schema: &SchemaRef) -> Result<RecordBatch> {
         let mut numbers = vec![];
         self.resolution.content.read(first as usize..first as usize + passed.num_rows(), &mut numbers)?;

@@ -1,4 +1,5 @@
-//! Rows flow in once and are kept, spilling, until all are seen; sketches decide which pairs are compared; the comparison is exact.
+//! Runs a deduplicator. Rows are read once and stored, spilling to disk, until all have been seen. Sketches select the pairs
+//! to compare; the comparison itself is exact.
 
 use std::sync::Arc;
 
@@ -13,10 +14,10 @@ use crate::operators::frame::{OperatorContext, Work};
 use crate::operators::workers::Workers;
 use crate::storage::batches::BatchStore;
 
-/// Reads all rows, decides, and returns the stream of rows with their decisions. `matcher` finds equal and similar rows.
+/// Reads all rows, decides, and returns the rows with their decisions. `matcher` finds equal and similar rows.
 ///
 /// # Errors
-/// Keys that are NULL or come twice; what the matcher does not take; memory or disk that does not suffice.
+/// A key is NULL or occurs twice; the matcher rejects a row; memory or disk space runs out.
 pub async fn run(
     op: &'static str,
     matcher: impl FnOnce(&OperatorContext) -> Box<dyn Matcher>,
