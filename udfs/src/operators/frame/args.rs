@@ -17,7 +17,7 @@ use super::values::{integer, literal, number, word};
 use super::written::{Written, relation, taken, written};
 use crate::config::LimpidOptions;
 
-/// Parsed arguments: the input relation, planned, and the named rest, not yet interpreted.
+/// Parsed arguments: the planned input relation and the named arguments, which are not interpreted yet.
 pub struct Args<'a> {
     op: &'static str,
     arguments: &'static [Argument],
@@ -30,7 +30,7 @@ impl<'a> Args<'a> {
     /// Splits the arguments of `op` and plans its input.
     ///
     /// # Errors
-    /// Names that are not among `arguments` or come twice; no relation, or several.
+    /// A name is not among `arguments` or occurs twice; there is no input relation, or more than one.
     pub fn parse(
         op: &'static str,
         arguments: &'static [Argument],
@@ -77,7 +77,7 @@ impl<'a> Args<'a> {
         &self.input
     }
 
-    /// The planned input, for an operator that takes nothing else.
+    /// The planned input, for an operator without other arguments.
     pub fn into_input(self) -> LogicalPlan {
         self.input
     }
@@ -92,7 +92,7 @@ impl<'a> Args<'a> {
         self.named.iter().any(|(n, _)| n == name)
     }
 
-    /// Whether the argument was given as a column and not as a literal.
+    /// Whether the argument was given as a column rather than as a literal.
     pub fn names_column(&self, name: &str) -> bool {
         let given = self.named.iter().find(|(n, _)| n == name);
         matches!(given, Some((_, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_))))
@@ -106,10 +106,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A column of the input: the one that is named, or the default one.
+    /// Takes a column argument: the named column of the input, or the default one.
     ///
     /// # Errors
-    /// There is none.
+    /// The input has no such column.
     pub fn column(&mut self, name: &str) -> Result<Column> {
         let op = self.op;
         let argument = self.argument(name)?;
@@ -138,10 +138,10 @@ impl<'a> Args<'a> {
         )
     }
 
-    /// The column that is named, if one is.
+    /// Takes an optional column argument.
     ///
     /// # Errors
-    /// It is none of the input.
+    /// The input has no column of the given name.
     pub fn optional_column(&mut self, name: &str) -> Result<Option<Column>> {
         self.take(name).map(|expr| self.named_column(name, expr)).transpose()
     }
@@ -166,10 +166,10 @@ impl<'a> Args<'a> {
         literal(self.op, name, expr, self.input.schema(), self.context).map(Some)
     }
 
-    /// Another relation, if one is given: a subquery or a table's name.
+    /// Takes an optional relation argument: a subquery or the name of a table.
     ///
     /// # Errors
-    /// It is none; none is given and one must be.
+    /// The argument is not a relation, or it is required and missing.
     pub fn relation(&mut self, name: &str) -> Result<Option<LogicalPlan>> {
         let op = self.op;
         let must = self.argument(name)?.default == Default::Required;
@@ -183,10 +183,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A whole number, or its declared default.
+    /// Takes an integer argument, or its declared default.
     ///
     /// # Errors
-    /// It is none, or not in the declared range; none is given and one must be.
+    /// The argument is not an integer in the declared range, or it is required and missing.
     pub fn integer(&mut self, name: &str) -> Result<u64> {
         match self.argument(name)?.default {
             Default::Integer(default) => self.integer_or(name, default),
@@ -195,10 +195,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A whole number, or a default that depends on other arguments.
+    /// Takes an integer argument, or a default that depends on other arguments.
     ///
     /// # Errors
-    /// It is none, or not in the declared range.
+    /// The argument is not an integer in the declared range.
     pub fn integer_or(&mut self, name: &str, default: u64) -> Result<u64> {
         let allowed = match self.argument(name)?.kind {
             Kind::Integer(least, most) => least..=most,
@@ -207,10 +207,10 @@ impl<'a> Args<'a> {
         self.literal(name)?.map_or(Ok(default), |value| integer(self.op, name, &value, &allowed))
     }
 
-    /// A number, or its declared default.
+    /// Takes a number argument, or its declared default.
     ///
     /// # Errors
-    /// It is none, or not in the declared range.
+    /// The argument is not a number in the declared range.
     pub fn number(&mut self, name: &str) -> Result<f64> {
         match self.argument(name)?.default {
             Default::Number(default) => self.number_or(name, default),
@@ -219,10 +219,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A number, or a default that depends on other arguments.
+    /// Takes a number argument, or a default that depends on other arguments.
     ///
     /// # Errors
-    /// It is none, or not in the declared range.
+    /// The argument is not a number in the declared range.
     pub fn number_or(&mut self, name: &str, default: f64) -> Result<f64> {
         let Kind::Number(least, most) = self.argument(name)?.kind else {
             return internal_err!("{}: `{name}` is declared as no number", self.op);
@@ -230,10 +230,10 @@ impl<'a> Args<'a> {
         self.literal(name)?.map_or(Ok(default), |value| number(self.op, name, &value, &(least..=most)))
     }
 
-    /// A number in a range that depends on other arguments.
+    /// Takes a number argument whose range depends on other arguments.
     ///
     /// # Errors
-    /// It is none, or not in the range; none is given.
+    /// The argument is missing, or is not a number in the range.
     pub fn number_within(&mut self, name: &str, allowed: RangeInclusive<f64>) -> Result<f64> {
         match self.literal(name)? {
             Some(value) => number(self.op, name, &value, &allowed),
@@ -241,10 +241,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// TRUE or FALSE.
+    /// Takes a Boolean argument.
     ///
     /// # Errors
-    /// It is neither.
+    /// The argument is not TRUE or FALSE.
     pub fn flag(&mut self, name: &str) -> Result<bool> {
         let default = self.argument(name)?.default == Default::Flag(true);
         match self.literal(name)? {
@@ -254,10 +254,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A text, or its declared default.
+    /// Takes a text argument, or its declared default.
     ///
     /// # Errors
-    /// It is no text.
+    /// The argument is not a text.
     pub fn text(&mut self, name: &str) -> Result<Option<String>> {
         let default = self.argument(name)?.default;
         match (self.literal(name)?, default) {
@@ -268,10 +268,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// One of the declared words, if one is given or declared as the default.
+    /// Takes an optional argument that must be one of the declared words, or its declared default.
     ///
     /// # Errors
-    /// It is none of them.
+    /// The argument is not one of the words.
     pub fn optional_word(&mut self, name: &str) -> Result<Option<&'static str>> {
         let argument = self.argument(name)?;
         let Kind::Word(words) = argument.kind else {
@@ -284,10 +284,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// One of the declared words.
+    /// Takes an argument that must be one of the declared words.
     ///
     /// # Errors
-    /// It is none of them; none is given and none is the default.
+    /// The argument is not one of the words, or it is missing and has no default.
     pub fn word(&mut self, name: &str) -> Result<&'static str> {
         match self.optional_word(name)? {
             Some(word) => Ok(word),
@@ -295,7 +295,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// The value of a word among `values`, which name every declared word.
+    /// Takes a word argument and maps it to its value. `values` must list every declared word.
     ///
     /// # Errors
     /// Those of [`Args::word`].
@@ -307,7 +307,8 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// `order_by => 'quality DESC, id'`: who comes first survives. Only columns of the input may be named; empty text names none.
+    /// Parses `order_by => 'quality DESC, id'`, the survivor order: the first row survives. It may refer to columns of the
+    /// input only; an empty text refers to none.
     pub fn order_by(&mut self) -> Result<Vec<SortExpr>> {
         let op = self.op;
         let text = match self.literal("order_by")? {
@@ -330,10 +331,10 @@ impl<'a> Args<'a> {
                     return Err(bad(&format!("{fill} has no meaning here")));
                 }
                 let asc = item.options.asc.unwrap_or(true);
-                // Unlike in ORDER BY: a row without a value must not win for it.
+                // Unlike ORDER BY, put NULLs last: a row must not win by a missing value.
                 let nulls_first = item.options.nulls_first.unwrap_or(false);
                 let shown = item.expr.to_string();
-                // The planner's own message would give a place within this text as one in the statement.
+                // The planner's message would report a position in this text as a position in the statement.
                 let expr = self
                     .context
                     .sql_to_expr(item.expr, self.input.schema())
@@ -347,23 +348,23 @@ impl<'a> Args<'a> {
     }
 }
 
-/// A column that was the default until `default` took its place.
+/// A column that was the default until `default` replaced it.
 fn earlier_column(schema: &DFSchema, default: &str) -> Option<(&'static str, Column)> {
     let earlier = if default == "embedding" { "vector" } else { return None };
     let found = schema.qualified_field_with_unqualified_name(earlier).ok()?;
     Some((earlier, Column::from(found)))
 }
 
-/// The names of `schema` for an error message, as SQL must write them.
+/// Lists the names of `schema` for an error message, quoted as SQL requires.
 fn columns(schema: &DFSchema) -> String {
     schema.fields().iter().map(|f| quote_identifier(f.name())).collect::<Vec<_>>().join(", ")
 }
 
-/// Names this similar, from 0 to 1, may have been meant for each other.
+/// Minimum similarity, from 0 to 1, at which one name is suggested for another.
 const ALIKE: f64 = 0.7;
 
-/// That there is no column of the name that was `written`, and which may have been meant: one that differs in case needs
-/// double quotes, since SQL reads a bare name in lower case.
+/// The error that no column is called `written`, with a suggestion. A column that differs only in case needs double quotes,
+/// since SQL reads bare names in lower case.
 fn no_column(schema: &DFSchema, written: &str) -> String {
     let bare = written.trim_matches('"');
     let known = schema.fields().iter().map(|f| f.name());

@@ -1,4 +1,4 @@
-//! What an argument is: one declaration serves parsing, errors and the reference.
+//! Declarations of arguments, which serve parsing, errors and the reference.
 
 use std::fmt;
 
@@ -7,28 +7,28 @@ use std::fmt;
 pub struct Argument {
     /// The name.
     pub name: &'static str,
-    /// What it takes.
+    /// The kind of value it takes.
     pub kind: Kind,
-    /// What holds where it is not given.
+    /// The value that is used if the argument is not given.
     pub default: Default,
-    /// What it is, for the reference.
+    /// The description in the reference.
     pub about: &'static str,
-    /// An earlier name, which still works and is warned of.
+    /// An earlier name, which still works but causes a warning.
     pub earlier: Option<&'static str>,
 }
 
-/// What an argument takes.
+/// The kinds of values that arguments take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
     /// A column of the input.
     Column,
-    /// A column of the input, or a whole number that stands for all rows.
+    /// A column of the input, or an integer that applies to all rows.
     ColumnOrInteger,
     /// A relation.
     Relation,
-    /// A whole number between two others.
+    /// An integer between two bounds, inclusive.
     Integer(u64, u64),
-    /// A number between two others.
+    /// A number between two bounds, inclusive.
     Number(f64, f64),
     /// TRUE or FALSE.
     Flag,
@@ -40,16 +40,16 @@ pub enum Kind {
     Order,
 }
 
-/// What holds where an argument is not given.
+/// What applies if an argument is not given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Default {
-    /// It must be given.
+    /// The argument is required.
     Required,
-    /// It stays away.
+    /// The argument has no value.
     Absent,
-    /// The column of that name.
+    /// The column of this name.
     Column(&'static str),
-    /// A whole number.
+    /// An integer.
     Integer(u64),
     /// A number.
     Number(f64),
@@ -57,7 +57,7 @@ pub enum Default {
     Flag(bool),
     /// A word or text.
     Word(&'static str),
-    /// A value that depends on others, in words.
+    /// A value that depends on other arguments, described in words.
     Computed(&'static str),
 }
 
@@ -66,67 +66,67 @@ impl Argument {
         Self { name, kind, default, about, earlier: None }
     }
 
-    /// A column; without the argument the one called `default`.
+    /// A column argument; the default is the column called `default`.
     pub const fn column(name: &'static str, default: &'static str, about: &'static str) -> Self {
         Self::new(name, Kind::Column, Default::Column(default), about)
     }
 
-    /// A column that need not be there.
+    /// An optional column argument.
     pub const fn optional_column(name: &'static str, about: &'static str) -> Self {
         Self::new(name, Kind::Column, Default::Absent, about)
     }
 
-    /// A relation that must be given.
+    /// A required relation argument.
     pub const fn relation(name: &'static str, about: &'static str) -> Self {
         Self::new(name, Kind::Relation, Default::Required, about)
     }
 
-    /// A relation; `default` says what is taken without it.
+    /// An optional relation argument; `default` describes what is used without it.
     pub const fn optional_relation(name: &'static str, default: &'static str, about: &'static str) -> Self {
         Self::new(name, Kind::Relation, Default::Computed(default), about)
     }
 
-    /// A whole number from `least` to `most`.
+    /// An integer argument from `least` to `most`.
     pub const fn integer(name: &'static str, least: u64, most: u64, default: Default, about: &'static str) -> Self {
         Self::new(name, Kind::Integer(least, most), default, about)
     }
 
-    /// A number from `least` to `most`.
+    /// A number argument from `least` to `most`.
     pub const fn number(name: &'static str, least: f64, most: f64, default: Default, about: &'static str) -> Self {
         Self::new(name, Kind::Number(least, most), default, about)
     }
 
-    /// FALSE unless it is given.
+    /// A Boolean argument, FALSE by default.
     pub const fn flag(name: &'static str, about: &'static str) -> Self {
         Self::new(name, Kind::Flag, Default::Flag(false), about)
     }
 
-    /// A text.
+    /// A text argument.
     pub const fn text(name: &'static str, default: Default, about: &'static str) -> Self {
         Self::new(name, Kind::Text, default, about)
     }
 
-    /// One of `words`, the first unless it is given.
+    /// An argument that is one of `words`; the first one is the default.
     pub const fn word(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
         Self::new(name, Kind::Word(words), Default::Word(words[0]), about)
     }
 
-    /// The order of rows.
+    /// The argument that orders rows.
     pub const fn order_by(about: &'static str) -> Self {
         Self::new("order_by", Kind::Order, Default::Computed("the id alone"), about)
     }
 
-    /// The same with another default.
+    /// Replaces the default.
     pub const fn or(self, default: Default) -> Self {
         Self { default, ..self }
     }
 
-    /// The same with an earlier name.
+    /// Declares an earlier name.
     pub const fn once_called(self, earlier: &'static str) -> Self {
         Self { earlier: Some(earlier), ..self }
     }
 
-    /// The line of the reference, after the name.
+    /// The description in the reference, without the name.
     pub fn reference(&self) -> String {
         let default = match self.default {
             Default::Absent => ", optional".to_owned(),

@@ -1,4 +1,4 @@
-//! What the reference says of an operator.
+//! The documentation of an operator.
 
 use std::fmt::Write;
 
@@ -6,32 +6,32 @@ use datafusion::logical_expr::{DocSection, Documentation};
 
 use super::argument::{Argument, Default};
 
-/// Where operators stand in the reference.
+/// The section of the reference that lists operators.
 pub const SECTION: DocSection = DocSection { include: true, label: "Relation Operators", description: None };
 
-/// The entry of an operator. Its arguments come from their declarations.
+/// The reference entry of an operator. Its arguments are documented by their declarations.
 #[derive(Debug, Clone, Copy)]
 pub struct Reference {
-    /// What it does, in one sentence.
+    /// One sentence that says what the operator does.
     pub summary: &'static str,
-    /// What else a user must know, in paragraphs.
+    /// What else a user must know, as paragraphs.
     pub details: &'static str,
-    /// What the first relation is.
+    /// Description of the first relation.
     pub input: &'static str,
-    /// The columns of the result that are not those of the input.
+    /// Output columns in addition to those of the input.
     pub columns: &'static [(&'static str, &'static str)],
-    /// What is refused, beyond arguments of wrong types.
+    /// Errors beyond arguments of wrong types.
     pub errors: &'static str,
     /// Time and memory.
     pub cost: &'static str,
-    /// Where the method comes from.
+    /// Publication or source of the method.
     pub source: &'static str,
-    /// A query and its answer, which a test runs.
+    /// A query and its result, verified by a test.
     pub example: &'static str,
 }
 
 impl Reference {
-    /// Nothing, but for the usual first relation.
+    /// An entry with empty fields, except for the usual description of the input.
     pub const EMPTY: Self = Self {
         summary: "",
         details: "",
@@ -43,7 +43,7 @@ impl Reference {
         example: "",
     };
 
-    /// The entry of the operator `name`.
+    /// Builds the documentation of the operator `name`.
     pub fn documentation(&self, name: &str, arguments: &[Argument]) -> Documentation {
         let mut text = self.summary.to_owned();
         let mut add = |part: std::fmt::Arguments<'_>| {
@@ -76,12 +76,12 @@ impl Reference {
     }
 }
 
-/// The row key.
+/// The argument that names the row key.
 pub const fn id() -> Argument {
     Argument::column("id", "id", "The key of the row. NULL and repeated keys are errors.")
 }
 
-/// The order in which rows survive.
+/// The argument for the survivor order.
 pub const fn survivors() -> Argument {
     Argument::order_by(
         "Who survives: a list of columns such as `'quality DESC, date'`; the id decides ties. NULL and NaN come last in \
@@ -89,7 +89,7 @@ pub const fn survivors() -> Argument {
     )
 }
 
-/// The column of vectors.
+/// The argument that names the vector column.
 pub const fn vector(more: &'static str) -> Argument {
     let about = if more.is_empty() {
         "The vector: a list of 16, 32 or 64-bit floats, all of one length, read as 32-bit floats."
@@ -99,12 +99,12 @@ pub const fn vector(more: &'static str) -> Argument {
     Argument::column("vector", "embedding", about).once_called("vec")
 }
 
-/// What near means.
+/// The argument for the metric.
 pub const fn metric() -> Argument {
     Argument::word("metric", &["cosine", "l2"], "The distance: 1 - cosine, or the Euclidean distance.")
 }
 
-/// Groups of rows.
+/// The argument that groups rows.
 pub const fn groups() -> Argument {
     Argument::optional_column(
         "partition_by",
@@ -112,12 +112,12 @@ pub const fn groups() -> Argument {
     )
 }
 
-/// A seed that fits a signed 64-bit integer.
+/// The argument for a seed that fits a signed 64-bit integer.
 pub const fn seed(about: &'static str) -> Argument {
     Argument::integer("seed", 0, i64::MAX as u64, Default::Computed("`limpid.seed`, 42"), about)
 }
 
-/// A seed of any 64 bits.
+/// The argument for a seed of any 64 bits.
 pub const fn any_seed(about: &'static str) -> Argument {
     Argument::integer("seed", 0, u64::MAX, Default::Computed("`limpid.seed`, 42"), about)
 }

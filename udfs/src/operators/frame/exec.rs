@@ -26,10 +26,10 @@ use super::context::{OperatorContext, Shared, Whole, Work};
 use super::explain::explain;
 use super::operator::{AnyOperator, Input, Stage};
 
-/// A call of an operator. Columns are addressed by their place in their input.
+/// A call of an operator. Columns are given by their index in the input.
 #[derive(Debug, Clone)]
 pub struct OperatorExec {
-    /// Everything that defines the result; what a codec carries.
+    /// Everything that defines the result and is serialized.
     pub spec: OperatorSpec,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     passes_rows: bool,
@@ -39,22 +39,22 @@ pub struct OperatorExec {
     shared: Shared,
 }
 
-/// What defines the result of [`OperatorExec`], but for its inputs.
+/// Everything that defines the result of [`OperatorExec`], except its inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OperatorSpec {
-    /// What is done.
+    /// The operator with its parameters.
     pub operator: AnyOperator,
-    /// The columns of each input that are worked on, by role.
+    /// The columns of each input that the operator works on, by role.
     pub columns: Vec<Vec<usize>>,
     /// Order of the rows of the first input.
     pub order_by: Vec<(usize, SortOptions)>,
 }
 
 impl OperatorExec {
-    /// A node over `inputs`.
+    /// Creates a node over `inputs`.
     ///
     /// # Errors
-    /// Columns that the inputs do not have, or of types that the operator does not take.
+    /// The inputs lack a column, or a column has a type that the operator does not accept.
     pub fn try_new(spec: OperatorSpec, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
         let name = spec.operator.name();
         let schemas: Vec<SchemaRef> = inputs.iter().map(|input| input.schema()).collect();
@@ -186,7 +186,7 @@ impl ExecutionPlan for OperatorExec {
             context: OperatorContext::new(task, self.metrics.clone(), partition, self.shared.clone()),
         };
         let output = futures::stream::once(self.spec.operator.run(work)).try_flatten();
-        // A fault of ours must not take the process of the user with it.
+        // A bug in an operator must not end the user's process.
         let output = AssertUnwindSafe(output).catch_unwind();
         let output = output.map(move |batch| batch.unwrap_or_else(|payload| Err(fault(name, payload.as_ref()))));
         let baseline = BaselineMetrics::new(&self.metrics, partition);
@@ -195,7 +195,7 @@ impl ExecutionPlan for OperatorExec {
     }
 }
 
-/// The error of a panic in the operator `name`.
+/// Turns a panic in the operator `name` into an error.
 fn fault(name: &str, payload: &(dyn Any + Send)) -> DataFusionError {
     let said = payload.downcast_ref::<&str>().copied();
     let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");

@@ -1,4 +1,4 @@
-//! A call as EXPLAIN shows it.
+//! Formats a call for EXPLAIN.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub(super) fn explain(
     if parts.is_empty() { Ok(()) } else { write!(f, ": {}", parts.join(", ")) }
 }
 
-/// A value without the punctuation of JSON; nothing where there is none.
+/// Formats a value without the punctuation of JSON; `None` if there is no value.
 fn shown(value: &Value) -> Option<String> {
     Some(match value {
         Value::Null => return None,
@@ -40,14 +40,14 @@ fn shown(value: &Value) -> Option<String> {
         Value::String(value) => value.clone(),
         Value::Array(values) => format!("[{}]", values.iter().filter_map(shown).collect::<Vec<_>>().join(", ")),
         Value::Object(values) => match values.iter().next() {
-            // A variant with what it holds.
+            // An enum variant with its contents.
             Some((name, value)) if values.len() == 1 => format!("{name}({})", fields(value)),
             _ => format!("({})", fields(value)),
         },
     })
 }
 
-/// The parts of a value, without what holds them together.
+/// Formats the parts of a value, without brackets.
 fn fields(value: &Value) -> String {
     match value {
         Value::Object(values) => {

@@ -8,7 +8,7 @@ use super::argument::Argument;
 use super::documentation::Reference;
 use super::operator::{AnyOperator, RelationOperator};
 
-/// A relation that SQL calls: `FROM op(relation, name => value, ...)`.
+/// A relation operator that can be called from SQL: `FROM op(relation, name => value, ...)`.
 pub trait SqlOperator {
     /// The SQL name.
     const NAME: &'static str;
@@ -16,26 +16,26 @@ pub trait SqlOperator {
     /// The arguments after the relation.
     const ARGUMENTS: &'static [Argument];
 
-    /// The plan of a call.
+    /// Plans a call.
     ///
     /// # Errors
-    /// Arguments that are missing or of no use, in the words of the caller.
+    /// An argument is missing or invalid; the message uses the caller's terms.
     fn plan(args: Args) -> Result<LogicalPlan>;
 
-    /// The entry in the reference.
+    /// The entry in the SQL reference.
     const REFERENCE: Reference;
 }
 
 /// An operator in the list.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// How SQL calls it; `None` for a stage of other operators.
+    /// The SQL interface; `None` for a stage used by other operators.
     pub sql: Option<Sql>,
-    /// How its nodes are read from messages; `None` where it plans nodes of others.
+    /// How its nodes are decoded; `None` if it plans nodes of other operators only.
     pub node: Option<Node>,
 }
 
-/// How SQL calls an operator.
+/// The SQL interface of an operator.
 #[derive(Debug, Clone, Copy)]
 pub struct Sql {
     /// [`SqlOperator::NAME`].
@@ -48,7 +48,7 @@ pub struct Sql {
     pub reference: Reference,
 }
 
-/// How the nodes of an operator are read from messages.
+/// How the nodes of an operator are decoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Node {
     /// [`RelationOperator::NAME`].
@@ -58,17 +58,17 @@ pub struct Node {
 }
 
 impl Entry {
-    /// An operator that SQL calls.
+    /// An operator that SQL can call.
     pub const fn operator<T: SqlOperator + RelationOperator>() -> Self {
         Self { sql: Some(Sql::of::<T>()), node: Some(Node::of::<T>()) }
     }
 
-    /// A stage that other operators are made of.
+    /// A stage used by other operators.
     pub const fn stage<T: RelationOperator>() -> Self {
         Self { sql: None, node: Some(Node::of::<T>()) }
     }
 
-    /// What SQL calls and the frame itself carries out.
+    /// An operator that SQL can call and that plans nodes of other operators or of the frame itself.
     pub const fn planned<T: SqlOperator>() -> Self {
         Self { sql: Some(Sql::of::<T>()), node: None }
     }
@@ -89,12 +89,12 @@ impl Node {
 /// All operators.
 pub type Operators = &'static [Entry];
 
-/// How SQL calls the operator of that name.
+/// The SQL interface of the operator `name`.
 pub fn sql(operators: Operators, name: &str) -> Option<Sql> {
     operators.iter().filter_map(|entry| entry.sql).find(|sql| sql.name == name)
 }
 
-/// How the nodes of that name are read.
+/// The decoder of nodes called `name`.
 pub fn node(operators: Operators, name: &str) -> Option<Node> {
     operators.iter().filter_map(|entry| entry.node).find(|node| node.name == name)
 }

@@ -1,7 +1,8 @@
 //! The frame of the relation operators.
 //!
-//! An operator implements [`RelationOperator`] and, where SQL calls it, [`SqlOperator`]; one line in the list of all operators
-//! names it. The frame plans it, runs it, sends it over a cluster and shows it in EXPLAIN. It knows no operator.
+//! An operator implements [`RelationOperator`] and, if SQL can call it, [`SqlOperator`]. One line in the list of all
+//! operators names it. The frame plans it, runs it, serializes it for a cluster and shows it in EXPLAIN. The frame itself
+//! knows no operator.
 
 pub mod args;
 pub mod argument;

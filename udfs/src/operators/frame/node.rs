@@ -11,31 +11,31 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, SortExpr, UserDefin
 use super::explain::explain;
 use super::operator::{AnyOperator, Input, RelationOperator};
 
-/// A call of an operator with its relations.
+/// A call of an operator with its input relations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OperatorNode {
-    /// What is done.
+    /// The operator with its parameters.
     pub operator: AnyOperator,
-    /// The relations.
+    /// The input relations.
     pub inputs: Vec<LogicalPlan>,
-    /// The columns of each relation that are worked on, by role.
+    /// The columns of each relation that the operator works on, by role.
     pub columns: Vec<Vec<Column>>,
-    /// Order of the rows of the first relation; the id decides ties.
+    /// Order of the rows of the first relation; ties are broken by id.
     pub order_by: Vec<SortExpr>,
-    /// Columns of the first relation that are passed on.
+    /// Columns of the first relation that appear in the result.
     passed: Vec<usize>,
     schema: DFSchemaRef,
 }
 
-/// The plan of a call over one relation.
+/// Plans a call over one relation.
 ///
 /// # Errors
-/// Columns that the operator does not take, or that are called as one it adds.
+/// The operator does not accept a column, or a column has the name of one that the operator adds.
 pub fn call(operator: impl RelationOperator, input: LogicalPlan, columns: Vec<Column>) -> Result<LogicalPlan> {
     call_ordered(operator, input, columns, vec![])
 }
 
-/// The plan of a call over one relation whose rows have an order.
+/// Plans a call over one relation whose rows have an order.
 ///
 /// # Errors
 /// Those of [`call`].
@@ -48,7 +48,7 @@ pub fn call_ordered(
     OperatorNode::plan(AnyOperator::new(operator)?, vec![input], vec![columns], order_by)
 }
 
-/// The plan of a call over several relations, each with its columns.
+/// Plans a call over several relations, each with its columns.
 ///
 /// # Errors
 /// Those of [`call`].

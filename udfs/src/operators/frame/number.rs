@@ -1,10 +1,10 @@
-//! Numbers among the parameters of an operator.
+//! Floating-point parameters of operators.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A number that comes back from a message bit by bit: it travels as the shortest text that names it.
+/// A number that survives serialization bit by bit: it is written as the shortest text that identifies it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct F64Bits(f64);
 

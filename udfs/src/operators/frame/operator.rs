@@ -1,4 +1,4 @@
-//! What an operator is.
+//! The trait of relation operators.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,59 +14,59 @@ use serde::de::DeserializeOwned;
 
 use super::context::Work;
 
-/// Name of the column, made by the plan below an operator, that the operator compares rows by.
+/// Name of the compared column, which the plan below an operator computes.
 pub const COMPARED_COLUMN: &str = "__limpid_compared";
 
-/// A relation in, a relation out. The value holds the parameters of one call: everything but its relations, their columns and the order
+/// A relational operator. The value holds the parameters of one call, except for the relations, their columns and the order
 /// of their rows, which the frame keeps.
 ///
-/// The parameters travel over a cluster and stand in EXPLAIN as serde writes them.
+/// serde serializes the parameters, both for a cluster and for EXPLAIN.
 pub trait RelationOperator: Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static {
-    /// The name, in SQL, EXPLAIN and errors.
+    /// The name in SQL, EXPLAIN and errors.
     const NAME: &'static str;
 
-    /// The columns of the result.
+    /// Determines the columns of the result.
     ///
     /// # Errors
-    /// Columns of types that the operator does not take.
+    /// A column has a type that the operator does not accept.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output>;
 
-    /// Which rows of the first input one task must see.
+    /// Determines which rows of the first input a task must see.
     fn stage(&self) -> Stage {
         Stage::Whole
     }
 
-    /// Computes the rows of one task.
+    /// Computes the result of one task.
     fn run(self, work: Work) -> impl Future<Output = Result<SendableRecordBatchStream>> + Send;
 }
 
-/// How the first input is spread over tasks. Every task can read the other inputs as a whole.
+/// How the first input is distributed over tasks. Every task can read all rows of the other inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
-    /// Each partition is a task: the result of a row depends on that row alone.
+    /// Each partition is a task. The result for a row depends on that row alone.
     EachPartition,
-    /// All rows with equal values in the columns of these roles meet in one task.
+    /// All rows with equal values in the columns of these roles are in one task.
     ByKey(Vec<usize>),
     /// One task sees all rows.
     Whole,
 }
 
-/// An input while a call is planned.
+/// An input during planning.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// Its schema.
     pub schema: &'a Schema,
-    /// The columns that the operator works on: the place in the schema for each role, in the order that the operator knows.
+    /// The columns that the operator works on: the index in the schema for each role, in the order that the operator defines.
     pub columns: &'a [usize],
 }
 
 impl Input<'_> {
-    /// The fields of the columns, by role.
+    /// The fields of the operator's columns, by role.
     pub fn fields(&self) -> Vec<FieldRef> {
         self.columns.iter().map(|column| Arc::clone(&self.schema.fields()[*column])).collect()
     }
 
-    /// The field of the column in that role.
+    /// The field of the column with that role.
     ///
     /// # Errors
     /// There is no such role.
@@ -77,21 +77,21 @@ impl Input<'_> {
         }
     }
 
-    /// All columns but those called `name`.
+    /// The indices of all columns except those called `name`.
     pub fn without(&self, name: &str) -> Vec<usize> {
         (0..self.schema.fields().len()).filter(|column| self.schema.field(*column).name() != name).collect()
     }
 
-    /// All columns.
+    /// The indices of all columns.
     pub fn all(&self) -> Vec<usize> {
         (0..self.schema.fields().len()).collect()
     }
 }
 
-/// The only input of an operator that takes one.
+/// The only input, for an operator that takes exactly one.
 ///
 /// # Errors
-/// There are none or several.
+/// There is no input, or more than one.
 pub fn only<'a, 'b>(op: &str, inputs: &'b [Input<'a>]) -> Result<&'b Input<'a>> {
     match inputs {
         [input] => Ok(input),
@@ -102,19 +102,20 @@ pub fn only<'a, 'b>(op: &str, inputs: &'b [Input<'a>]) -> Result<&'b Input<'a>> 
 /// The columns of a result.
 #[derive(Debug)]
 pub struct Output {
-    /// Columns of the first input that are passed on. Where there are any, each row of that input makes one row of the result.
+    /// Columns of the first input that are passed through. If there are any, each row of that input produces one row of the
+    /// result.
     pub passed: Vec<usize>,
     /// New columns.
     pub added: Vec<Field>,
 }
 
 impl Output {
-    /// Rows of the operator's own.
+    /// A result that passes no columns through.
     pub fn own(added: impl IntoIterator<Item = Field>) -> Self {
         Self { passed: vec![], added: added.into_iter().collect() }
     }
 
-    /// All fields, as the physical plan has them.
+    /// The schema as the physical plan has it.
     pub(super) fn schema(&self, first: &Schema) -> Schema {
         let passed = self.passed.iter().map(|&column| Arc::clone(&first.fields()[column]));
         let fields: Vec<FieldRef> = passed.chain(self.added.iter().cloned().map(Arc::new)).collect();
@@ -122,7 +123,7 @@ impl Output {
         Schema::new_with_metadata(fields, metadata)
     }
 
-    /// That no new column is called as one that is passed on.
+    /// Returns an error if a new column has the name of one that is passed through.
     pub(super) fn check_names(&self, op: &str, first: &Schema) -> Result<()> {
         let is_passed = |new: &&Field| self.passed.iter().any(|&column| first.field(column).name() == new.name());
         match self.added.iter().find(is_passed).map(Field::name) {
@@ -134,28 +135,28 @@ impl Output {
     }
 }
 
-/// Any operator with its parameters. Two are equal where their names and parameters are.
+/// An operator of any type, with its parameters. Two are equal if their names and parameters are.
 #[derive(Clone)]
 pub struct AnyOperator {
     operator: Arc<dyn Erased>,
-    /// As serde writes them.
+    /// The parameters as serde writes them.
     parameters: Arc<str>,
 }
 
 impl AnyOperator {
-    /// This operator.
+    /// Wraps an operator.
     ///
     /// # Errors
-    /// serde cannot write its parameters.
+    /// serde cannot serialize its parameters.
     pub fn new<T: RelationOperator>(operator: T) -> Result<Self> {
         let parameters = serde_json::to_string(&operator).map_err(|e| internal_datafusion_err!("{}: {e}", T::NAME))?;
         Ok(Self { operator: Arc::new(operator), parameters: parameters.into() })
     }
 
-    /// The operator of these parameters, as [`AnyOperator::parameters`] gives them.
+    /// Decodes an operator from parameters as returned by [`AnyOperator::parameters`].
     ///
     /// # Errors
-    /// They were written by another version of the operator.
+    /// Another version of the operator wrote the parameters.
     pub fn read<T: RelationOperator>(parameters: &str) -> Result<Self> {
         let read = serde_json::from_str::<T>(parameters).map_err(|e| internal_datafusion_err!("{}: {e}", T::NAME));
         let read = Self::new(read?)?;
@@ -170,7 +171,7 @@ impl AnyOperator {
         self.operator.name()
     }
 
-    /// The parameters, to send.
+    /// The serialized parameters.
     pub fn parameters(&self) -> &str {
         &self.parameters
     }
@@ -208,7 +209,7 @@ impl Hash for AnyOperator {
     }
 }
 
-/// [`RelationOperator`] without its type.
+/// [`RelationOperator`] with its type erased.
 trait Erased: Send + Sync {
     fn name(&self) -> &'static str;
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output>;

@@ -1,4 +1,4 @@
-//! Where the operators meet DataFusion: from SQL to logical nodes, and from these to physical ones.
+//! Integration with DataFusion: planning of SQL calls into logical nodes, and of logical nodes into physical ones.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl RelationPlanner for OperatorPlanner {
     }
 }
 
-/// DataFusion's planner with the nodes of the operators, for a session that has no other nodes.
+/// DataFusion's query planner, extended by the nodes of operators, for a session without other custom nodes.
 #[derive(Debug)]
 pub struct OperatorQueryPlanner;
 
@@ -62,7 +62,7 @@ impl QueryPlanner for OperatorQueryPlanner {
     }
 }
 
-/// Makes the physical node of a logical one.
+/// Plans the physical node of a logical one.
 #[derive(Debug)]
 pub struct OperatorExtensionPlanner;
 

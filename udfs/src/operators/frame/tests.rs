@@ -1,4 +1,4 @@
-//! The promises of the frame, with operators of its own.
+//! Tests of the frame, with operators of their own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::operator::{AnyOperator, only};
 use super::planner::OperatorQueryPlanner;
 use super::{Input, Output, RelationOperator, Stage, Work};
 
-/// Counts the rows of each value, in tasks that each see all rows of a value.
+/// Counts the rows of each value. Each task sees all rows of a value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct CountByKey {}
 
@@ -52,7 +52,7 @@ impl RelationOperator for CountByKey {
     }
 }
 
-/// Fails as it is told to.
+/// Fails in a way that the test chooses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Faulty {
     Panic,

@@ -8,10 +8,10 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::sql::sqlparser::ast;
 
-/// The value of the argument `name`, which must be a literal.
+/// The literal value of the argument `name`.
 ///
 /// # Errors
-/// It is none.
+/// The argument is not a literal.
 pub fn literal(
     op: &str,
     name: &str,
@@ -30,10 +30,10 @@ pub fn literal(
     }
 }
 
-/// The number that `value` is.
+/// Converts `value` to a number.
 ///
 /// # Errors
-/// It is none, or not within `allowed`.
+/// The value is not a number within `allowed`.
 pub fn number(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusive<f64>) -> Result<f64> {
     let number = match value {
         ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Boolean(_) => None,
@@ -45,10 +45,10 @@ pub fn number(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusiv
     within(op, name, number, value, "a number", allowed)
 }
 
-/// The whole number that `value` is.
+/// Converts `value` to an integer.
 ///
 /// # Errors
-/// It is none, or not within `allowed`.
+/// The value is not an integer within `allowed`.
 pub fn integer(op: &str, name: &str, value: &ScalarValue, allowed: &RangeInclusive<u64>) -> Result<u64> {
     let number = match *value {
         ScalarValue::Int64(Some(v)) => u64::try_from(v).ok(),
@@ -71,10 +71,10 @@ fn within<T: Display + PartialOrd>(
     })
 }
 
-/// The one of the `allowed` words that `value` is.
+/// Finds `value` among the `allowed` words.
 ///
 /// # Errors
-/// It is none of them.
+/// The value is not one of the words.
 pub fn word<'w>(op: &str, name: &str, value: &ScalarValue, allowed: &[&'w str]) -> Result<&'w str> {
     match value {
         ScalarValue::Utf8(Some(word)) | ScalarValue::Utf8View(Some(word)) => {

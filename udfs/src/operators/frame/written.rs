@@ -1,4 +1,4 @@
-//! Arguments as SQL writes them: positional and named, not yet interpreted.
+//! Arguments as written in SQL, positional and named, before interpretation.
 
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::planner::RelationPlannerContext;
@@ -8,23 +8,23 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-/// The names an operator takes, for an error.
+/// Lists the argument names of an operator for an error message.
 pub(super) fn taken(known: &[&str]) -> String {
     if known.is_empty() { "the relation alone".to_owned() } else { known.join(", ") }
 }
 
 /// Arguments as they were written.
 pub struct Written {
-    /// Those without a name, in their order.
+    /// Positional arguments, in order.
     pub unnamed: Vec<ast::Expr>,
-    /// The others.
+    /// Named arguments.
     pub named: Vec<(String, ast::Expr)>,
 }
 
-/// Splits the arguments of `op`; `known` are the names it takes, and `earlier` those that it once had.
+/// Splits the arguments of `op`. `known` are the accepted names, and `earlier` the former ones.
 ///
 /// # Errors
-/// Unknown and repeated names.
+/// A name is unknown or occurs twice.
 pub fn written(
     op: &str,
     known: &[&str],
@@ -61,7 +61,7 @@ pub fn written(
     Ok(all)
 }
 
-/// The first argument as something the planner can plan: a subquery or a table's name.
+/// Converts the first argument to something that the planner can plan: a subquery or the name of a table.
 pub(super) fn relation(op: &str, expr: ast::Expr) -> Result<TableFactor> {
     match expr {
         ast::Expr::Subquery(subquery) => {
@@ -73,16 +73,16 @@ pub(super) fn relation(op: &str, expr: ast::Expr) -> Result<TableFactor> {
     }
 }
 
-/// Whether an argument of that name is a relation, so that a table's name stands for its rows.
+/// Whether an argument of that name takes a relation, so that the name of a table stands for its rows.
 pub fn is_relation_argument(name: &str) -> bool {
     ["centroids", "among"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// The query `SELECT * FROM name` for an operator's argument that is a table's name or a quoted path; other
-/// expressions are none of these.
+/// Builds the query `SELECT * FROM name` for an argument that is the name of a table or a quoted path; `None` for other
+/// expressions.
 ///
-/// The session looks tables up before planning and does not see those named as arguments, so a statement is rewritten
-/// with this before it is planned.
+/// The session looks up tables before planning and does not see those named as arguments. Statements are therefore rewritten
+/// with this function before they are planned.
 pub fn table_argument(expr: &ast::Expr) -> Option<ast::Expr> {
     let name = match expr {
         ast::Expr::Identifier(name) => ast::ObjectName::from(vec![name.clone()]),

@@ -1,4 +1,4 @@
-//! Logical nodes: from the client to the scheduler.
+//! Serialization of logical nodes, which the client sends to the scheduler.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::operators::frame::list::Operators;
 use crate::operators::frame::materialize::node::MaterializeNode;
 use crate::operators::frame::node::OperatorNode;
 
-/// The nodes of operators, and everything else through `others`.
+/// Serializes the nodes of operators, and passes all others to the wrapped codec.
 #[derive(Debug)]
 pub struct OperatorLogicalCodec {
-    /// The operators whose nodes are read.
+    /// The operators whose nodes can be decoded.
     pub operators: Operators,
     /// The wrapped codec.
     pub others: Arc<dyn LogicalExtensionCodec>,

@@ -1,4 +1,4 @@
-//! The messages, in protobuf.
+//! The messages, as protobuf.
 
 use arrow::compute::SortOptions;
 use datafusion::common::{Column, Result, TableReference, internal_datafusion_err, internal_err};
@@ -8,7 +8,7 @@ use prost::Message;
 use crate::operators::frame::list::{self, Operators};
 use crate::operators::frame::operator::AnyOperator;
 
-/// A logical node: columns by name.
+/// A logical node; it names columns.
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeMessage {
     #[prost(string, tag = "1")]
@@ -21,7 +21,7 @@ pub struct NodeMessage {
     pub order_by: Vec<OrderMessage>,
 }
 
-/// A physical node: columns by place.
+/// A physical node; it refers to columns by index.
 #[derive(Clone, PartialEq, Message)]
 pub struct ExecMessage {
     #[prost(string, tag = "1")]
@@ -34,14 +34,14 @@ pub struct ExecMessage {
     pub order_by: Vec<OrderMessage>,
 }
 
-/// Columns of one input.
+/// The columns of one input, by name.
 #[derive(Clone, PartialEq, Message)]
 pub struct ColumnsMessage {
     #[prost(message, repeated, tag = "1")]
     pub columns: Vec<ColumnMessage>,
 }
 
-/// Places of columns of one input.
+/// The columns of one input, by index.
 #[derive(Clone, PartialEq, Message)]
 pub struct PlacesMessage {
     #[prost(uint64, repeated, tag = "1")]
@@ -50,14 +50,14 @@ pub struct PlacesMessage {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct ColumnMessage {
-    /// Catalog, schema and table, or the last ones of these; nothing where the column is not qualified.
+    /// Catalog, schema and table, or the last ones of these; empty if the column is not qualified.
     #[prost(string, repeated, tag = "1")]
     pub relation: Vec<String>,
     #[prost(string, tag = "2")]
     pub name: String,
 }
 
-/// A column of a survivor order: by name in a logical node, by index in a physical one.
+/// A column of the survivor order: by name in a logical node, by index in a physical one.
 #[derive(Clone, PartialEq, Message)]
 pub struct OrderMessage {
     #[prost(message, optional, tag = "1")]
@@ -70,18 +70,18 @@ pub struct OrderMessage {
     pub nulls_first: bool,
 }
 
-/// Writes a message after the byte that tells its kind.
+/// Writes a byte that identifies the kind of message, then the message.
 pub fn write(kind: u8, message: &impl Message, buf: &mut Vec<u8>) -> Result<()> {
     buf.push(kind);
     message.encode(buf).map_err(|e| internal_datafusion_err!("{e}"))
 }
 
-/// The message that `bytes` hold.
+/// Decodes a message from `bytes`.
 pub fn read<M: Message + Default>(bytes: &[u8]) -> Result<M> {
     M::decode(bytes).map_err(|e| internal_datafusion_err!("{e}"))
 }
 
-/// The operator of that name and of these parameters.
+/// Decodes the operator `name` from its parameters.
 pub fn operator(operators: Operators, name: &str, parameters: &str) -> Result<AnyOperator> {
     match list::node(operators, name) {
         Some(node) => (node.read)(parameters),
@@ -110,7 +110,7 @@ impl From<ColumnMessage> for Column {
 }
 
 impl OrderMessage {
-    /// A column by name.
+    /// Encodes a sort column by name.
     pub fn try_from_sort(SortExpr { expr, asc, nulls_first }: &SortExpr) -> Result<Self> {
         match expr {
             Expr::Column(column) => {
@@ -120,26 +120,26 @@ impl OrderMessage {
         }
     }
 
-    /// As it was.
+    /// Decodes a sort column by name.
     pub fn into_sort(self) -> Result<SortExpr> {
         let Self { column, index: _, descending, nulls_first } = self;
         Ok(Expr::Column(required(column, "column")?.into()).sort(!descending, nulls_first))
     }
 
-    /// A column by index.
+    /// Encodes a sort column by index.
     pub fn from_index((column, options): &(usize, SortOptions)) -> Self {
         let SortOptions { descending, nulls_first } = *options;
         Self { column: None, index: *column as u64, descending, nulls_first }
     }
 
-    /// As it was.
+    /// Decodes a sort column by index.
     pub fn into_index(self) -> (usize, SortOptions) {
         let Self { column: _, index, descending, nulls_first } = self;
         (index as usize, SortOptions { descending, nulls_first })
     }
 }
 
-/// A field that every sender sets.
+/// Unwraps a field that every sender sets; an error if it is missing.
 pub fn required<T>(value: Option<T>, what: &str) -> Result<T> {
     match value {
         Some(value) => Ok(value),

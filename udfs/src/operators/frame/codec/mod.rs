@@ -1,7 +1,7 @@
-//! How the operators travel over a cluster: codecs that wrap another codec and add our nodes.
+//! Serialization of operators for a cluster. The codecs wrap another codec and add the nodes of operators.
 //!
-//! A message begins with one byte: [`OPERATOR`], [`MATERIALIZE`] or [`OTHERS`]. That of an operator holds its name, its parameters as
-//! serde writes them, and its columns.
+//! A message starts with one byte: [`OPERATOR`], [`MATERIALIZE`] or [`OTHERS`]. The message of an operator holds its name,
+//! its parameters as serde writes them, and its columns.
 
 mod logical;
 mod messages;
@@ -12,9 +12,9 @@ mod tests;
 pub use logical::OperatorLogicalCodec;
 pub use physical::OperatorPhysicalCodec;
 
-/// First byte of a node of the wrapped codec.
+/// First byte of a node that the wrapped codec handles.
 const OTHERS: u8 = 0;
 /// First byte of an operator.
 const OPERATOR: u8 = 1;
-/// First byte of a relation that is kept; it has no parameters.
+/// First byte of a materialized relation, which has no parameters.
 const MATERIALIZE: u8 = 2;

@@ -1,4 +1,4 @@
-//! Physical nodes: from the scheduler to the executors.
+//! Serialization of physical nodes, which the scheduler sends to the executors.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::operators::frame::exec::{OperatorExec, OperatorSpec};
 use crate::operators::frame::list::Operators;
 use crate::operators::frame::materialize::exec::MaterializeExec;
 
-/// The nodes of operators, and everything else through `others`.
+/// Serializes the nodes of operators, and passes all others to the wrapped codec.
 #[derive(Debug)]
 pub struct OperatorPhysicalCodec {
-    /// The operators whose nodes are read.
+    /// The operators whose nodes can be decoded.
     pub operators: Operators,
     /// The wrapped codec.
     pub others: Arc<dyn PhysicalExtensionCodec>,

@@ -1,4 +1,4 @@
-//! Every operator comes back from the way as it was sent.
+//! Round trips: every operator is decoded as it was encoded.
 
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ const INPUT: &str = "(SELECT column1 AS id, column2 AS quality, column3 AS text,
                      column5 AS embedding, column6 AS valid, column7 AS words FROM (VALUES (1, 2, 'a b c', 3, [1.0, 2.0], true, ['x']), \
                      (2, 1, 'a b d', 4, [2.0, 1.0], false, ['y', 'z'])))";
 
-/// Calls that between them set every argument of the operators; of others the example of the reference.
+/// Calls that together set every argument of the operators. Operators not listed are tested with the example of their
+/// reference.
 fn calls(operator: &str) -> Vec<String> {
     let arguments: &[&str] = match operator {
         "exact_dedup" => &[
@@ -110,7 +111,7 @@ fn calls(operator: &str) -> Vec<String> {
     arguments.iter().map(call).collect()
 }
 
-/// The query of an example.
+/// Extracts the query from an example.
 fn example(text: &str) -> String {
     let lines = text.lines().take_while(|line| !line.starts_with('+'));
     let query: Vec<&str> = lines.map(|line| line.trim_start_matches("> ")).collect();
@@ -141,7 +142,7 @@ fn physical() -> OperatorPhysicalCodec {
     OperatorPhysicalCodec { operators: OPERATORS, others: Arc::new(DefaultPhysicalExtensionCodec {}) }
 }
 
-/// Every call, as the analyzer and as the optimizer leave it.
+/// Plans every call, once as the analyzer and once as the optimizer leaves it.
 async fn plans(ctx: &SessionContext) -> Vec<LogicalPlan> {
     let mut plans = vec![];
     for operator in crate::register::operators() {
@@ -161,7 +162,7 @@ async fn logical_nodes_survive_the_way() {
     for plan in plans(&ctx).await {
         let bytes = logical_plan_to_bytes_with_extension_codec(&plan, &codec).unwrap();
         let back = logical_plan_from_bytes_with_extension_codec(&bytes, &ctx.task_ctx(), &codec).unwrap();
-        // What DataFusion reads back of a literal list may be NULL, whether or not what it wrote might.
+        // DataFusion decodes literal lists as nullable, whether they were or not.
         let shown = |plan: &LogicalPlan| plan.display_indent_schema().to_string().replace(";N", "");
         assert_eq!(shown(&back), shown(&plan));
         plan.apply(|plan| {
@@ -196,7 +197,7 @@ async fn physical_nodes_survive_the_way() {
     assert!(ours >= 2 * 2 * crate::register::operators().len(), "{ours} nodes only");
 }
 
-/// Sends the nodes of ours one by one; a node's `Debug` shows every field of its own.
+/// Encodes and decodes our nodes one by one. Their `Debug` output shows every field.
 fn compare(plan: &Arc<dyn ExecutionPlan>, codec: &OperatorPhysicalCodec, ctx: &SessionContext) -> usize {
     let inputs: Vec<_> = plan.children().into_iter().map(Arc::clone).collect();
     let below: usize = inputs.iter().map(|input| compare(input, codec, ctx)).sum();

@@ -1,4 +1,4 @@
-//! One computation for all the places of a plan where the same relation stands.
+//! Computes a relation once for all places in a plan that read it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,18 +20,19 @@ use futures::{TryFutureExt, TryStreamExt};
 
 use crate::storage::batches::{BatchStore, StoredBatches};
 
-/// The share of a memory limit, one in so many, that kept rows may take: a query keeps several relations until its end, and what
-/// works in the meantime needs the rest.
+/// Kept rows may take 1 / `SHARE` of the memory limit. A query keeps several relations until it ends, and other operators
+/// need the rest.
 const SHARE: usize = 32;
 
-/// The rows of a partition, once they are there.
+/// The rows of a partition, available once computed.
 type Rows = Shared<BoxFuture<'static, Result<Arc<StoredBatches>, Arc<DataFusionError>>>>;
 
-/// The partitions that somebody has asked for.
+/// The partitions that have been requested.
 type Slots = Arc<Mutex<HashMap<usize, Rows>>>;
 
-/// Yields the rows of its input, to everybody who holds this node. Who first asks for a partition computes it to the end and keeps it,
-/// spilling; the others read what is kept. Nobody waits for a node that is not running, so the order in which they ask is free.
+/// Yields the rows of its input to every reader. The first reader of a partition computes it completely and stores it,
+/// spilling to disk; other readers read the stored rows. A reader never waits for a node that is not running, so readers may
+/// come in any order.
 #[derive(Clone)]
 pub struct MaterializeExec {
     pub(crate) input: Arc<dyn ExecutionPlan>,
@@ -46,7 +47,7 @@ impl fmt::Debug for MaterializeExec {
 }
 
 impl MaterializeExec {
-    /// A node over `input`.
+    /// Creates a node over `input`.
     pub fn new(input: Arc<dyn ExecutionPlan>) -> Self {
         Self { input, slots: Slots::default(), metrics: ExecutionPlanMetricsSet::new() }
     }
@@ -120,7 +121,7 @@ impl ExecutionPlan for MaterializeExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
-            // Other rows, kept anew.
+            // With a new input, the rows differ and must be stored anew.
             (Some(input), true) => Ok(Arc::new(Self::new(input))),
             _ => internal_err!("MaterializeExec takes one input"),
         }
@@ -142,7 +143,7 @@ impl ExecutionPlan for MaterializeExec {
     }
 }
 
-/// The rows; they stay as long as somebody reads them.
+/// Streams the stored rows, which are kept as long as a stream exists.
 fn stream(rows: &Arc<StoredBatches>) -> Result<SendableRecordBatchStream> {
     let (batches, held) = (rows.stream()?, Arc::clone(rows));
     let schema = batches.schema();

@@ -1,4 +1,4 @@
-//! A relation that is computed once and kept, for all the places of a plan that read it.
+//! Materialization: a relation is computed once and kept for all places in a plan that read it.
 
 pub mod exec;
 pub mod node;

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 /// The SQL name.
 pub const NAME: &str = "materialize";
 
-/// Its input, which no column or row is pruned from: it must be the same wherever it stands.
+/// A node from whose input no column or row may be pruned, so that the input is the same at every occurrence.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MaterializeNode {
     /// The rows.
