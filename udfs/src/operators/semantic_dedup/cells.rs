@@ -26,8 +26,8 @@ use crate::storage::vectors::CHUNK;
 
 /// Up to this many vectors, all pairs are compared, which is faster than building lists.
 const FEW: usize = 32_768;
-/// Number of lists, as a factor of the square root of the number of vectors. Building lists costs the square of their number;
-/// comparing the vectors within them costs the inverse.
+/// Number of lists, as a factor of the square root of the number of vectors. With m lists, fitting them costs O(m^2), and
+/// comparing the vectors within them O(1 / m).
 const SHARE: f64 = 3.0;
 /// Number of sampled vectors per list to which the centroids are fitted.
 const SAMPLE: u64 = 32;
