@@ -1,4 +1,4 @@
-//! What the encoders in SQL share: their arguments, and how they wait.
+//! Arguments and waiting, shared by the encoder functions of SQL.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::config::LimpidOptions;
 use crate::functions::literals::Literals;
 use crate::functions::vector::embeddings::float_item;
 
-/// The model that a call names, `default` where it names none, on the device named after it, with the prompt named last.
+/// The model that a call names (`default` if it names none), on the device and with the prompt given by the following
+/// arguments.
 pub(super) fn model(
     function: &str,
     literals: &Literals<'_>,
@@ -28,7 +29,7 @@ pub(super) fn model(
     open(function, name, literals.text(2, "device")?.unwrap_or("cpu"), literals.text(3, "prompt")?, needed)
 }
 
-/// The model of that name on that device, with that of its prompts before every text.
+/// Opens the named model on a device. The named prompt is put before every text.
 pub(crate) fn open(
     function: &str,
     name: &str,
@@ -46,7 +47,7 @@ pub(crate) fn open(
     }
 }
 
-/// The model of a running call with the session's cache.
+/// The embedder of a running call, with the session's cache.
 pub(super) fn embedder(
     function: &'static str,
     args: &ScalarFunctionArgs,
@@ -57,7 +58,7 @@ pub(super) fn embedder(
     waiting(|| Embedder::open(function, model, LimpidOptions::of(&args.config_options).cache()))
 }
 
-/// The vectors of a column; what is new is in the cache, and what has no vector is counted in the session.
+/// Embeds a column. New vectors go to the cache, and rows without a vector are counted in the session.
 pub(super) fn vectors(embedder: &Embedder, session: &LimpidOptions, contents: &ArrayRef) -> Result<ArrayRef> {
     waiting(|| {
         let embedded = embedder.embed(contents)?;
@@ -67,7 +68,7 @@ pub(super) fn vectors(embedder: &Embedder, session: &LimpidOptions, contents: &A
     })
 }
 
-/// The type of the vectors of `model`.
+/// The Arrow type of the vectors of `model`.
 pub(crate) fn vector_type(model: &Model) -> Result<DataType> {
     match i32::try_from(model.info().dimension) {
         Ok(width) if width > 0 => Ok(DataType::FixedSizeList(float_item(DataType::Float32), width)),
@@ -75,7 +76,7 @@ pub(crate) fn vector_type(model: &Model) -> Result<DataType> {
     }
 }
 
-/// A column of vectors from those of the rows that are not NULL, whose numbers are `rows`.
+/// Builds a column of `count` rows. `rows` lists the rows that are not NULL, one per vector.
 pub(super) fn column(vectors: Vectors, rows: &[usize], count: usize) -> Result<ArrayRef> {
     let Vectors { dimension, values, present, tokens: _ } = vectors;
     let (values, valid) = if rows.len() == count {
@@ -94,12 +95,13 @@ pub(super) fn column(vectors: Vectors, rows: &[usize], count: usize) -> Result<A
     Ok(Arc::new(FixedSizeListArray::try_new(item, width, Arc::new(Float32Array::from(values)), nulls)?))
 }
 
-/// The error of a running call.
+/// Wraps the error of an encoder in the error of a running call.
 pub(super) fn failed<T>(function: &str, error: &limpid_encoders::Error) -> Result<T> {
     exec_err!("{function}: {error}")
 }
 
-/// Runs `work`, which waits for other threads: where there are several workers, another one takes over their tasks.
+/// Runs `work`, which blocks on other threads. On a multi-threaded runtime, another worker takes over this worker's tasks
+/// meanwhile.
 pub(super) fn waiting<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current() {

@@ -18,7 +18,7 @@ const NAME: &str = "embed_image";
 const PARAMETERS: [Parameter; 3] =
     [required("image", Kind::Any), required("model", Kind::Any), optional("device", Kind::Any)];
 
-/// The vector of an image.
+/// Returns the vector of an image.
 #[user_doc(
     doc_section(label = "Encoder Functions"),
     description = "The vector of an image by an encoder, a fixed-size list of 32-bit floats. The image is the bytes of a PNG or \

@@ -23,7 +23,7 @@ const PARAMETERS: [Parameter; 4] = [
     optional("prompt", Kind::Any),
 ];
 
-/// The vector of a text.
+/// Returns the vector of a text.
 #[user_doc(
     doc_section(label = "Encoder Functions"),
     description = "The vector of a text by an encoder, a fixed-size list of 32-bit floats: texts of like meaning have vectors of \

@@ -1,4 +1,4 @@
-//! Contents to columns of vectors, through a cache where there is one.
+//! Embeds contents into columns of vectors, through a cache if there is one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::arguments::{column, failed};
 use super::cache::Cache;
 use crate::functions::strings::Strings;
 
-/// A model with what keeps its vectors.
+/// A model and, if configured, its cache.
 #[derive(Debug)]
 pub(crate) struct Embedder {
     function: &'static str,
@@ -22,43 +22,43 @@ pub(crate) struct Embedder {
     cache: Option<Arc<Cache>>,
 }
 
-/// The vectors of a column.
+/// An embedded column.
 pub(crate) struct Embedded {
-    /// A vector a row.
+    /// One vector per row.
     pub vectors: ArrayRef,
-    /// Rows whose vector was made before.
+    /// Number of rows whose vectors were cached.
     pub cached: usize,
-    /// Tokens that the model read.
+    /// Number of tokens that the model read.
     pub tokens: usize,
-    /// Rows that are not NULL and got no vector, because the model does not know their script.
+    /// Number of rows that are not NULL but received no vector, because the model does not know their script.
     pub without_vector: usize,
 }
 
-/// What is embedded of the rows that are not NULL.
+/// The contents to embed, one per row that is not NULL.
 enum Contents<'a> {
     Texts(Vec<&'a str>),
     Images(Vec<&'a [u8]>),
 }
 
 impl Embedder {
-    /// The `model` with a cache in `folder`; `function` begins errors.
+    /// Opens `model` with a cache in `folder`. Error messages start with `function`.
     pub fn open(function: &'static str, model: Arc<Model>, folder: Option<&str>) -> Result<Self> {
         let cache = folder.map(|folder| Cache::open(Path::new(folder), &model)).transpose();
         let cache = cache.map_err(|error| error.context(function))?;
         Ok(Self { function, model, cache })
     }
 
-    /// Its cache.
+    /// The cache, if there is one.
     pub fn cache(&self) -> Option<&Arc<Cache>> {
         self.cache.as_ref()
     }
 
-    /// How many rows are well given at once.
+    /// The number of rows that are best embedded per call.
     pub fn portion(&self) -> usize {
         self.model.portion()
     }
 
-    /// The vectors of a column of texts or images. The calling thread waits.
+    /// Embeds a column of texts or images. Blocks the calling thread.
     pub fn embed(&self, contents: &ArrayRef) -> Result<Embedded> {
         if self.model.info().modality == Modality::Image {
             let images = cast(contents, &DataType::LargeBinary)?;
@@ -74,7 +74,7 @@ impl Embedder {
         }
     }
 
-    /// Writes what is new to the cache.
+    /// Writes new vectors to the cache.
     pub fn flush(&self) -> Result<()> {
         self.cache.as_ref().map_or(Ok(()), |cache| cache.flush())
     }
@@ -97,7 +97,7 @@ impl Embedder {
         Ok(Embedded { vectors: column(vectors, rows, count)?, cached, tokens, without_vector })
     }
 
-    /// The vectors of `some` of the contents, whose rows are `rows`.
+    /// Computes the vectors of the contents at positions `some`. `rows` maps contents to rows.
     fn make(&self, contents: &Contents<'_>, some: &[usize], rows: &[usize]) -> Result<Vectors> {
         let made = match contents {
             Contents::Texts(texts) => self.model.embed_texts(&some.iter().map(|&at| texts[at]).collect::<Vec<_>>()),
@@ -118,7 +118,7 @@ impl Embedder {
     }
 }
 
-/// Writes what is new to the cache when the work ends, however it ends.
+/// Writes new vectors to the cache when dropped, whether the work succeeded or not.
 pub(crate) struct Flush(pub Arc<Embedder>);
 
 impl Drop for Flush {

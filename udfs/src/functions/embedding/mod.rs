@@ -1,8 +1,8 @@
-//! Encoders in SQL.
+//! Encoder functions of SQL.
 //!
-//! These are plain functions and not asynchronous ones: DataFusion runs the latter only in projections, filters and the
-//! arguments of aggregates. A thread of the query waits while the model's own threads work, and tells the runtime that it
-//! waits; so they work in joins, sorts and groups too, and within one another.
+//! They are ordinary functions rather than asynchronous ones, because DataFusion runs asynchronous functions only in
+//! projections, filters and arguments of aggregates. A query thread blocks while the model's own threads work, and tells the
+//! runtime that it blocks. The functions therefore work in joins, sorts and groups too, and nested in one another.
 
 pub(crate) mod arguments;
 pub(crate) mod cache;

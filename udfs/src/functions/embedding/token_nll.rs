@@ -22,7 +22,7 @@ const NAME: &str = "token_nll";
 const PARAMETERS: [Parameter; 3] =
     [required("text", Kind::Text), required("model", Kind::Any), optional("device", Kind::Any)];
 
-/// How unlikely each token is.
+/// Returns the negative log-likelihood of each token.
 #[user_doc(
     doc_section(label = "Encoder Functions"),
     description = "For each token of a text but the first, its negative log-likelihood (natural logarithm) given those before \
@@ -68,7 +68,7 @@ impl ScalarUDFImpl for TokenNll {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        // A model that is not there is found out before the query runs.
+        // Report a missing model before the query runs.
         model(NAME, &Literals::planned(NAME, &args), None, Modality::Causal)?;
         Ok(Field::new(NAME, list_of(DataType::Float32), true).into())
     }

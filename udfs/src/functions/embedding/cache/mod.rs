@@ -1,10 +1,10 @@
-//! Vectors that were made once are read and not made again.
+//! Cache of embeddings: a vector that was computed once is read back instead of computed again.
 //!
-//! A cache is a folder of Parquet files. Below it each model has a folder of its own, named after the hash of all that its
-//! vectors depend on ([`Identity`](limpid_encoders::folder::Identity)): a changed model, tokenizer or setting finds an empty
-//! one. A file holds hashes of contents and their vectors, appears by rename, and is never changed; so processes share a
-//! folder without a lock, and at worst two of them make the same vector at the same time. In memory are the hashes with the
-//! places of their vectors, about 40 bytes a content, and the vectors that are not yet in a file.
+//! A cache is a folder of Parquet files. Each model has a subfolder, named after the hash of everything that its vectors
+//! depend on ([`Identity`](limpid_encoders::folder::Identity)), so a changed model, tokenizer or setting starts with an empty
+//! one. A file holds hashes of contents and their vectors. It appears by rename and never changes, so processes share a
+//! folder without a lock; at worst, two of them compute the same vector at the same time. Memory holds the hashes with the
+//! locations of their vectors, about 40 bytes per content, and the vectors not yet written.
 
 mod parts;
 
@@ -19,20 +19,20 @@ use limpid_encoders::folder::digest;
 use limpid_encoders::{Model, Vectors};
 use parts::{Key, Part, Rows};
 
-/// The file that says which model the vectors of a folder are of.
+/// The file that records to which model a folder belongs.
 const IDENTITY: &str = "model.json";
-/// Vectors in memory before they are written, in rows and numbers.
+/// Maximum number of vectors in memory before they are written: in rows, and in numbers.
 const ROWS: usize = 16_384;
 const NUMBERS: usize = 8 << 20;
-/// How long a vector stays in memory only: what a process that is killed has to do again.
+/// How long a vector may stay in memory only. A process that is killed loses at most this much work.
 const DELAY: Duration = Duration::from_secs(10);
 
-/// The vectors of one model in one folder.
+/// The cached vectors of one model in one folder.
 #[derive(Debug)]
 pub struct Cache {
     part: Part,
     state: Mutex<State>,
-    /// Vectors that others wait for are there, or will not come.
+    /// Signalled when awaited vectors have arrived, or when their computation failed.
     landed: Condvar,
 }
 
@@ -42,14 +42,14 @@ struct State {
     files: Vec<PathBuf>,
     names: HashSet<OsString>,
     fresh: Fresh,
-    /// On their way into files.
+    /// Vectors being written to files.
     writing: Vec<Arc<Fresh>>,
-    /// Being made by a thread of this process.
+    /// Contents whose vectors a thread of this process is computing.
     flying: HashSet<Key>,
     written: Instant,
 }
 
-/// Vectors that no file has yet.
+/// Vectors that are not in any file yet.
 #[derive(Debug, Default)]
 struct Fresh {
     places: HashMap<Key, usize>,
@@ -63,7 +63,7 @@ impl Fresh {
     }
 }
 
-/// Contents that are being made; they are given up where the work fails.
+/// Contents that this thread has undertaken to compute. If the work fails, dropping the claim releases them.
 struct Claim<'a> {
     cache: &'a Cache,
     keys: Vec<Key>,
@@ -83,8 +83,8 @@ impl Drop for Claim<'_> {
 }
 
 impl Cache {
-    /// The cache of `model` in `folder`, which is made where there is none. It stays open; files that appeared since are
-    /// read, and where files are gone, the rest is.
+    /// Opens the cache of `model` in `folder`, creating the folder if needed. The cache stays open for the process: a later
+    /// call reads files that appeared since, and reads all again if some disappeared.
     pub fn open(folder: &Path, model: &Model) -> Result<Arc<Self>> {
         static OPEN: Mutex<Option<HashMap<PathBuf, Arc<Cache>>>> = Mutex::new(None);
         let identity = model.identity().map_err(|error| exec_datafusion_err!("embedding cache: {error}"))?;
@@ -105,15 +105,15 @@ impl Cache {
         Ok(cache)
     }
 
-    /// Bytes in memory, about.
+    /// Approximate number of bytes in memory.
     pub fn memory(&self) -> usize {
         let state = self.lock();
         let fresh = state.writing.iter().map(|fresh| fresh.rows.values.len()).sum::<usize>();
         state.places.capacity() * (size_of::<(Key, (u32, u32))>() + 1) + 4 * (fresh + state.fresh.rows.values.len())
     }
 
-    /// The vectors of `contents`, and how many of them were there: those that are not are made by `make` from their numbers
-    /// and kept. Of equal contents one is made, whichever threads ask.
+    /// Returns the vectors of `contents`, and how many of them were cached. The others are computed by `make`, which receives
+    /// their positions, and are then cached. Equal contents are computed once, even if several threads ask at the same time.
     pub fn embed(&self, contents: &[&[u8]], make: impl Fn(&[usize]) -> Result<Vectors>) -> Result<(Vectors, usize)> {
         let dimension = self.part.dimension;
         let mut distinct: HashMap<Key, usize> = HashMap::with_capacity(contents.len());
@@ -156,7 +156,7 @@ impl Cache {
                 }
                 self.keep(&claim.keys, &made);
             }
-            // Own work is done: whoever waits for it is not waited for.
+            // The own work is done. Release it before waiting, so that no two threads wait for each other.
             drop(claim);
             self.wait_for(&theirs, &found.keys);
             wanted = theirs;
@@ -171,7 +171,8 @@ impl Cache {
         Ok((vectors, cached))
     }
 
-    /// Finds the `wanted`: what is in memory is taken, what is in files is listed, and what is nowhere is claimed or awaited.
+    /// Looks up the `wanted` contents. Vectors in memory are copied, and those in files are listed for reading. Contents that
+    /// are in neither are claimed, or awaited if another thread is computing them.
     fn look_up(&self, wanted: &[usize], found: &mut Found, claim: &mut Claim<'_>) -> LookedUp {
         let (mut stored, mut mine, mut theirs) = (HashMap::new(), vec![], vec![]);
         let mut guard = self.lock();
@@ -214,7 +215,7 @@ impl Cache {
         }
     }
 
-    /// Writes what is new where that is much, or has waited for long.
+    /// Writes new vectors if there are many, or if they have waited for long.
     pub fn flush_if_due(&self) -> Result<()> {
         let state = self.lock();
         let rows = &state.fresh.rows;
@@ -223,7 +224,7 @@ impl Cache {
         if due { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what is new. What another thread writes is left to it.
+    /// Writes new vectors, except those that another thread is writing.
     pub fn flush(&self) -> Result<()> {
         let fresh = {
             let mut state = self.lock();
@@ -243,7 +244,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Reads the hashes of files that are not known yet, and all again where one is gone.
+    /// Reads the hashes of unknown files. If a known file disappeared, reads all files again.
     fn refresh(&self) -> Result<()> {
         let found = self.part.files()?;
         let mut state = self.lock();
@@ -288,10 +289,11 @@ impl State {
     }
 }
 
-/// By file the rows that are wanted, with their places in [`Found`]; what is claimed; what others make.
+/// The rows to read from each file, with their positions in [`Found`]; the claimed contents; the contents that other threads
+/// are computing.
 type LookedUp = (Vec<(PathBuf, Vec<(u32, usize)>)>, Vec<usize>, Vec<usize>);
 
-/// The vectors of distinct contents.
+/// The vectors of distinct contents, as far as they were found.
 struct Found {
     keys: Vec<Key>,
     values: Vec<f32>,
@@ -308,7 +310,7 @@ impl Found {
     }
 }
 
-/// The first half of a content's SHA-256.
+/// The first half of the SHA-256 hash of a content.
 fn key(content: &[u8]) -> Key {
     let mut key = Key::default();
     key.copy_from_slice(&digest(content)[..size_of::<Key>()]);
@@ -328,7 +330,7 @@ mod tests {
         Cache::open(folder, &registry::open("static", Device::Cpu).unwrap()).unwrap()
     }
 
-    /// A cache of two dimensions that another process would see.
+    /// Opens a cache with two dimensions as another process would.
     fn apart(folder: &Path) -> Result<Cache> {
         let part = Part { folder: folder.to_owned(), identity: "test".to_owned(), dimension: 2 };
         let cache = Cache { part, state: Mutex::new(State::new()), landed: Condvar::new() };
@@ -337,7 +339,7 @@ mod tests {
         Ok(cache)
     }
 
-    /// Length and first byte; nothing of an empty content.
+    /// A vector of length and first byte; none for an empty content.
     fn vectors(contents: &[&[u8]]) -> Vectors {
         let values = contents.iter().flat_map(|c| [c.len() as f32, f32::from(c.first().copied().unwrap_or(0))]);
         let present = contents.iter().map(|c| !c.is_empty()).collect();
@@ -375,7 +377,7 @@ mod tests {
         cache.refresh().unwrap();
         assert_eq!(embed(&cache, &[b"e", b"dd", b"a"]), (0, 3));
         assert_eq!(cache.part.files().unwrap().len(), 2);
-        // Without its files a cache begins anew.
+        // A cache whose files were deleted starts afresh.
         for file in cache.part.files().unwrap() {
             std::fs::remove_file(file).unwrap();
         }
@@ -450,7 +452,7 @@ mod tests {
             let error = match apart(folder.path()) {
                 Err(error) => error.to_string(),
                 Ok(cache) => {
-                    // What a file no longer seems to have is made again.
+                    // A vector that no longer appears in a file is computed again.
                     let make = |some: &[usize]| Ok(vectors(&some.iter().map(|&at| CONTENTS[at]).collect::<Vec<_>>()));
                     match cache.embed(&CONTENTS, make) {
                         Err(error) => error.to_string(),
@@ -468,7 +470,7 @@ mod tests {
         for part in 1..10 {
             assert!(told(&good[..part * good.len() / 10]), "{part}");
         }
-        // A flipped bit is told or does not matter: no wrong vector is given.
+        // A flipped bit is either detected or harmless: a wrong vector is never returned.
         let flipped = (0..good.len()).step_by(3).filter(|&at| {
             let mut bytes = good.clone();
             bytes[at] ^= 4;

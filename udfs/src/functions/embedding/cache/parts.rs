@@ -1,4 +1,4 @@
-//! The files of a cache.
+//! Files of an embedding cache.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,11 +22,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Found;
 
-/// Half a SHA-256: that two contents of a trillion share one has a chance of 1 in 10^15.
+/// Half of a SHA-256 hash. The chance that any two of 10^12 contents collide is 1 in 10^15.
 pub type Key = [u8; 16];
 const KEY: i32 = size_of::<Key>() as i32;
 
-/// Rows to be written.
+/// Rows to write.
 #[derive(Debug, Default)]
 pub struct Rows {
     pub keys: Vec<Key>,
@@ -34,7 +34,7 @@ pub struct Rows {
     pub present: Vec<bool>,
 }
 
-/// Where the files of a model lie and what they must say.
+/// The folder of a model's files, and what their metadata must say.
 #[derive(Debug)]
 pub struct Part {
     pub folder: PathBuf,
@@ -45,16 +45,16 @@ pub struct Part {
 const CONTENT: &str = "content";
 const CHECK: &str = "checksum";
 const VECTOR: &str = "embedding";
-/// Of whom the vectors of a file are.
+/// The metadata key that names the model of a file.
 const OWNER: &str = "limpid.model";
-/// Rows of a page: the least that is read for one vector.
+/// Rows per page, the smallest unit that is read for one vector.
 const PAGE: usize = 64;
-/// Rows that are read at once.
+/// Rows read at once.
 const BATCH: usize = 1024;
 const PREFIX: &str = "part-";
 
 impl Part {
-    /// Makes the folder and the file that says whose it is; an error where it is another's.
+    /// Creates the folder and the file that names its owner. Returns an error if the folder belongs to another model.
     pub fn prepare(&self, name: &str, text: &str) -> Result<()> {
         let path = self.folder.join(name);
         let failed = |error: std::io::Error| exec_datafusion_err!("embedding cache: {}: {error}", path.display());
@@ -69,7 +69,7 @@ impl Part {
         limpid_io::write(&path, text).map_err(failed)
     }
 
-    /// The files there are, in the order of their names.
+    /// Lists the files, ordered by name.
     pub fn files(&self) -> Result<Vec<PathBuf>> {
         let failed =
             |error: std::io::Error| exec_datafusion_err!("embedding cache: {}: {error}", self.folder.display());
@@ -95,7 +95,7 @@ impl Part {
         ]))
     }
 
-    /// Writes a file with `rows`; it appears whole.
+    /// Writes `rows` to a new file, which appears whole or not at all.
     pub fn write(&self, rows: &Rows) -> Result<PathBuf> {
         let failed = |error: &dyn std::fmt::Display| {
             exec_datafusion_err!("embedding cache: {}: cannot be written: {error}", self.folder.display())
@@ -139,7 +139,7 @@ impl Part {
 
     fn reader(&self, path: &Path, policy: PageIndexPolicy) -> Result<ParquetRecordBatchReaderBuilder<File>> {
         let file = File::open(path).map_err(|error| broken(path, &error))?;
-        // The types that Arrow wrote beside Parquet's own are not needed, and a flipped bit in them makes their reader panic.
+        // The Arrow schema stored beside the Parquet one is not needed, and a flipped bit in it makes its reader panic.
         let options = ArrowReaderOptions::new().with_page_index_policy(policy).with_skip_arrow_metadata(true);
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
         let builder = builder.map_err(|error| broken(path, &error))?.with_batch_size(BATCH);
@@ -159,7 +159,7 @@ impl Part {
         }
     }
 
-    /// The keys of a file, in the order of its rows.
+    /// The keys in a file, in row order.
     pub fn keys(&self, path: &Path) -> Result<Vec<Key>> {
         guarded(path, || self.read_keys(path))
     }
@@ -178,7 +178,7 @@ impl Part {
         Ok(keys)
     }
 
-    /// Reads the `wanted` rows of a file, each into its place.
+    /// Reads the `wanted` rows of a file, each to its position in the result.
     pub fn read(&self, path: &Path, wanted: Vec<(u32, usize)>, found: &mut Found) -> Result<()> {
         guarded(path, || self.read_rows(path, wanted, found))
     }
@@ -227,12 +227,12 @@ fn open(path: &Path, builder: ParquetRecordBatchReaderBuilder<File>) -> Result<P
     builder.build().map_err(|error| broken(path, &error))
 }
 
-/// Runs `work`; where it panics over what a disk changed, that is an error of the file.
+/// Runs `work` and turns a panic, caused by a corrupted file, into an error about the file.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(broken(path, &"it cannot be read")))
 }
 
-/// Tells a vector that a disk changed, which Parquet does not.
+/// Checksum of a vector. It detects corruption on disk, which Parquet does not.
 fn checksum(key: &Key, vector: Option<&[f32]>) -> u64 {
     let mut bytes = key.to_vec();
     bytes.extend(vector.into_iter().flatten().flat_map(|value| value.to_le_bytes()));
