@@ -1,4 +1,4 @@
-//! Record batches kept in order, in memory while the pool allows and in one spill file beyond.
+//! Stores record batches in order, in memory while the pool allows, otherwise in one spill file.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub struct BatchStore {
     label: &'static str,
     manager: SpillManager,
     reservation: MemoryReservation,
-    /// Bytes that it holds in memory at most, whatever the pool allows.
+    /// Maximum number of bytes in memory, whatever the pool allows.
     most: usize,
     memory: Vec<RecordBatch>,
     spill: Option<Spill>,
@@ -31,14 +31,14 @@ pub struct BatchStore {
 }
 
 impl BatchStore {
-    /// An empty store for batches of `schema`; `label` names it in errors about memory.
+    /// Creates an empty store for batches of `schema`; `label` names it in errors about memory.
     pub fn new(label: &'static str, schema: SchemaRef, env: &Arc<RuntimeEnv>, metrics: SpillMetrics) -> Self {
         let reservation = MemoryConsumer::new(label).with_can_spill(true).register(&env.memory_pool);
         let manager = SpillManager::new(Arc::clone(env), metrics, schema);
         Self { label, manager, reservation, most: usize::MAX, memory: vec![], spill: None, rows: 0 }
     }
 
-    /// The same, with at most so many bytes in memory.
+    /// Limits the memory of the store to `bytes`.
     pub fn with_at_most(self, bytes: usize) -> Self {
         Self { most: bytes, ..self }
     }
@@ -51,7 +51,7 @@ impl BatchStore {
             spill(Some(&batch))?;
             return Ok(());
         }
-        // Kept batches must not hold, nor be counted for, what they share with batches that are gone.
+        // A stored batch must not retain, or be charged for, buffers that it shares with dropped batches.
         let batch = compact(&batch)?;
         let bytes = held(&batch);
         if self.reservation.size().saturating_add(bytes) <= self.most && self.reservation.try_grow(bytes).is_ok() {
@@ -95,7 +95,7 @@ pub struct StoredBatches {
 }
 
 impl StoredBatches {
-    /// A fresh stream over all batches.
+    /// Returns a new stream over all batches.
     pub fn stream(&self) -> Result<SendableRecordBatchStream> {
         if let Some(file) = &self.file {
             return self.manager.read_spill_as_stream(Arc::clone(file), None);

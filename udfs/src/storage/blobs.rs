@@ -1,7 +1,7 @@
-//! Byte strings appended once and read at random.
+//! Byte strings that are appended once and read at random.
 //!
-//! Beyond a small buffer they live in a temporary file: the operating system's page cache is their memory, so the
-//! resident memory of the process does not grow with them.
+//! Beyond a small buffer they are in a temporary file, cached by the operating system's page cache. The resident memory of
+//! the process does not grow with them.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,10 +12,10 @@ use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err}
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SpillFile, SpillWriter};
 
-/// Bytes held back before they go to the file; a store that never exceeds it makes no file.
+/// Bytes that are buffered before they are written to the file. A smaller store never creates a file.
 const BUFFER: usize = 1 << 20;
 
-/// The writing side.
+/// The writing side of a store of byte strings.
 pub struct BlobWriter {
     env: Arc<RuntimeEnv>,
     label: &'static str,
@@ -28,7 +28,7 @@ pub struct BlobWriter {
 type Open = (Arc<dyn SpillFile>, Box<dyn SpillWriter>, File);
 
 impl BlobWriter {
-    /// An empty store; `label` says in errors what was being kept.
+    /// Creates an empty store; `label` names it in errors.
     pub fn new(label: &'static str, env: &Arc<RuntimeEnv>) -> Self {
         Self { env: Arc::clone(env), label, buffer: vec![], flushed: 0, file: None }
     }
@@ -47,7 +47,7 @@ impl BlobWriter {
         Ok(offset)
     }
 
-    /// Fills `out` with the bytes that start at `offset`, of what was appended so far.
+    /// Fills `out` from position `offset`, within what was appended so far.
     pub fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         match (&self.file, offset.checked_sub(self.flushed)) {
             (_, Some(offset)) => copy(&self.buffer, offset, out),
@@ -94,11 +94,11 @@ impl BlobWriter {
     }
 }
 
-/// The reading side; shared by threads.
+/// The reading side, which threads can share.
 pub enum Blobs {
-    /// Everything fitted the buffer.
+    /// Everything fitted into the buffer.
     Memory(Vec<u8>),
-    /// A temporary file, deleted with this value.
+    /// A temporary file, deleted when this value is dropped.
     File {
         /// The open file.
         reader: File,
@@ -108,7 +108,7 @@ pub enum Blobs {
 }
 
 impl Blobs {
-    /// Fills `out` with the bytes that start at `offset`.
+    /// Fills `out` from position `offset`.
     pub fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         match self {
             Self::Memory(bytes) => copy(bytes, offset, out),
@@ -129,7 +129,7 @@ pub(super) fn open(file: &Arc<dyn SpillFile>, label: &str) -> Result<File> {
     Ok(File::open(local(file, label)?)?)
 }
 
-/// Opens a spill file for reading and changing what was written.
+/// Opens a spill file for reading and overwriting.
 pub(super) fn open_to_change(file: &Arc<dyn SpillFile>, label: &str) -> Result<File> {
     Ok(File::options().read(true).write(true).open(local(file, label)?)?)
 }
@@ -138,7 +138,7 @@ fn local<'a>(file: &'a Arc<dyn SpillFile>, label: &str) -> Result<&'a Path> {
     file.path().ok_or_else(|| exec_datafusion_err!("{label} needs spill files on a local disk"))
 }
 
-/// A failed write in the user's words: almost always a full disk.
+/// Explains a failed write to the user: almost always, the disk is full.
 pub(super) fn spill_error(label: &str, error: std::io::Error) -> DataFusionError {
     DataFusionError::from(error).context(format!("writing temporary files of {label}"))
 }

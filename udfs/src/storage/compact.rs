@@ -1,7 +1,8 @@
-//! What rows take in memory, and rows without the memory that they hold on to but do not use.
+//! Memory that rows take, and copies of rows without the memory they retain but do not use.
 //!
-//! Slices share the buffers of what they were cut from, and views share the buffers of everything they were taken from. A batch
-//! that is kept must hold no more than its own rows: kept batches would else hold, and be counted as, many times their size.
+//! Slices share the buffers of the array they were cut from, and views share the buffers of every array they were taken from.
+//! A stored batch must hold no more than its own rows. Otherwise stored batches would retain, and be charged for, many times
+//! their size.
 
 use std::sync::Arc;
 
@@ -10,21 +11,21 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::physical_plan::spill::get_record_batch_memory_size;
 
-/// Bytes of an array that are not worth a copy.
+/// Arrays below this size, in bytes, are not worth copying.
 const SMALL: usize = 1 << 12;
 
-/// The same rows; columns that hold more than twice what they use are copied.
+/// Copies columns that retain more than twice the memory they use; the rows stay the same.
 pub fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(compact_array).collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(batch.schema(), columns, &options)?)
 }
 
-/// Bytes of a column beside its values: the array, its buffers, and what the allocator keeps for each. In batches of a few rows and hundreds
-/// of columns this is as much as the values.
+/// Bytes per column in addition to its values: the array, its buffers, and the overhead of the allocator. In batches of a few
+/// rows and hundreds of columns, this is as much as the values.
 const COLUMN: usize = 400;
 
-/// Bytes that a batch holds, each shared buffer once.
+/// Bytes that a batch retains, counting each shared buffer once.
 pub fn held(batch: &RecordBatch) -> usize {
     get_record_batch_memory_size(batch) + COLUMN * batch.num_columns()
 }
@@ -34,7 +35,7 @@ pub fn used(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| array_used(column)).sum()
 }
 
-/// The same values, copied where the array holds more than twice what it uses.
+/// Copies the array if it retains more than twice the memory that it uses.
 pub fn compact_array(array: &ArrayRef) -> Result<ArrayRef> {
     let (held, used) = (array.get_buffer_memory_size(), array_used(array));
     if held <= SMALL + 2 * used {
@@ -47,7 +48,7 @@ pub fn compact_array(array: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
-/// The values in new buffers. Values of dictionaries stay shared.
+/// Copies the values to new buffers. Values of dictionaries stay shared.
 fn copy(array: &ArrayRef) -> Result<ArrayRef> {
     let data = array.to_data();
     let mut rows = MutableArrayData::new(vec![&data], false, data.len());
@@ -94,7 +95,7 @@ fn ends<O: Copy + TryInto<usize>>(offsets: &[O]) -> (usize, usize) {
     (at(offsets.first()), at(offsets.last()))
 }
 
-/// About how many bytes each row of a batch uses: texts, bytes and lists by their lengths, everything else on average.
+/// Approximate number of bytes of each row: texts, bytes and lists by their lengths, everything else on average.
 pub fn row_bytes(batch: &RecordBatch) -> Vec<u32> {
     let rows = batch.num_rows();
     let mut even = 0;

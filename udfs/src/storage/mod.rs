@@ -1,11 +1,11 @@
-//! What operators keep while they work: always within the memory pool, on disk beyond it.
+//! Storage for operators: always within the memory pool, spilling to disk beyond it.
 //!
 //! * [`batches::BatchStore`]: record batches, read back in order;
 //! * [`blobs::BlobWriter`]: byte strings, read back at random;
-//! * [`compact`]: rows without the memory that they share with others;
-//! * [`numbers::Numbers`]: a few bytes for each row, read and changed at random;
+//! * [`compact`]: rows without memory shared with others;
+//! * [`numbers::Numbers`]: a few bytes per row, read and changed at random;
 //! * [`records::RecordSorter`]: fixed-size records, read back sorted;
-//! * [`sort`]: batches sorted and merged;
+//! * [`sort`]: batches, sorted and merged;
 //! * [`vectors::VectorStore`]: vectors, read back in blocks.
 
 pub mod batches;

@@ -1,6 +1,6 @@
-//! Small values numbered from 0: in memory while the pool allows, in a temporary file beyond.
+//! Small values indexed from 0, in memory while the pool allows, otherwise in a temporary file.
 //!
-//! They are what an operator knows of each row: a few bytes each, and as many as there are rows.
+//! Operators use them for what they know about each row: a few bytes, as many times as there are rows.
 
 use std::fs::File;
 use std::io::Write;
@@ -15,21 +15,21 @@ use datafusion::physical_plan::metrics::SpillMetrics;
 
 use super::blobs::{open_to_change, read_exact_at, spill_error, write_all_at};
 
-/// Values that take memory, are read and are written together.
+/// Values per chunk, the unit of allocation, reading and writing.
 const CHUNK: usize = 8192;
 
-/// The share of the limit, one in so many, that is left to others that cannot spill.
+/// One part in this many of the memory limit is left to consumers that cannot spill.
 const LEFT: usize = 8;
 
 /// A value of fixed size.
 pub trait Number: Copy + Send + Sync {
-    /// Its size in a file.
+    /// Its size in a file, in bytes.
     const BYTES: usize;
 
-    /// Writes it to `BYTES` bytes.
+    /// Encodes the value into `BYTES` bytes.
     fn put(self, bytes: &mut [u8]);
 
-    /// Reads it from `BYTES` bytes.
+    /// Decodes the value from `BYTES` bytes.
     fn take(bytes: &[u8]) -> Self;
 }
 
@@ -65,7 +65,7 @@ impl<A: Number, B: Number> Number for (A, B) {
     }
 }
 
-/// Values by their number. In memory a call costs what an index costs, in a file about a microsecond.
+/// Values by index. An access costs as much as indexing in memory, and about a microsecond in a file.
 pub struct Numbers<T> {
     label: &'static str,
     env: Arc<RuntimeEnv>,
@@ -80,17 +80,17 @@ pub struct Numbers<T> {
 struct Spilled {
     /// Keeps the file on disk.
     _file: Arc<dyn SpillFile>,
-    /// Appends. Behind a lock only so that threads may share the values.
+    /// Appends values. The lock only serves to let threads share the store.
     writer: Mutex<Box<dyn SpillWriter>>,
     file: File,
-    /// Values in the file.
+    /// Number of values in the file.
     flushed: usize,
-    /// Those that come after them.
+    /// The values after those in the file.
     buffer: Vec<u8>,
 }
 
 impl<T: Number> Numbers<T> {
-    /// No values; `label` names them in errors about memory and disk.
+    /// Creates an empty store; `label` names it in errors about memory and disk.
     pub fn new(label: &'static str, env: &Arc<RuntimeEnv>, spills: &SpillMetrics) -> Self {
         let left = match env.memory_pool.memory_limit() {
             MemoryLimit::Finite(limit) => limit / LEFT,
@@ -101,7 +101,7 @@ impl<T: Number> Numbers<T> {
         Self { label, env, spills, reservation, left, len: 0, chunks: vec![], spilled: None }
     }
 
-    /// `len` times the same value.
+    /// Creates a store of `len` equal values.
     pub fn filled(
         label: &'static str,
         env: &Arc<RuntimeEnv>,
@@ -114,7 +114,7 @@ impl<T: Number> Numbers<T> {
         Ok(numbers)
     }
 
-    /// How many values there are.
+    /// Number of values.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -143,14 +143,14 @@ impl<T: Number> Numbers<T> {
         Ok(())
     }
 
-    /// Makes room for a chunk.
+    /// Reserves memory for another chunk; false if the pool refuses.
     fn grow(&mut self) -> bool {
         let bytes = CHUNK * size_of::<T>();
         if self.reservation.try_grow(bytes + self.left).is_err() {
             return false;
         }
         self.reservation.shrink(self.left);
-        // The first chunk grows by itself: most tables are small.
+        // The first chunk grows on demand, since most tables are small.
         self.chunks.push(if self.len == 0 { vec![] } else { Vec::with_capacity(CHUNK) });
         true
     }
@@ -171,7 +171,7 @@ impl<T: Number> Numbers<T> {
         Ok(())
     }
 
-    /// The value of a number, which must be less than [`len`](Self::len).
+    /// Reads the value at index `at`, which must be less than [`len`](Self::len).
     pub fn get(&self, at: usize) -> Result<T> {
         match &self.spilled {
             None => Ok(self.chunks[at / CHUNK][at % CHUNK]),
@@ -184,7 +184,7 @@ impl<T: Number> Numbers<T> {
         }
     }
 
-    /// Replaces the value of a number, which must be less than [`len`](Self::len).
+    /// Replaces the value at index `at`, which must be less than [`len`](Self::len).
     pub fn set(&mut self, at: usize, value: T) -> Result<()> {
         match &mut self.spilled {
             None => self.chunks[at / CHUNK][at % CHUNK] = value,
@@ -197,7 +197,7 @@ impl<T: Number> Numbers<T> {
         Ok(())
     }
 
-    /// Puts the values of a range into `out`, instead of what is there.
+    /// Replaces the contents of `out` by the values of a range.
     pub fn read(&self, range: Range<usize>, out: &mut Vec<T>) -> Result<()> {
         out.clear();
         if range.end > self.len {
@@ -221,7 +221,7 @@ impl<T: Number> Numbers<T> {
         Ok(())
     }
 
-    /// Replaces each value by what `new` makes of its number and it, in their order.
+    /// Replaces each value by the result of `new`, called with index and value, in order.
     pub fn update(&mut self, mut new: impl FnMut(usize, T) -> Result<T>) -> Result<()> {
         let Some(spilled) = &mut self.spilled else {
             for (at, value) in self.chunks.iter_mut().flatten().enumerate() {
@@ -241,14 +241,14 @@ impl<T: Number> Numbers<T> {
         Ok(())
     }
 
-    /// All values in their order.
+    /// Iterates over all values in order.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { numbers: self, next: 0, block: vec![].into_iter() }
     }
 }
 
 impl<T: Number + Into<u64>> Numbers<T> {
-    /// Where a piece lies, of pieces that follow one another and end at these values.
+    /// The range of piece `at`, where the values are the ends of consecutive pieces.
     pub fn piece(&self, at: usize) -> Result<Range<usize>> {
         let start = if at == 0 { 0 } else { self.get(at - 1)?.into() };
         Ok(start as usize..self.get(at)?.into() as usize)
@@ -264,7 +264,8 @@ impl Spilled {
         Ok(())
     }
 
-    /// How many of these bytes are in the file, and where the others are in the buffer.
+    /// Splits a read of `bytes` bytes at index `at`: how many are in the file, and which range of the buffer holds the
+    /// others.
     fn split<T: Number>(&self, at: usize, bytes: usize) -> (usize, Range<usize>) {
         let in_file = self.flushed.saturating_sub(at).min(bytes / T::BYTES) * T::BYTES;
         let start = at.saturating_sub(self.flushed) * T::BYTES;
@@ -305,7 +306,7 @@ fn to_bytes<T: Number>(values: &[T], bytes: &mut Vec<u8>) {
     }
 }
 
-/// Values in their order.
+/// Iterator over values in order.
 pub struct Iter<'a, T> {
     numbers: &'a Numbers<T>,
     next: usize,

@@ -1,4 +1,4 @@
-//! Fixed-size records sorted within the memory pool: in memory while it allows, by merging sorted runs beyond.
+//! Sorts fixed-size records within the memory pool: in memory while it allows, otherwise by merging sorted runs.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,16 +14,16 @@ use datafusion::physical_plan::metrics::SpillMetrics;
 
 use super::blobs::{open, spill_error};
 
-/// Records that a first reservation must hold; below it there is no point in sorting runs.
+/// Minimum number of records that a first reservation must hold; sorting smaller runs is pointless.
 const LEAST: usize = 4096;
-/// Runs that are merged at once.
+/// Maximum number of runs merged at once.
 const FAN_IN: usize = 64;
-/// Bytes of a run that are read at once.
+/// Bytes read from a run at once.
 const READ: usize = 1 << 15;
-/// Bytes of a run that are written at once.
+/// Bytes written to a run at once.
 const WRITE: usize = 1 << 16;
 
-/// Sorts records of `N` words of 64 bits, lexicographically, by O(n log n) comparisons.
+/// Sorts records of `N` 64-bit words lexicographically, in O(n log n) comparisons.
 pub struct RecordSorter<const N: usize> {
     env: Arc<RuntimeEnv>,
     label: &'static str,
@@ -34,7 +34,7 @@ pub struct RecordSorter<const N: usize> {
 }
 
 impl<const N: usize> RecordSorter<N> {
-    /// An empty sorter; `label` names it in errors about memory and disk.
+    /// Creates an empty sorter; `label` names it in errors about memory and disk.
     pub fn new(label: &'static str, env: &Arc<RuntimeEnv>, metrics: SpillMetrics) -> Self {
         let reservation = MemoryConsumer::new(label).with_can_spill(true).register(&env.memory_pool);
         Self { env: Arc::clone(env), label, metrics, reservation, buffer: vec![], runs: vec![] }
@@ -57,7 +57,7 @@ impl<const N: usize> RecordSorter<N> {
         Ok(())
     }
 
-    /// The records in ascending order.
+    /// Returns the records in ascending order.
     pub fn finish(mut self) -> Result<SortedRecords<N>> {
         if self.runs.is_empty() {
             self.buffer.sort_unstable();
@@ -123,7 +123,7 @@ enum Source<const N: usize> {
     Merge(Merge<N>),
 }
 
-/// Runs that are read side by side.
+/// A merge of several runs.
 struct Merge<const N: usize> {
     heap: BinaryHeap<Reverse<([u64; N], usize)>>,
     runs: Vec<Run>,
@@ -203,7 +203,7 @@ mod tests {
             (0..400_000_u64).map(|i| [i.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 5000, i]).collect();
         let mut expected = records.clone();
         expected.sort_unstable();
-        // The last limit makes more runs than are merged at once.
+        // The last limit produces more runs than are merged at once.
         for limit in [usize::MAX, 300_000, 0] {
             let pool = Arc::new(GreedyMemoryPool::new(limit));
             let env = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();

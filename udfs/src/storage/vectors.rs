@@ -1,4 +1,4 @@
-//! Vectors of one length, in memory while the pool allows and in a temporary file beyond.
+//! Stores vectors of equal length, in memory while the pool allows, otherwise in a temporary file.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use datafusion::physical_plan::metrics::SpillMetrics;
 use super::blobs::{BlobWriter, Blobs};
 use crate::kernels::vector::bytes::little_endian;
 
-/// Rows in a chunk of memory; blocks that do not cross a multiple of it are read without a copy.
+/// Rows per chunk of memory. Blocks within one chunk are read without a copy.
 pub const CHUNK: usize = 1024;
 
-/// The writing side.
+/// The writing side of a store of vectors.
 pub struct VectorStore {
     label: &'static str,
     env: Arc<RuntimeEnv>,
@@ -27,7 +27,7 @@ pub struct VectorStore {
 }
 
 impl VectorStore {
-    /// An empty store; `label` names it in errors about memory and disk.
+    /// Creates an empty store; `label` names it in errors about memory and disk.
     pub fn new(label: &'static str, env: &Arc<RuntimeEnv>, spills: SpillMetrics) -> Self {
         let reservation = MemoryConsumer::new(label).with_can_spill(true).register(&env.memory_pool);
         let env = Arc::clone(env);
@@ -44,12 +44,12 @@ impl VectorStore {
         self.rows == 0
     }
 
-    /// Values in a vector; 0 before the first.
+    /// Values per vector; 0 before the first.
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
 
-    /// Adds a vector; an error where its length is not that of the first.
+    /// Adds a vector. Returns an error if its length differs from that of the first.
     pub fn push(&mut self, vector: &[f32]) -> Result<()> {
         if self.rows == 0 {
             self.dimensions = vector.len();
@@ -88,7 +88,7 @@ impl VectorStore {
         Ok(())
     }
 
-    /// The vector of a number, for what was added so far.
+    /// Reads a vector among those added so far.
     pub fn get<'a>(&'a self, row: usize, buffer: &'a mut Vec<f32>) -> Result<&'a [f32]> {
         match &self.file {
             None => Ok(in_memory(&self.chunks, self.dimensions, row)),
@@ -131,7 +131,7 @@ fn in_memory(chunks: &[Vec<f32>], dimensions: usize, row: usize) -> &[f32] {
     &chunks[row / CHUNK][row % CHUNK * dimensions..(row % CHUNK + 1) * dimensions]
 }
 
-/// The reading side; shared by threads.
+/// The reading side, which threads can share.
 pub struct Vectors {
     dimensions: usize,
     rows: usize,
@@ -155,17 +155,17 @@ impl Vectors {
         self.rows == 0
     }
 
-    /// Values in a vector.
+    /// Values per vector.
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
 
-    /// Whether they are in memory, where reading them one by one costs no more than in blocks.
+    /// Whether the vectors are in memory, where reading them one by one costs no more than reading blocks.
     pub fn are_in_memory(&self) -> bool {
         matches!(self.source, Source::Memory(_))
     }
 
-    /// The vectors from `first` to before `end`, one after the other.
+    /// Reads the vectors from `first` up to, but not including, `end`, concatenated.
     pub fn block<'a>(&'a self, first: usize, end: usize, buffer: &'a mut Vec<f32>) -> Result<&'a [f32]> {
         let width = self.dimensions;
         match &self.source {
@@ -186,7 +186,7 @@ impl Vectors {
         }
     }
 
-    /// The vectors of these numbers, one after the other.
+    /// Reads the vectors with these numbers into `out`, concatenated.
     pub fn gather(&self, rows: &[u32], out: &mut Vec<f32>) -> Result<()> {
         out.resize(rows.len() * self.dimensions, 0.0);
         for (&row, out) in rows.iter().zip(out.chunks_exact_mut(self.dimensions.max(1))) {

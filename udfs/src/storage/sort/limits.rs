@@ -1,22 +1,22 @@
-//! How large batches may be.
+//! Limits on the size of batches.
 
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryLimit;
 
-/// The largest and the smallest batch that is aimed at, in bytes.
+/// Smallest and largest target size of a batch, in bytes.
 const BATCH_BYTES: (usize, usize) = (1 << 16, 1 << 22);
 
-/// How large a batch may be.
+/// Maximum size of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
-    /// Rows.
+    /// Maximum number of rows.
     pub rows: usize,
-    /// Bytes; one row may have more.
+    /// Maximum number of bytes, unless a single row has more.
     pub bytes: usize,
 }
 
 impl BatchLimits {
-    /// As many rows as the session wants, and a small share of the memory.
+    /// The session's batch size in rows, and a small share of the memory in bytes.
     pub fn of(context: &TaskContext) -> Self {
         let bytes = match context.memory_pool().memory_limit() {
             MemoryLimit::Finite(bytes) => (bytes / 512).clamp(BATCH_BYTES.0, BATCH_BYTES.1),

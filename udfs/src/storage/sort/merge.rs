@@ -1,4 +1,4 @@
-//! Sorted streams merged into one.
+//! Merges sorted streams into one.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -19,8 +19,8 @@ use super::limits::BatchLimits;
 use super::run::{pick, sort_columns};
 use crate::storage::compact::{held, row_bytes};
 
-/// The rows of all `streams`, each of which is sorted, in order; of equal rows those of earlier streams come first. What is held
-/// is counted in `reservation`, which is never refused: it is one batch a stream, and those that the next batch is made of.
+/// Merges sorted `streams`. Of equal rows, those of earlier streams come first. `reservation` counts the memory held: one
+/// batch per stream plus the batches that the next output batch is built from. It is never refused.
 pub fn merge(
     schema: SchemaRef,
     streams: Vec<SendableRecordBatchStream>,
@@ -57,13 +57,13 @@ struct Merge {
     ordering: LexOrdering,
     converter: RowConverter,
     limits: BatchLimits,
-    /// What was reserved before.
+    /// The size of the reservation before the merge.
     least: usize,
     reservation: MemoryReservation,
     started: bool,
-    /// The next row of each stream that has one.
+    /// The next row of each stream that is not exhausted.
     heads: BinaryHeap<Head>,
-    /// Batches with rows that were not yielded.
+    /// Batches with rows not yet yielded.
     batches: Vec<Held>,
     /// The current batch of each stream.
     slots: Vec<usize>,
@@ -84,7 +84,7 @@ struct Head {
 
 impl Ord for Head {
     fn cmp(&self, other: &Self) -> Ordering {
-        // The heap has its greatest on top.
+        // The heap is a max-heap, so reverse the order.
         let keys = other.keys.row(other.row).cmp(&self.keys.row(self.row));
         keys.then(other.stream.cmp(&self.stream))
     }
@@ -160,7 +160,7 @@ impl Merge {
         Ok(())
     }
 
-    /// Drops the batches whose rows were all yielded.
+    /// Drops the batches whose rows have all been yielded.
     fn let_go(&mut self) {
         let current = self.slots.clone();
         let mut at = 0;

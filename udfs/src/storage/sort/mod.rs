@@ -1,8 +1,8 @@
-//! Batches sorted within the memory pool.
+//! Sorts batches within the memory pool.
 //!
-//! Rows are collected until the pool refuses more, sorted, and written as one run of batches that are bounded in bytes; in the end
-//! the runs are merged. DataFusion's own sort counts the buffers that views share once for every batch, and bounds batches by
-//! rows only: it fails on texts under almost any limit.
+//! Rows are collected until the pool refuses more, then sorted and written as one run of batches of bounded size in bytes. In
+//! the end the runs are merged. DataFusion's own sort counts buffers shared by views once per batch, and bounds batches by
+//! rows only, so it fails on texts under almost any limit.
 
 mod limits;
 mod merge;
@@ -33,19 +33,21 @@ pub use merge::merge;
 use run::{Run, sort_columns};
 use threshold::Threshold;
 
-/// Bytes in memory after which a run ends although the pool would give more: offsets of texts have 32 bits.
+/// Maximum size of a run in memory, even if the pool would allow more: the offsets of texts have 32 bits.
 const RUN_BYTES: usize = 1 << 30;
 
-/// Batches' worth of memory that a sort sets aside for merging, where it gets it: a sixteenth of a limit, and a quarter for all at most.
+/// Memory, in batches, that a sort tries to set aside for merging: at most a sixteenth of the limit, and a quarter for all
+/// sorts together.
 const MERGING: usize = 32;
 
-/// What a run takes in a merge, in batches: one, its keys, and the one that is read next.
+/// Memory of a run in a merge, in batches: the current one, its keys, and the next one being read.
 const A_RUN: usize = 3;
 
-/// Rows beyond twice those that are wanted, after which the others are thrown away.
+/// With `fetch`, rows are cut back once there are this many beyond twice the wanted number.
 const SURPLUS: usize = 1 << 13;
 
-/// The rows of `input` in `ordering`, with `fetch` the first so many of them; `name` stands in messages about memory.
+/// Sorts the rows of `input` by `ordering`; with `fetch`, only the first so many are returned. `name` appears in messages
+/// about memory.
 pub fn sort(
     name: &str,
     input: SendableRecordBatchStream,
@@ -60,10 +62,10 @@ pub fn sort(
     Box::pin(RecordBatchStreamAdapter::new(schema, sorted))
 }
 
-/// The stored rows ordered by these columns; `name` stands in messages about memory.
+/// Sorts stored rows by the given columns; `name` appears in messages about memory.
 ///
 /// # Errors
-/// There is no column to order by, or the rows cannot be read.
+/// There is no column to sort by, or the rows cannot be read.
 pub fn sort_stored(
     name: &str,
     batches: &Arc<StoredBatches>,
@@ -85,7 +87,7 @@ pub fn sort_stored(
     SortExec::new(ordering, Arc::new(source)).execute(0, Arc::clone(task))
 }
 
-/// Stored rows as a plan reads them.
+/// Presents stored rows as a plan's input.
 struct Source {
     batches: Arc<StoredBatches>,
     schema: SchemaRef,
@@ -118,19 +120,19 @@ struct Sorter {
     ordering: LexOrdering,
     limits: BatchLimits,
     manager: SpillManager,
-    /// For the rows that were collected.
+    /// Memory of the collected rows.
     collected: MemoryReservation,
-    /// For merging; taken with the first row, so that rows of other operators cannot take its place.
+    /// Memory for merging. It is reserved with the first row, so that other operators cannot take it.
     merging: MemoryReservation,
-    /// The bytes that it wants for that.
+    /// The number of bytes wanted for merging.
     wanted: usize,
     pool: Arc<dyn MemoryPool>,
     batches: Vec<RecordBatch>,
-    /// Rows in `batches`.
+    /// Number of rows in `batches`.
     rows: usize,
-    /// The number of rows that are wanted, and what the last of them is at most.
+    /// The number of rows wanted, and an upper bound on the last of them.
     fetch: Option<(usize, Threshold)>,
-    /// Written runs, and the bytes of their largest batch.
+    /// Written runs, each with the size of its largest batch in bytes.
     runs: Vec<(Arc<dyn SpillFile>, usize)>,
 }
 
@@ -146,8 +148,8 @@ impl Sorter {
         let pool: &Arc<dyn MemoryPool> = context.memory_pool();
         let limits = BatchLimits::of(context);
         let merging = MemoryConsumer::new(format!("{name} merge")).register(pool);
-        // Every partition sorts, and together they leave three quarters to what their inputs work with. Where that is little, the
-        // merge takes more passes.
+        // Every partition sorts, and together the sorts leave three quarters of the memory to their inputs. If that is too
+        // little memory, the merge takes more passes.
         let most = match pool.memory_limit() {
             MemoryLimit::Finite(limit) => limit / 4 / context.session_config().target_partitions().max(1),
             _ => usize::MAX,
@@ -162,7 +164,7 @@ impl Sorter {
         Self { schema, ordering, limits, manager, collected, merging, wanted, pool, batches, rows, fetch, runs }
     }
 
-    /// Sets memory for merging aside, of the half that anything may take: a plan may have dozens of sorts.
+    /// Reserves memory for merging from the half that sorts and others may take; a plan may contain dozens of sorts.
     fn set_aside(&mut self) {
         let room = match self.pool.memory_limit() {
             MemoryLimit::Finite(limit) => (limit / 2).saturating_sub(self.pool.reserved()),
@@ -190,7 +192,7 @@ impl Sorter {
             self.merging.free();
             let run = self.run()?;
             let collected = self.collected;
-            // The rows stay reserved until the last of them went on.
+            // The rows stay reserved until the last of them has been yielded.
             let batches = run.inspect(move |_| {
                 let _ = collected.size();
             });
@@ -209,7 +211,7 @@ impl Sorter {
         if refused(self) {
             self.spill()?;
             if refused(self) {
-                // The batch is there whatever the pool says; it leaves at once.
+                // The batch exists even if the pool refuses; it is spilled at once.
                 self.rows += batch.num_rows();
                 self.batches.push(batch);
                 return self.spill();
@@ -223,7 +225,7 @@ impl Sorter {
         }
     }
 
-    /// Throws away the rows that are not among those that are wanted.
+    /// Drops rows that cannot be among the wanted ones.
     fn cut(&mut self) -> Result<()> {
         let kept = self.run()?.collect::<Result<Vec<_>>>()?;
         let bytes = kept.iter().map(|batch| run::cost(batch, &self.ordering)).sum::<Result<usize>>()?;
@@ -233,7 +235,7 @@ impl Sorter {
         if self.collected.try_grow(bytes).is_err() { self.spill() } else { Ok(()) }
     }
 
-    /// The collected rows in order.
+    /// Sorts the collected rows.
     fn run(&mut self) -> Result<Run> {
         let batches = std::mem::take(&mut self.batches);
         self.rows = 0;
@@ -246,7 +248,7 @@ impl Sorter {
         Ok(run)
     }
 
-    /// Writes the collected rows as a run.
+    /// Sorts the collected rows and writes them as a run.
     fn spill(&mut self) -> Result<()> {
         if self.batches.is_empty() {
             return Ok(());
@@ -263,11 +265,11 @@ impl Sorter {
         Ok(())
     }
 
-    /// Merges until one stream is left.
+    /// Merges runs until a single stream is left.
     async fn merge_runs(mut self) -> Result<SendableRecordBatchStream> {
         loop {
             let largest = self.runs.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0).max(1);
-            // Two runs are merged whatever the pool says; there is no other way.
+            // At least two runs must be merged, whatever the pool says.
             let least = 3 * A_RUN * largest;
             if self.merging.size() < least {
                 let _ = self.merging.try_grow(least - self.merging.size());

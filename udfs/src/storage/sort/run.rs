@@ -9,22 +9,22 @@ use datafusion::physical_expr::LexOrdering;
 use super::limits::BatchLimits;
 use crate::storage::compact::{compact, held, row_bytes, used};
 
-/// Bytes a row takes while a run is sorted: its place, its size, and what the sort keeps of its key.
+/// Bytes per row while a run is sorted: its position, its size, and what the sort keeps of its key.
 const ROW: usize = 32;
 
-/// Bytes that sorting `batch` takes, with the batch itself.
+/// Memory needed to sort `batch`, including the batch itself, in bytes.
 pub fn cost(batch: &RecordBatch, ordering: &LexOrdering) -> Result<usize> {
     let keys = sort_columns(batch, ordering)?;
     let keys = RecordBatch::try_from_iter(keys.into_iter().enumerate().map(|(at, key)| (at.to_string(), key.values)))?;
     Ok(held(batch) + used(&keys) + ROW * batch.num_rows())
 }
 
-/// The columns that decide the order.
+/// Evaluates the columns that determine the order.
 pub fn sort_columns(batch: &RecordBatch, ordering: &LexOrdering) -> Result<Vec<SortColumn>> {
     ordering.iter().map(|by| by.evaluate_to_sort_column(batch)).collect()
 }
 
-/// Yields the rows of batches in order, in batches within limits.
+/// Yields the rows of batches in sorted order, as batches within limits.
 pub struct Run {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
@@ -38,8 +38,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Sorts `batches` by `keys`. With `fetch` only the first so many rows are kept; where there are so many, the keys of the last
-    /// come with the run.
+    /// Sorts `batches` by `keys`. With `fetch`, only the first so many rows are kept; if there are that many, the keys of the
+    /// last one are returned too.
     pub fn new(
         schema: SchemaRef,
         batches: Vec<RecordBatch>,
@@ -68,7 +68,7 @@ impl Run {
         Ok((Self { schema, batches, starts, sizes, order, at: 0, limits }, last))
     }
 
-    /// Rows from here on that make one batch.
+    /// The number of rows, from the current position, that form the next batch.
     fn next_rows(&self) -> usize {
         let rest = &self.order.values()[self.at..];
         let mut bytes = 0;
@@ -100,7 +100,7 @@ impl Iterator for Run {
     }
 }
 
-/// The rows at `places` (batch, row) as one batch with buffers of its own.
+/// Copies the rows at `places` (batch, row) into one batch with its own buffers.
 pub fn pick(schema: &SchemaRef, batches: &[RecordBatch], places: &[(usize, usize)]) -> Result<RecordBatch> {
     let column = |at: usize| -> Result<ArrayRef> {
         let parts: Vec<&dyn arrow::array::Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();

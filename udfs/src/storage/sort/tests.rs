@@ -15,7 +15,7 @@ fn context(limit: usize) -> TaskContext {
     TaskContext::default().with_session_config(SessionConfig::new().with_batch_size(512)).with_runtime(env)
 }
 
-/// Batches of slices of one column of texts, which share its buffers.
+/// Batches that are slices of one text column and share its buffers.
 fn batches(rows: i64, views: bool, bytes: usize) -> Vec<RecordBatch> {
     let ids = (0..rows).map(|row| row * 7_919 % rows);
     let texts = ids.clone().map(|id| format!("{:07}", id / 3).repeat(bytes / 7));
@@ -93,7 +93,7 @@ async fn the_first_rows_are_found_without_keeping_or_writing_all() {
             [(1, bytes / 20), (100, bytes / 20), (100, bytes / 500), (5_000, bytes / 20), (50_000, bytes / 20)]
         {
             let (rows, _, spilled) = first(input.clone(), Some(fetch), limit).await;
-            // One more batch may come from a merge; who asks for few rows stops there.
+            // A merge may return one batch more, so take only the first rows.
             let rows: Vec<_> = ids(&rows).into_iter().take(fetch).collect();
             assert_eq!(rows, expected[..fetch.min(40_000)], "views {views}, {fetch} rows, limit {limit}");
             assert!(

@@ -1,4 +1,4 @@
-//! Where only the first rows are wanted: the key that a row must come before to be one of them.
+//! Threshold for queries that want only the first rows: a row must sort before it to be wanted.
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -8,12 +8,12 @@ use datafusion::physical_expr::LexOrdering;
 
 use super::run::sort_columns;
 
-/// Nothing until so many rows as are wanted were sorted; then the key of the last of them.
+/// Empty until as many rows as wanted have been sorted; then the key of the last of them.
 #[derive(Default)]
 pub struct Threshold(Option<(RowConverter, OwnedRow)>);
 
 impl Threshold {
-    /// Heeds that so many rows as are wanted are at most `last`, a row of the columns of the order.
+    /// Records that the wanted number of rows sort at or before `last`, given as the sort columns of one row.
     pub fn lower(&mut self, last: &[ArrayRef], ordering: &LexOrdering) -> Result<()> {
         let (converter, least) = match self.0.take() {
             Some((converter, least)) => (converter, Some(least)),
@@ -28,7 +28,7 @@ impl Threshold {
         Ok(())
     }
 
-    /// The rows of `batch` that may still be among those that are wanted.
+    /// Returns the rows of `batch` that may still be among the wanted ones.
     pub fn before(&self, batch: &RecordBatch, ordering: &LexOrdering) -> Result<RecordBatch> {
         let Some((converter, least)) = &self.0 else { return Ok(batch.clone()) };
         let keys: Vec<_> = sort_columns(batch, ordering)?.into_iter().map(|column| column.values).collect();
