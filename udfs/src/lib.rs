@@ -1,7 +1,7 @@
-//! Everything SQL gains in limpid.
+//! The functions and operators that limpid adds to SQL.
 //!
-//! Dependencies point one way: [`kernels`] (pure slices in, numbers out) <- [`functions`] (Arrow and SQL shells)
-//! <- [`operators`] (relation in, relation out). [`register`] is the only place that lists them.
+//! Dependencies point one way: [`kernels`] (algorithms on slices and numbers) <- [`functions`] (wrappers for Arrow and SQL)
+//! <- [`operators`] (relation in, relation out). [`register`] is the only place that lists them all.
 
 pub mod checked;
 pub mod config;

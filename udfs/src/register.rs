@@ -1,4 +1,4 @@
-//! The one list of what SQL gains.
+//! Registration of everything that limpid adds to SQL.
 
 use std::sync::Arc;
 
@@ -77,16 +77,16 @@ use crate::operators::OPERATORS;
 use crate::operators::frame::list::Sql;
 use crate::operators::frame::planner::OperatorPlanner;
 
-/// An operator as the reference shows it.
+/// The documentation of an operator, for the reference.
 #[derive(Debug, Clone)]
 pub struct OperatorDoc {
     /// The SQL name.
     pub name: &'static str,
-    /// The same form as a function's.
+    /// The documentation, in the same form as that of a function.
     pub documentation: Documentation,
 }
 
-/// Every relation operator that SQL calls, in the order of the reference.
+/// All relation operators that SQL can call, in the order of the reference.
 pub fn operators() -> Vec<OperatorDoc> {
     let called = OPERATORS.iter().filter_map(|entry| entry.sql);
     let entry =
@@ -94,7 +94,7 @@ pub fn operators() -> Vec<OperatorDoc> {
     called.map(entry).collect()
 }
 
-/// Every scalar function, in the order of the reference.
+/// All scalar functions, in the order of the reference.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         udf::<Xxh364>(),
@@ -154,7 +154,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
-/// Every aggregate, in the order of the reference.
+/// All aggregate functions, in the order of the reference.
 pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     vec![
         udaf::<VecAvg>(),
@@ -166,7 +166,7 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     ]
 }
 
-/// Every window function, in the order of the reference.
+/// All window functions, in the order of the reference.
 pub fn window_functions() -> Vec<Arc<WindowUDF>> {
     vec![udwf::<MinmaxScale>(), udwf::<Zscore>()]
 }
@@ -183,14 +183,14 @@ fn udf<F: ScalarUDFImpl + Default + 'static>() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::new_from_impl(F::default()))
 }
 
-/// Adds the functions and operators to a session.
+/// Adds all functions and operators to a session.
 ///
 /// # Errors
-/// The session refuses a function.
+/// The session rejects a function.
 pub fn register(state: &mut SessionState) -> Result<()> {
     state.register_expr_planner(Arc::new(JsonArrows))?;
     if let Ok(to_char) = state.udf("to_char") {
-        // The name that DuckDB and Python have for it.
+        // The name of this function in DuckDB and Python.
         state.register_udf(Arc::new(to_char.as_ref().clone().with_aliases(["strftime"])))?;
     }
     if let Ok(plain) = state.udf("string_to_array") {

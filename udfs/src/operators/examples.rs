@@ -1,4 +1,4 @@
-//! Vectors, labelled or not, in the order of their ids: in memory while the pool allows, in a file beyond.
+//! Vectors, optionally labelled, in the order of their ids: in memory while the pool allows, otherwise in a file.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,13 +20,13 @@ use crate::functions::strings::Strings;
 use crate::kernels::learn::regression::Rows;
 use crate::storage::blobs::{BlobWriter, Blobs};
 
-/// Classes at most.
+/// Maximum number of classes.
 const CLASSES: i64 = 65_536;
 
-/// Bytes of the labels, flags and order of a row.
+/// Bytes per row for its label, flag and position in the order.
 const ENTRY: usize = 24;
 
-/// The roles of the columns: id, vector, label and, where there is a fourth, a flag.
+/// Checks the types of the columns: id, vector, label and, if there is a fourth, a flag.
 pub fn check_columns(operator: &str, columns: &[FieldRef]) -> Result<()> {
     let [id, vector, label, flag @ ..] = columns else { return plan_err!("{operator} takes id, vector and label") };
     check_vectors(operator, id, vector)?;
@@ -45,7 +45,7 @@ fn is_text(label: &DataType) -> bool {
     matches!(label, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
-/// The roles of id and vector.
+/// Checks the types of the id and vector columns.
 pub fn check_vectors(operator: &str, id: &FieldRef, vector: &FieldRef) -> Result<()> {
     if id.data_type().is_nested() {
         return plan_err!("{operator}: id must be a plain value, `{}` is {}", id.name(), id.data_type());
@@ -67,9 +67,9 @@ pub fn check_vectors(operator: &str, id: &FieldRef, vector: &FieldRef) -> Result
 }
 
 enum Vectors {
-    /// In the order of the ids.
+    /// In the order of ids.
     Memory(Vec<f32>),
-    /// In the order in which they came.
+    /// In arrival order.
     File(Blobs),
 }
 
@@ -119,17 +119,17 @@ impl Examples {
         gathered.finish(converter, memory)
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
 
-    /// Length of a vector.
+    /// Values per vector.
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
@@ -139,17 +139,17 @@ impl Examples {
         self.classes
     }
 
-    /// The label of the row at `at` in the order of ids.
+    /// The label of the row at position `at` in the order of ids.
     pub fn label(&self, at: usize) -> Option<usize> {
         self.labels[self.order[at] as usize].map(|label| label as usize)
     }
 
-    /// Its flag; true where the input has none.
+    /// The flag of a row; true if the input has no flags.
     pub fn flag(&self, at: usize) -> bool {
         self.flags.get(self.order[at] as usize).copied().unwrap_or(true)
     }
 
-    /// 64 bits that depend on its id only.
+    /// A 64-bit hash that depends only on the row's id.
     pub fn hash(&self, at: usize) -> u64 {
         xxh3_64(self.ids.row(self.order[at] as usize).as_ref())
     }
@@ -160,7 +160,7 @@ impl Examples {
         Ok(self.converter.convert_rows(rows)?.remove(0))
     }
 
-    /// The vector of a row; `buffer` is kept between calls.
+    /// Reads the vector of a row. `buffer` is reused between calls.
     pub fn vector<'a>(&'a self, at: usize, buffer: &'a mut Buffer) -> Result<&'a [f32]> {
         let width = self.dimensions;
         match &self.vectors {
@@ -169,13 +169,13 @@ impl Examples {
         }
     }
 
-    /// The rows at `rows` as a training set; each must have a label.
+    /// Selects rows as a training set. Each must have a label.
     pub fn subset(&self, rows: Vec<u32>) -> Subset<'_> {
         Subset { examples: self, rows }
     }
 }
 
-/// Bytes and numbers of a vector that is read from a file.
+/// Buffers for a vector that is read from a file.
 #[derive(Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -191,14 +191,14 @@ fn read<'a>(blobs: &Blobs, row: u32, width: usize, buffer: &'a mut Buffer) -> Re
     Ok(&buffer.values)
 }
 
-/// What has been read so far.
+/// The rows read so far.
 struct Gathered {
     operator: &'static str,
     vector_name: String,
     label_name: String,
     ids: EncodedRows,
     labels: Vec<Option<u32>>,
-    /// Labels that are texts, in the order in which they came.
+    /// Labels that are texts, numbered in arrival order.
     texts: HashMap<String, u32>,
     flags: Vec<bool>,
     dimensions: Option<usize>,
@@ -206,7 +206,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// Labels as numbers; texts get theirs as they come.
+    /// Converts labels to numbers; texts are numbered in arrival order.
     fn numbered(&mut self, labels: &ArrayRef) -> Result<ArrayRef> {
         if !is_text(labels.data_type()) {
             return Ok(cast(labels, &DataType::Int64)?);
@@ -222,7 +222,7 @@ impl Gathered {
         Ok(Arc::new(numbers.finish()))
     }
 
-    /// Numbers texts in the order of their bytes, whatever the order in which they came.
+    /// Renumbers text labels in byte order, so that numbers do not depend on arrival order.
     fn sort_labels(&mut self) {
         let mut texts: Vec<(&String, u32)> = self.texts.iter().map(|(text, number)| (text, *number)).collect();
         texts.sort_unstable();
@@ -312,7 +312,7 @@ impl Gathered {
     }
 }
 
-/// Some of the rows, all with labels.
+/// A subset of the rows, all labelled.
 pub struct Subset<'a> {
     examples: &'a Examples,
     rows: Vec<u32>,

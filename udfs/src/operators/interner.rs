@@ -1,4 +1,4 @@
-//! Numbers for the values of a column of any plain type.
+//! Numbers the values of a column of any primitive or text type.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
@@ -8,7 +8,7 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use hashbrown::HashMap;
 
-/// The type in which a column comes back: a dictionary as its values.
+/// The type in which a column is returned: a dictionary becomes the type of its values.
 pub fn plain(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Dictionary(_, value) => plain(value),
@@ -16,10 +16,10 @@ pub fn plain(data_type: &DataType) -> DataType {
     }
 }
 
-/// Bytes a value costs in the map beyond its own.
+/// Bytes per value in the map, in addition to the value.
 const ENTRY: usize = 80;
 
-/// Values numbered in the order in which they come.
+/// Values numbered in arrival order.
 pub struct Names {
     operator: &'static str,
     column: String,
@@ -29,7 +29,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// No values yet, of `column` of `data_type`.
+    /// Creates an empty interner for `column` of type `data_type`.
     pub fn try_new(
         operator: &'static str,
         column: String,
@@ -41,7 +41,7 @@ impl Names {
         Ok(Self { operator, column, converter, numbers: HashMap::new(), memory })
     }
 
-    /// The number of every value of a batch; NULL is an error.
+    /// Returns the number of every value of a batch; NULL is an error.
     pub fn number(&mut self, values: &ArrayRef) -> Result<Vec<u32>> {
         if values.null_count() > 0 {
             return exec_err!(
@@ -67,7 +67,7 @@ impl Names {
         Ok(found)
     }
 
-    /// The values in ascending order, and the place of each number among them.
+    /// Returns the values in ascending order, and the position of each number among them.
     pub fn finish(self) -> SortedNames {
         let mut sorted: Vec<(Box<[u8]>, u32)> = self.numbers.into_iter().collect();
         sorted.sort_unstable();
@@ -89,22 +89,22 @@ pub struct SortedNames {
 }
 
 impl SortedNames {
-    /// How many there are.
+    /// Number of values.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The place of a number.
+    /// The position of a number in ascending order of values.
     pub fn place(&self, number: u32) -> u32 {
         self.places[number as usize]
     }
 
-    /// The values at some places, as a column.
+    /// The values at some positions, as a column.
     pub fn column(&self, places: impl Iterator<Item = usize>) -> Result<ArrayRef> {
         let parser = self.converter.parser();
         let rows = places.map(|place| parser.parse(&self.values[place]));

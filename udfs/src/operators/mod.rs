@@ -1,4 +1,4 @@
-//! Relation operators: a relation in, relation out. One folder each, on one [`frame`].
+//! Relation operators: relation in, relation out. Each has a folder; all are built on one [`frame`].
 
 pub mod allocate_budget;
 pub mod assign_nearest;
@@ -27,7 +27,7 @@ pub mod workers;
 
 use self::frame::list::{Entry, Operators};
 
-/// Every operator, in the order of the reference.
+/// All operators, in the order of the reference.
 pub const OPERATORS: Operators = &[
     Entry::operator::<exact_dedup::ExactDedup>(),
     Entry::operator::<minhash_dedup::MinhashDedup>(),
@@ -51,7 +51,7 @@ pub const OPERATORS: Operators = &[
     Entry::operator::<embed::Embed>(),
 ];
 
-/// Whether SQL knows a relation operator of that name.
+/// Whether SQL can call a relation operator of that name.
 pub fn is_operator(name: &str) -> bool {
     frame::list::sql(OPERATORS, name).is_some()
 }

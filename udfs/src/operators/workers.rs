@@ -1,4 +1,4 @@
-//! Threads that share numbered tasks.
+//! A pool of threads for numbered tasks.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::execution::TaskContext;
 
-/// As many threads as the session has partitions. Which thread does a task never shows in a result: a task sees its number
-/// alone, and results come in the order of the numbers.
+/// As many threads as the session has partitions. Which thread runs a task never affects a result: a task sees only its
+/// number, and results are returned in the order of the numbers.
 #[derive(Debug, Clone)]
 pub struct Workers {
     threads: usize,
@@ -17,7 +17,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// The threads of a session.
+    /// Creates the workers of a session.
     pub fn new(context: &TaskContext) -> Self {
         Self { threads: context.session_config().target_partitions().max(1), cancelled: Arc::default() }
     }
@@ -27,12 +27,12 @@ impl Workers {
         self.threads
     }
 
-    /// The same with one thread: for work within a task.
+    /// The same workers with a single thread, for work within a task.
     pub fn alone(&self) -> Self {
         Self { threads: 1, cancelled: Arc::clone(&self.cancelled) }
     }
 
-    /// An error where the query was cancelled.
+    /// Returns an error if the query was cancelled.
     pub fn check(&self) -> Result<()> {
         if self.cancelled.load(Ordering::Relaxed) {
             return exec_err!("cancelled");
@@ -40,7 +40,8 @@ impl Workers {
         Ok(())
     }
 
-    /// Does tasks 0 to before `tasks`; a thread passes the same scratch memory to all of its tasks.
+    /// Runs the tasks from 0 up to `tasks` and returns their results in order. A thread passes the same scratch memory to all
+    /// of its tasks.
     pub fn map<S: Default, T: Send>(
         &self,
         tasks: usize,
@@ -73,7 +74,7 @@ impl Workers {
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
             for thread in threads {
-                // The boundary around the operator makes an error of a panic.
+                // The frame around the operator turns the panic into an error.
                 done.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
             }
             Ok::<_, datafusion::error::DataFusionError>(())
@@ -82,7 +83,7 @@ impl Workers {
         Ok(done.into_iter().map(|(_, result)| result).collect())
     }
 
-    /// Runs `work` off the asynchronous threads; it is told to stop where the query is dropped.
+    /// Runs `work` on a blocking thread. If the query is dropped, the workers tell it to stop.
     pub async fn run<T: Send + 'static>(
         &self,
         op: &str,

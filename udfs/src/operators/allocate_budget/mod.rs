@@ -16,26 +16,26 @@ use crate::operators::frame::{F64Bits, Input, Output, RelationOperator, Work};
 /// The name in SQL.
 pub const NAME: &str = "allocate_budget";
 
-/// The arguments of a call. Columns: group, size, the weight where there is one, and the budget where it is a column.
+/// The arguments of a call. Input columns: group, size, optionally weight, and budget if it is a column.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AllocateBudget {
-    /// Rows to keep; without it the last column says how many.
+    /// Number of rows to keep; if `None`, the last column holds it.
     pub budget: Option<u64>,
-    /// How they are divided.
+    /// How the rows are divided.
     pub method: Method,
-    /// How shares become whole.
+    /// How fractional shares are rounded.
     pub rounding: Rounding,
-    /// Rows every group keeps at least, as far as it has them.
+    /// Minimum number of rows to keep per group, as far as the group has them.
     pub floor: u64,
-    /// The same as a part of an even share; the larger of the two counts.
+    /// The same minimum as a fraction of an equal share. The larger of the two applies.
     pub floor_ratio: F64Bits,
 }
 
-/// What the columns are for.
+/// Indices of the columns, by their role.
 pub struct Roles {
-    /// Keys.
+    /// Group keys.
     pub group: usize,
-    /// Rows of a group.
+    /// Number of rows per group.
     pub size: usize,
     /// Weights.
     pub weight: Option<usize>,
@@ -44,7 +44,7 @@ pub struct Roles {
 }
 
 impl AllocateBudget {
-    /// The roles of `columns`.
+    /// Assigns roles to `columns`.
     pub fn roles(&self, columns: &[usize]) -> Option<Roles> {
         let (columns, budget) = match (self.budget, columns) {
             (None, [columns @ .., budget]) => (columns, Some(*budget)),
@@ -61,7 +61,7 @@ impl AllocateBudget {
 impl RelationOperator for AllocateBudget {
     const NAME: &'static str = NAME;
 
-    /// All columns, then `allocated` and `budget_met`.
+    /// Passes all columns through and adds `allocated` and `budget_met`.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let input = only(NAME, inputs)?;
         let Some(Roles { group: _, size, weight, budget }) = self.roles(input.columns) else {

@@ -1,4 +1,4 @@
-//! From `allocate_budget(relation, budget => 1000, ...)` to its node.
+//! Parses `allocate_budget(relation, budget => 1000, ...)` into a plan node.
 
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::LogicalPlan;

@@ -1,9 +1,9 @@
-//! The arguments and the reference of `allocate_budget`.
+//! Arguments and reference entry of `allocate_budget`.
 
 use crate::operators::frame::argument::{Argument, Default, Kind};
 use crate::operators::frame::documentation::Reference;
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     Argument {
         kind: Kind::ColumnOrInteger,
@@ -43,7 +43,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::word("rounding", &["largest_remainder", "floor"], "'floor' rounds down and does not spend the rest."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Divides a number of rows among groups.",
     details: "The input has one row per group. Shares become whole by largest remainders and add up to the budget \

@@ -1,4 +1,4 @@
-//! One row a group in, its share out.
+//! Runs `allocate_budget`: reads one row per group and returns it with its share.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::operators::frame::Work;
 use crate::operators::vectors::table::append;
 use crate::storage::batches::BatchStore;
 
-/// Bytes a group costs in memory beyond its key.
+/// Bytes in memory per group, in addition to its key.
 const GROUP: usize = 160;
 
-/// Reads all groups, then divides. O(k log k) time, O(k) memory; the rows spill.
+/// Reads all groups, then divides the budget. O(k log k) time and O(k) memory for k groups; the rows spill.
 pub(super) async fn run(call: AllocateBudget, work: Work) -> Result<SendableRecordBatchStream> {
     let Work { mut input, columns, schema, context, .. } = work;
     let columns = columns.concat();
@@ -86,7 +86,7 @@ pub(super) async fn run(call: AllocateBudget, work: Work) -> Result<SendableReco
     append(&rows.finish()?, added, schema, Some(reservation))
 }
 
-/// The shares of groups in ascending order, and whether there are as many rows as the budget.
+/// Returns the shares of the groups in ascending order of their keys, and whether they add up to the budget.
 fn divide(call: &AllocateBudget, budget: u64, groups: &mut [(OwnedRow, usize, Group)]) -> Result<(Vec<u64>, bool)> {
     let total: u128 = groups.iter().map(|(_, _, group)| u128::from(group.size)).sum();
     if total < u128::from(budget) {

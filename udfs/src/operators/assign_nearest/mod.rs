@@ -1,4 +1,4 @@
-//! `assign_nearest`: names each row's nearest centroid.
+//! `assign_nearest`: finds the nearest centroid of each row.
 
 pub mod plan;
 mod reference;
@@ -15,17 +15,17 @@ use crate::operators::frame::{Input, Output, RelationOperator, Stage, Work};
 /// The name in SQL.
 pub const NAME: &str = "assign_nearest";
 
-/// The arguments of a call. Columns: the vector; of the second relation the centroid's id and vector.
+/// The arguments of a call. Input columns: the vector, and for the second relation the id and vector of the centroid.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AssignNearest {
-    /// What nearest means.
+    /// The metric of nearness.
     pub metric: Metric,
 }
 
 impl RelationOperator for AssignNearest {
     const NAME: &'static str = NAME;
 
-    /// All columns of the rows, then `centroid_id` and `distance`.
+    /// Passes all columns through and adds `centroid_id` and `distance`.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let [rows, centroids] = inputs else { return internal_err!("{NAME} takes two relations") };
         Ok(Output {

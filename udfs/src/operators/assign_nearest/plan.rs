@@ -1,4 +1,4 @@
-//! From `assign_nearest(relation, centroids => (...), ...)` to its node.
+//! Parses `assign_nearest(relation, centroids => (...), ...)` into a plan node.
 
 use datafusion::common::{Column, ExprSchema, Result, internal_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::LogicalPlan;

@@ -1,9 +1,9 @@
-//! The arguments and the reference of `assign_nearest`.
+//! Arguments and reference entry of `assign_nearest`.
 
 use crate::operators::frame::argument::Argument;
 use crate::operators::frame::documentation::{Reference, metric, vector};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::relation(
         "centroids",
@@ -13,7 +13,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     metric(),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Adds the nearest centroid to each row.",
     details: "32-bit products propose, exact 64-bit sums decide, and ties go to the smallest `centroid_id`. NULL \

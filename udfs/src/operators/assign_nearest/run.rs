@@ -1,4 +1,4 @@
-//! Rows pass by; only the centroids are in memory.
+//! Runs `assign_nearest`: rows stream through, and only the centroids are kept in memory.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::kernels::vector::search::{Best, Metric, NOBODY, Rows, Scores, improve
 use crate::operators::frame::{OperatorContext, Work};
 use crate::operators::vectors::table::LONGEST;
 
-/// The centroids, read once by whichever partition of this process needs them first; where that fails, all partitions fail: their
-/// plan cannot be run twice.
+/// The centroids, read once per process by the first partition that needs them. If reading fails, all partitions fail,
+/// because the plan of the centroids cannot run twice.
 type SharedCentroids = OnceCell<Result<Arc<Centroids>, Arc<DataFusionError>>>;
 
 /// The centroids in ascending order of their ids, so that ties go to the smallest id.
@@ -35,7 +35,7 @@ pub struct Centroids {
     _reservation: MemoryReservation,
 }
 
-/// Products held at once, about.
+/// Approximate number of dot products held at once.
 const PRODUCTS: usize = 1 << 20;
 
 impl Centroids {
@@ -97,7 +97,7 @@ impl Centroids {
         })
     }
 
-    /// The nearest centroid of every row; [`NOBODY`] where a row has no vector, or no direction.
+    /// Returns the nearest centroid of every row; [`NOBODY`] if the row has no vector or its vector has no direction.
     fn nearest(&self, metric: Metric, vectors: &ArrayRef, scores: &mut Scores) -> Result<Vec<Best>> {
         let centroids = Rows { values: &self.values, squared: &self.squared, dimensions: self.dimensions };
         let vectors = Embeddings::try_new(NAME, vectors)?;
@@ -145,7 +145,7 @@ impl Centroids {
     }
 }
 
-/// Adds the nearest centroid to the rows of one partition.
+/// Adds the nearest centroid to each row of one partition.
 pub(super) async fn run(call: AssignNearest, work: Work) -> Result<SendableRecordBatchStream> {
     let metric = call.metric;
     let Work { input, columns, schema, context, others, .. } = work;

@@ -1,4 +1,4 @@
-//! Which cluster each row is in, how near to its middle, and where all of them lie.
+//! Clusters of rows: assignment, distances to the centroids, and positions on a plane.
 
 use datafusion::common::Result;
 
@@ -15,32 +15,32 @@ use crate::operators::vectors::table::Table;
 use crate::operators::workers::Workers;
 use crate::storage::vectors::CHUNK;
 
-/// Rows that the plane is fitted to at most.
+/// Maximum number of rows to which the plane is fitted.
 const PLANE: usize = 4096;
 
-/// The vectors of a table in clusters, by the vector's number. Clusters are numbered from the largest to the smallest; of
-/// equally large ones the one with the first row comes first.
+/// The clustered vectors of a table, indexed by vector. Clusters are numbered by descending size; of equally large ones, the
+/// one with the earliest row comes first.
 pub struct Groups {
-    /// The cluster.
+    /// The cluster of each vector.
     pub cluster: Vec<u32>,
-    /// Distance to the centroid.
+    /// Distance of each vector to its centroid.
     pub distance: Vec<f64>,
-    /// Place among the rows of the cluster from the nearest to the centroid to the farthest, from 0; ties by id.
+    /// Rank of each row in its cluster by distance to the centroid, from 0; ties are broken by id.
     pub rank: Vec<u32>,
-    /// Place on the plane in which the rows vary most.
+    /// Coordinates on the plane along which the rows vary most.
     pub place: Vec<[f64; 2]>,
-    /// Rows of each cluster.
+    /// Number of rows per cluster.
     pub sizes: Vec<u64>,
     /// `1 / (1 + mean distance)` of each cluster.
     pub densities: Vec<f64>,
-    /// Rounds of the fit.
+    /// Number of rounds of the fit.
     pub iterations: usize,
 }
 
-/// Bytes that a row costs.
+/// Bytes in memory per row.
 pub const ENTRY: usize = 64;
 
-/// Finds the clusters. O(sample * k * d) a round and O(n k d).
+/// Finds the clusters. O(sample * k * d) per round of the fit, and O(n k d) for the assignment.
 pub fn find(call: &ConceptClusters, table: &Table, context: &OperatorContext, workers: &Workers) -> Result<Groups> {
     let k = usize::try_from(call.k).unwrap_or(usize::MAX);
     let (sample, env) = (sample(call, table, context)?, context.task.runtime_env());
@@ -100,7 +100,7 @@ impl Groups {
     }
 }
 
-/// The rows with the least random bits.
+/// Samples the rows with the smallest random bits.
 fn sample(call: &ConceptClusters, table: &Table, context: &OperatorContext) -> Result<Sample> {
     let squared = |at: u32| Ok(table.squared[at as usize]);
     Sample::of(NAME, &table.vectors, squared, table.bits.iter().map(|bits| Ok(*bits)), call.sample, context)
@@ -117,7 +117,7 @@ fn plane(metric: Metric, sample: &Sample) -> Result<Plane> {
     Ok(Plane::of(&rows, dimensions))
 }
 
-/// What a vector is multiplied by before it is compared.
+/// The factor by which a vector is scaled before comparisons.
 fn scale(metric: Metric, squared: f64) -> f64 {
     match metric {
         Metric::Cosine => 1.0 / squared.sqrt(),

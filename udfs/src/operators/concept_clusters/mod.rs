@@ -1,4 +1,4 @@
-//! `concept_clusters`: groups rows by k-means, ranks them within their group and names the groups.
+//! `concept_clusters`: clusters rows by k-means, ranks the rows within their cluster and labels the clusters.
 
 mod groups;
 pub mod parameters;
@@ -19,7 +19,7 @@ pub use self::parameters::{ConceptClusters, NAME};
 impl RelationOperator for ConceptClusters {
     const NAME: &'static str = NAME;
 
-    /// All columns, then what is known of a row and of its cluster.
+    /// Passes all columns through and adds those about the row and its cluster.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         Ok(Output {
             passed: only(NAME, inputs)?.without(COMPARED_COLUMN),

@@ -1,4 +1,4 @@
-//! What a call of `concept_clusters` asks for.
+//! Arguments of `concept_clusters`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,21 +7,21 @@ use crate::kernels::vector::search::Metric;
 /// The name in SQL.
 pub const NAME: &str = "concept_clusters";
 
-/// The arguments of a call. Columns: the vector, the id, and the text where there is one.
+/// The arguments of a call. Input columns: the vector, the id, and optionally the text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConceptClusters {
-    /// What near means.
+    /// The metric of nearness.
     pub metric: Metric,
     /// Number of clusters.
     pub k: u64,
-    /// Rounds of the fit at most.
+    /// Maximum number of rounds.
     pub iterations: u64,
-    /// Rows the centroids are fitted to at most; 0: all.
+    /// Maximum number of rows to fit the centroids to; 0 means all.
     pub sample: u64,
-    /// Whether clusters share the rows evenly.
+    /// Whether all clusters must receive equally many rows.
     pub balanced: bool,
-    /// Words of a label at most.
+    /// Maximum number of words in a label.
     pub words: u64,
-    /// Seed of the sample and of the first centroids.
+    /// Seed of the sample and of the initial centroids.
     pub seed: u64,
 }

@@ -1,4 +1,4 @@
-//! From `concept_clusters(relation, k => 20, ...)` to its node.
+//! Parses `concept_clusters(relation, k => 20, ...)` into a plan node.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{ExprSchema, Result, plan_err};

@@ -1,10 +1,10 @@
-//! The arguments and the reference of `concept_clusters`.
+//! Arguments and reference entry of `concept_clusters`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::{Reference, id, metric, seed, vector};
 use crate::operators::kmeans::plan::MAX_CENTROIDS;
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     vector(""),
     id(),
@@ -30,7 +30,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     seed("The seed of the sample and of the first centroids."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Groups rows by k-means and says what each group is about.",
     details: "Every row is kept in the result. Centroids are those of `kmeans` over the same rows; ties go to the \

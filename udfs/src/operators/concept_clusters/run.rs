@@ -1,4 +1,4 @@
-//! Reads all rows, finds clusters, then gives every row with what is known of it.
+//! Runs `concept_clusters`: reads all rows, finds clusters, then returns every row with the results.
 
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ use crate::operators::frame::Work;
 use crate::operators::vectors::table::{Layout, Table};
 use crate::operators::workers::Workers;
 
-/// Adds cluster, ranks, label and place to all rows. Memory O(rows) for a few numbers a row, all else spills.
+/// Adds cluster, ranks, label and coordinates to all rows. Memory: O(rows), for a few numbers per row; everything else
+/// spills.
 pub(super) async fn run(call: ConceptClusters, work: Work) -> Result<SendableRecordBatchStream> {
     let Work { input, columns, schema, context, .. } = work;
     let columns = columns.concat();
@@ -46,7 +47,7 @@ pub(super) async fn run(call: ConceptClusters, work: Work) -> Result<SendableRec
         Some(&text) => {
             let of = |&at: &u32| if at == NONE { NONE } else { groups.cluster[at as usize] };
             let cluster: Vec<u32> = vector_of.iter().map(of).collect();
-            // The rows come without their vectors.
+            // The stored rows lack the vector column.
             let column = text - usize::from(text > vec);
             labels(&Texts { rows: &table.rows, column, cluster: &cluster, sizes: &groups.sizes }, words, &context)
                 .await?
@@ -73,9 +74,9 @@ pub(super) async fn run(call: ConceptClusters, work: Work) -> Result<SendableRec
     Ok(Box::pin(RecordBatchStreamAdapter::new(output_schema, output)))
 }
 
-/// The new columns.
+/// The added columns.
 struct Added {
-    /// The vector of each row.
+    /// The index of the vector of each row.
     vector_of: Vec<u32>,
     groups: Groups,
     sizes: ArrayRef,
@@ -84,7 +85,7 @@ struct Added {
 }
 
 impl Added {
-    /// Those of `rows` rows from `first` on.
+    /// Builds the added columns for `rows` rows, starting at `first`.
     fn columns(&self, first: usize, rows: usize) -> Result<Vec<ArrayRef>> {
         let Groups { cluster, distance, rank, place, sizes, .. } = &self.groups;
         let vectors = &self.vector_of[first..first + rows];

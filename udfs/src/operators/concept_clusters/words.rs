@@ -1,4 +1,4 @@
-//! Labels: the words that tell a cluster's texts from all others.
+//! Labels of clusters: the words that distinguish the texts of a cluster from all others.
 
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -14,43 +14,43 @@ use crate::operators::frame::OperatorContext;
 use crate::storage::batches::StoredBatches;
 use crate::storage::records::RecordSorter;
 
-/// Counts kept before they are sorted away, at most.
+/// Maximum number of counts kept before they are sorted and spilled.
 const MOST: usize = 1 << 20;
-/// Counts by which the table of them grows.
+/// Number of counts by which their table grows.
 const STEP: usize = 1 << 12;
-/// Bytes of a count.
+/// Bytes per count.
 const ENTRY: usize = 48;
-/// Longest word of a label in characters: longer ones are encoded data.
+/// Maximum length of a word in a label, in characters. Longer ones are usually encoded data.
 const LONGEST: usize = 32;
-/// Candidates kept for each word of a label, so that equal scores are decided by the words.
+/// Candidates kept per word of a label, so that ties in score can be broken by spelling.
 const SPARE: usize = 4;
 
-/// Texts by row.
+/// The texts of all rows.
 pub struct Texts<'a> {
-    /// The rows as they came.
+    /// The rows in arrival order.
     pub rows: &'a StoredBatches,
-    /// The column of texts.
+    /// Index of the text column.
     pub column: usize,
-    /// The cluster of each row; [`NONE`] where it has none.
+    /// The cluster of each row; [`NONE`] if it has none.
     pub cluster: &'a [u32],
-    /// Rows of each cluster.
+    /// Number of rows per cluster.
     pub sizes: &'a [u64],
 }
 
-/// A word of a cluster: how characteristic it is, and its hash.
+/// A word of a cluster: its score and its hash.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Candidate {
     score: f64,
     hash: u64,
 }
 
-/// Up to `most` words for each cluster, the most characteristic first, separated by commas; `None` where no word is more
-/// frequent in the cluster than elsewhere.
+/// Returns up to `most` words per cluster, most characteristic first, separated by commas; `None` if no word is more frequent
+/// in the cluster than elsewhere.
 ///
-/// A word scores `p ln(p / q)`, where `p` is the share of the cluster's rows that have it and `q` the share of all rows:
-/// what it adds to the divergence of the cluster from the whole (Tomokiyo and Hurst, A language model approach to keyphrase
-/// extraction, 2003). Words that are common everywhere score nothing, in any language. O(words) time, two passes over the
-/// texts; counts spill.
+/// A word scores `p ln(p / q)`, where `p` is the fraction of the cluster's rows that contain it and `q` the fraction of all
+/// rows. This is its contribution to the divergence of the cluster from the whole (Tomokiyo and Hurst, A language model
+/// approach to keyphrase extraction, 2003). Words that are common everywhere score nothing, in any language. O(words) time
+/// and two passes over the texts; counts spill.
 pub async fn labels(texts: &Texts<'_>, most: usize, context: &OperatorContext) -> Result<Vec<Option<String>>> {
     let env = context.task.runtime_env();
     let reservation = MemoryConsumer::new("words of concept_clusters").register(&env.memory_pool);
@@ -66,7 +66,7 @@ pub async fn labels(texts: &Texts<'_>, most: usize, context: &OperatorContext) -
     Ok(candidates.into_iter().map(label).collect())
 }
 
-/// The best candidates of each cluster.
+/// Finds the best candidates of each cluster.
 async fn candidates(
     texts: &Texts<'_>,
     most: usize,
@@ -133,7 +133,7 @@ fn drain(counts: &mut HashMap<(u64, u32), u64>, sorter: &mut RecordSorter<3>) ->
     counts.drain().try_for_each(|((hash, cluster), count)| sorter.push([hash, u64::from(cluster), count]))
 }
 
-/// Offers a word to the clusters that have it.
+/// Scores a word for each cluster that contains it and updates the candidates.
 fn score(hash: u64, counts: &[(usize, u64)], sizes: &[u64], rows: u64, most: usize, best: &mut [Vec<Candidate>]) {
     let everywhere = counts.iter().map(|(_, count)| count).sum::<u64>() as f64 / rows.max(1) as f64;
     for &(cluster, count) in counts {
@@ -143,18 +143,18 @@ fn score(hash: u64, counts: &[(usize, u64)], sizes: &[u64], rows: u64, most: usi
         if score <= 0.0 || (best.len() == most && best.last().is_some_and(|last| last.score >= score)) {
             continue;
         }
-        // Words come by ascending hash, so equal scores keep that order.
+        // Words arrive by ascending hash, so equal scores stay in that order.
         let at = best.partition_point(|other| other.score >= score);
         best.insert(at, Candidate { score, hash });
         best.truncate(most);
     }
 }
 
-/// The words of these hashes, in lower case; of several with one hash the first in the order of the alphabet.
+/// Looks up the spelling of hashed words, in lower case. If several words share a hash, the alphabetically first is returned.
 async fn spell(texts: &Texts<'_>, candidates: &[Vec<Candidate>]) -> Result<HashMap<u64, String>> {
     let mut words: HashMap<u64, String> =
         candidates.iter().flatten().map(|candidate| (candidate.hash, String::new())).collect();
-    // Case folding is for comparing: it writes `strasse` and a Greek word without its final sigma.
+    // Case folding is only for comparing: it turns `straße` into `strasse` and drops the Greek final sigma.
     let (mut as_written, mut folded) = (Tokenizer::new(Rule::Token), Tokenizer::new(Rule::Word));
     let mut batches = texts.rows.stream()?;
     while let Some(batch) = batches.try_next().await? {
@@ -174,7 +174,7 @@ async fn spell(texts: &Texts<'_>, candidates: &[Vec<Candidate>]) -> Result<HashM
     Ok(words)
 }
 
-/// Whether a word may stand in a label: it has a letter, is not too long, and where it is ASCII it has three characters.
+/// Whether a word may appear in a label: it has a letter, is not too long, and has at least three characters if it is ASCII.
 fn names(word: &str) -> bool {
     let long_enough = word.len() > 2 || !word.is_ascii();
     long_enough && word.chars().any(char::is_alphabetic) && word.chars().nth(LONGEST).is_none()

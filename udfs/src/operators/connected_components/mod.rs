@@ -1,4 +1,4 @@
-//! `connected_components`: names the component of every edge.
+//! `connected_components`: finds the connected component of every edge.
 
 pub mod plan;
 mod reference;
@@ -20,14 +20,14 @@ pub const NAME: &str = "connected_components";
 /// Name of the added column.
 pub const COMPONENT: &str = "component";
 
-/// It has no parameters beyond its columns: the two ends of an edge.
+/// The operator has no parameters beyond its columns, the two ends of an edge.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConnectedComponents {}
 
 impl RelationOperator for ConnectedComponents {
     const NAME: &'static str = NAME;
 
-    /// All columns, then the smallest id of the component.
+    /// Passes all columns through and adds the smallest id of the component.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let input = only(NAME, inputs)?;
         let (source, target) = (input.field(0)?, input.field(1)?);

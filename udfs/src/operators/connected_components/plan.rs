@@ -1,4 +1,4 @@
-//! From `connected_components(edges, source => a, target => b)` to its node.
+//! Parses `connected_components(edges, source => a, target => b)` into a plan node.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;

@@ -1,15 +1,15 @@
-//! The arguments and the reference of `connected_components`.
+//! Arguments and reference entry of `connected_components`.
 
 use crate::operators::frame::argument::Argument;
 use crate::operators::frame::documentation::Reference;
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::column("source", "source", "One end of the edge."),
     Argument::column("target", "target", "The other end, of the same type."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Names the connected component of every edge.",
     details: "Every edge is kept in the result. Results do not depend on partitions or threads.",

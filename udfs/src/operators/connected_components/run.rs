@@ -1,5 +1,5 @@
-//! Edges flow in once and are kept, spilling, until all are seen. Their ends are numbered in the order of the ids, which is a sort; sets
-//! of numbers are joined; the smallest number of a set is its name.
+//! Runs `connected_components`. Edges are read once and stored, spilling to disk. Their ends are numbered in the order of the
+//! ids, which takes a sort. Connected numbers are then joined into sets, and the smallest number of a set names it.
 
 use std::sync::Arc;
 
@@ -24,20 +24,20 @@ use crate::storage::numbers::Numbers;
 use crate::storage::records::RecordSorter;
 use crate::storage::sort::sort_stored;
 
-/// The share of a memory limit, one in so many, that kept edges may take: the sets need the rest.
+/// Stored edges may take 1 / `SHARE` of the memory limit, since the sets need the rest.
 const SHARE: usize = 8;
 
-/// The distinct ids in ascending order, and the number of each end of each edge among them.
+/// The distinct ids in ascending order, and for both ends of each edge their index among them.
 struct Ends {
-    /// As the row format writes them.
+    /// The ids, in Arrow's row format.
     ids: Blobs,
     /// Where each id ends.
     stops: Numbers<u64>,
-    /// Two for each edge.
+    /// Two numbers per edge.
     numbers: Numbers<u32>,
 }
 
-/// Reads all edges, joins their ends, and returns the stream of edges with their components.
+/// Reads all edges, joins their ends, and returns the edges with their components.
 pub(super) async fn run(work: Work) -> Result<SendableRecordBatchStream> {
     let (source, target) = (work.column(0), work.column(1));
     let Work { mut input, schema, context, .. } = work;

@@ -1,4 +1,4 @@
-//! Components are those of a search from node to node, in whatever memory.
+//! Tests that components agree with a graph search, under any memory limit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use proptest::prelude::{prop, proptest};
 use crate::operators::frame::planner::OperatorQueryPlanner;
 use crate::register::register;
 
-/// The component of each edge as `connected_components` finds it, under a limit on memory.
+/// Runs `connected_components` under a memory limit and returns the component of each edge.
 fn components(edges: &[(u32, u32)], limit: Option<usize>) -> Vec<String> {
     let mut env = RuntimeEnvBuilder::new();
     if let Some(limit) = limit {
@@ -44,12 +44,12 @@ fn components(edges: &[(u32, u32)], limit: Option<usize>) -> Vec<String> {
     names.map(|name| name.unwrap().to_owned()).collect()
 }
 
-/// An id whose order is not that of its number.
+/// An id whose order differs from that of its number.
 fn name(node: u32) -> String {
     format!("{:08x}-{}", node.wrapping_mul(2_654_435_761), "x".repeat(node as usize % 40))
 }
 
-/// The smallest id that can be reached from each edge, by going on until nothing changes.
+/// Reference implementation: the smallest id reachable from each edge, found by iterating until nothing changes.
 fn reachable(edges: &[(u32, u32)]) -> Vec<String> {
     let mut least: BTreeMap<u32, String> = edges.iter().flat_map(|(a, b)| [*a, *b]).map(|id| (id, name(id))).collect();
     loop {

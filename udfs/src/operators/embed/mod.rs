@@ -1,4 +1,4 @@
-//! `embed`: the vectors of a lake.
+//! `embed`: computes the embeddings of texts or images.
 
 pub mod plan;
 mod reference;
@@ -17,27 +17,27 @@ use crate::operators::frame::{Input, Output, RelationOperator, Stage, Work};
 /// The name in SQL.
 pub const NAME: &str = "embed";
 
-/// The arguments of a call. Column: the texts or images.
+/// The arguments of a call. Input column: the texts or images.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Embed {
-    /// Whether the column holds images, not texts.
+    /// Whether the column holds images rather than texts.
     pub images: bool,
     /// The model's name or the path of its folder.
     pub model: String,
-    /// Where it runs.
+    /// The device on which the model runs.
     pub device: String,
-    /// The prompt of the model that is put before texts, by its name.
+    /// Name of the model's prompt that is put before texts.
     pub prompt: Option<String>,
-    /// The folder in which vectors are kept.
+    /// The folder of the embedding cache.
     pub cache: Option<String>,
     /// Name of the added column.
     pub output: String,
-    /// Numbers of a vector.
+    /// Values per vector.
     pub dimension: u32,
 }
 
 impl Embed {
-    /// What the model must be for.
+    /// The modality that the model must support.
     pub fn modality(&self) -> Modality {
         if self.images { Modality::Image } else { Modality::Text }
     }
@@ -46,7 +46,7 @@ impl Embed {
 impl RelationOperator for Embed {
     const NAME: &'static str = NAME;
 
-    /// All columns of the rows, then the vectors.
+    /// Passes all columns through and adds the vectors.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let vectors = DataType::FixedSizeList(float_item(DataType::Float32), self.dimension as i32);
         Ok(Output { passed: only(NAME, inputs)?.all(), added: vec![Field::new(&self.output, vectors, true)] })

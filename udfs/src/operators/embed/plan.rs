@@ -1,4 +1,4 @@
-//! From `embed(relation, text => column, ...)` to its node.
+//! Parses `embed(relation, text => column, ...)` into a plan node.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{ExprSchema, Result, plan_err};

@@ -1,9 +1,9 @@
-//! The arguments and the reference of `embed`.
+//! Arguments and reference entry of `embed`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::Reference;
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::column("text", "text", "The text. NULL gives NULL."),
     Argument::optional_column("image", "The image, in place of `text`: the bytes of a PNG or JPEG file."),
@@ -26,7 +26,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::text("output", Default::Word("embedding"), "The name of the added column."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Adds the vector of the text or image of each row, computed by an encoder.",
     details: "It does for whole lakes what `embed_text` and `embed_image` do in expressions, with the same vectors. \

@@ -1,4 +1,5 @@
-//! Rows pass by in portions: while the model works on one, the next is read and waits for it. No more is in memory.
+//! Runs `embed`: rows stream through in chunks. While the model works on one chunk, the next one is read and waits. No more
+//! is held in memory.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::functions::embedding::arguments::open;
 use crate::functions::embedding::embedder::{Embedder, Flush};
 use crate::operators::frame::Work;
 
-/// Portions of a partition that are worked on at once: one runs while the next waits for the model.
+/// Chunks of a partition in progress at once: one is embedded while the next one waits for the model.
 const PORTIONS: usize = 2;
 
 /// Adds the vectors to the rows of one partition.
@@ -42,7 +43,7 @@ pub(super) async fn run(call: Embed, work: Work) -> Result<SendableRecordBatchSt
         column,
         dimension,
         schema: Arc::clone(&schema),
-        // Of the cache, which partitions share, one keeps account.
+        // Partitions share the cache, so only one of them accounts for its memory.
         index: (partition == 0).then(|| MemoryConsumer::new("places in the embedding cache").register(pool)),
         vectors: MemoryConsumer::new("vectors of embed").register(pool),
         cached: count("cached_rows"),
@@ -74,13 +75,13 @@ pub(super) async fn run(call: Embed, work: Work) -> Result<SendableRecordBatchSt
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, output)))
 }
 
-/// Runs `work` off the threads of the runtime.
+/// Runs `work` on a thread for blocking work, outside the runtime's workers.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let task = SpawnedTask::spawn_blocking(work);
     task.join_unwind().await.map_err(|error| exec_datafusion_err!("{NAME}: {error}"))?
 }
 
-/// What the portions of a partition share.
+/// State that the chunks of a partition share.
 struct Task {
     column: usize,
     dimension: usize,
@@ -104,7 +105,7 @@ impl Task {
 
     fn embed(&self, portion: &RecordBatch) -> Result<RecordBatch> {
         let held = self.vectors.new_empty();
-        // As the model gives them and as a column.
+        // The vectors exist twice: as the model returns them and as a column.
         held.try_grow(2 * portion.num_rows() * self.dimension * size_of::<f32>())?;
         let contents = portion.column(self.column);
         let timer = self.time.timer();

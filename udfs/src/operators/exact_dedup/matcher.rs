@@ -1,4 +1,4 @@
-//! Equal texts: found by a 128-bit hash, decided by their bytes.
+//! Finds equal texts by a 128-bit hash, and verifies them byte by byte.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ use crate::operators::workers::Workers;
 use crate::storage::blobs::BlobWriter;
 use crate::storage::numbers::Numbers;
 
-/// Finds rows of equal text. O(bytes) time; hashes and numbers are kept in memory while there is room, the texts on disk.
+/// Finds rows of equal text in O(bytes) time. Hashes and numbers are kept in memory while there is room, the texts on disk.
 pub struct ExactMatcher {
     context: OperatorContext,
     contents: Contents,
@@ -31,7 +31,7 @@ struct Texts {
 }
 
 impl ExactMatcher {
-    /// No rows yet.
+    /// Starts without rows.
     pub fn new(context: &OperatorContext) -> Self {
         let blobs = BlobWriter::new("texts of exact_dedup", &context.task.runtime_env());
         let texts = Texts { blobs, spans: context.numbers("places of texts"), read: RefCell::default() };

@@ -1,4 +1,4 @@
-//! `exact_dedup`: rows whose text is equal, byte for byte.
+//! `exact_dedup`: finds rows whose texts are equal byte for byte.
 
 pub mod matcher;
 pub mod plan;
@@ -15,7 +15,7 @@ use super::frame::{Input, Output, RelationOperator, Work};
 /// The name in SQL.
 pub const NAME: &str = "exact_dedup";
 
-/// It has no parameters beyond its columns.
+/// The operator has no parameters beyond its columns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExactDedup {}
 

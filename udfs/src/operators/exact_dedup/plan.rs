@@ -1,4 +1,4 @@
-//! From `exact_dedup(relation, ...)` to its node.
+//! Parses `exact_dedup(relation, ...)` into a plan node.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};

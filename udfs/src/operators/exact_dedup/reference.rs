@@ -1,13 +1,13 @@
-//! The arguments and the reference of `exact_dedup`.
+//! Arguments and reference entry of `exact_dedup`.
 
 use crate::operators::frame::argument::Argument;
 use crate::operators::frame::documentation::{Reference, id, survivors};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] =
     &[Argument::column("text", "text", "The text to compare."), id(), survivors()];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Marks rows whose text is equal, byte for byte, to the text of an earlier row.",
     details: "Every row is kept in the result. A row with a NULL text duplicates nothing.",

@@ -16,26 +16,26 @@ use crate::operators::frame::{Input, Output, RelationOperator, Work};
 /// The name in SQL.
 pub const NAME: &str = "farthest_first";
 
-/// The arguments of a call. Columns: the vector, the id, and the group where there is one.
+/// The arguments of a call. Input columns: the vector, the id, and optionally the group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FarthestFirst {
-    /// What far means.
+    /// The metric of distance.
     pub metric: Metric,
-    /// Rows ranked in a group at most.
+    /// Maximum number of ranked rows per group.
     pub k: u64,
-    /// Who is ranked first.
+    /// How the first row is chosen.
     pub init: Init,
     /// Seed of a random first row.
     pub seed: u64,
 }
 
-/// Who is ranked first.
+/// How the first row is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
     /// The row farthest from its nearest neighbour.
     NeighbourMax,
-    /// The row with the least hash of seed and id.
+    /// The row with the smallest hash of seed and id.
     Random,
     /// The first row of `order_by`.
     First,
@@ -47,7 +47,7 @@ pub const INITS: &[(&str, Init)] = &[("nn_max", Init::NeighbourMax), ("random", 
 impl RelationOperator for FarthestFirst {
     const NAME: &'static str = NAME;
 
-    /// All columns, then `rank` and `min_distance`.
+    /// Passes all columns through and adds `rank` and `min_distance`.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         Ok(Output {
             passed: only(NAME, inputs)?.without(COMPARED_COLUMN),

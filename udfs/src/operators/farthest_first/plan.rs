@@ -1,4 +1,4 @@
-//! From `farthest_first(relation, k => 10, ...)` to its node.
+//! Parses `farthest_first(relation, k => 10, ...)` into a plan node.
 
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::LogicalPlan;

@@ -1,9 +1,9 @@
-//! The arguments and the reference of `farthest_first`.
+//! Arguments and reference entry of `farthest_first`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::{Reference, groups, id, metric, seed, vector};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     vector(""),
     id(),
@@ -19,7 +19,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     seed("The seed of a random first row."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Ranks up to `k` rows of each group so that each is as far as possible from those ranked before.",
     details: "This is greedy max-min diversity, a 2-approximation of k-center. Every row is kept in the result. \

@@ -1,4 +1,4 @@
-//! Reads all rows, then ranks group by group.
+//! Runs `farthest_first`: reads all rows, then ranks group by group.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::operators::vectors::table::{Layout, Table};
 use crate::operators::workers::Workers;
 use crate::storage::vectors::CHUNK;
 
-/// Rows of a group below which its work is not worth dividing among threads.
+/// Groups with fewer rows are not divided among threads.
 const SMALL: usize = 4096;
 
-/// Adds rank and distance to all rows. O(n k d) time; memory O(rows) for a few numbers a row, all else spills.
+/// Adds rank and distance to all rows. O(n k d) time. Memory: O(rows), for a few numbers per row; everything else spills.
 pub(super) async fn run(call: FarthestFirst, work: Work) -> Result<SendableRecordBatchStream> {
     let Work { input, columns, order_by, schema, context, .. } = work;
     let columns = columns.concat();
@@ -54,7 +54,7 @@ pub(super) async fn run(call: FarthestFirst, work: Work) -> Result<SendableRecor
     table.stream(added, schema)
 }
 
-/// The vectors of a group in the order they are picked, each with its distance from those picked before.
+/// Returns the vectors of a group in the order they are picked, each with its distance from the earlier picks.
 fn rank(
     call: &FarthestFirst,
     table: &Table,
@@ -67,7 +67,7 @@ fn rank(
         Init::NeighbourMax => most_isolated(call, table, group.clone(), workers)?,
     };
     let mut picks = vec![(first, None)];
-    // The score of the nearest pick; infinite marks a pick.
+    // Score of the nearest pick; infinity marks rows already picked.
     let mut nearest = vec![f64::NEG_INFINITY; group.len()];
     let blocks = blocks(&group);
     while picks.len() < group.len().min(call.k as usize) {
@@ -96,7 +96,7 @@ fn rank(
     Ok(picks)
 }
 
-/// The vector whose nearest neighbour is farthest; the first of several. O(n^2 d) in blocks of products.
+/// Returns the vector whose nearest neighbour is farthest (ties: the first). O(n^2 d), computed in blocks of dot products.
 fn most_isolated(call: &FarthestFirst, table: &Table, group: Range<usize>, workers: &Workers) -> Result<usize> {
     let blocks = blocks(&group);
     let dimensions = table.vectors.dimensions();
@@ -124,7 +124,7 @@ fn most_isolated(call: &FarthestFirst, table: &Table, group: Range<usize>, worke
     Ok(least.map_or(group.start, |(_, at)| at))
 }
 
-/// A group cut where the store of vectors is.
+/// Cuts a group at the chunk boundaries of the vector store.
 fn blocks(group: &Range<usize>) -> Vec<Range<usize>> {
     let chunks = group.start / CHUNK..group.end.div_ceil(CHUNK);
     let cut = |chunk: usize| (chunk * CHUNK).clamp(group.start, group.end);

@@ -1,4 +1,4 @@
-//! `fit_softmax`: a small classifier on frozen vectors, and the log of what it predicted while it learned.
+//! `fit_softmax`: trains a small classifier on frozen vectors and logs its predictions during training.
 
 pub mod plan;
 mod reference;
@@ -19,16 +19,16 @@ use crate::operators::interner::plain;
 /// The SQL name.
 pub const NAME: &str = "fit_softmax";
 
-/// What a call asks for.
+/// The arguments of a call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FitSoftmax {
-    /// Units of the hidden layer; 0 for none.
+    /// Units of the hidden layer; 0 for no hidden layer.
     pub hidden: u32,
-    /// Passes over the rows.
+    /// Number of passes over the rows.
     pub epochs: u32,
-    /// Networks, each with a seed of its own.
+    /// Number of networks to train, each with its own seed.
     pub runs: u32,
-    /// Rows of a step.
+    /// Rows per step.
     pub batch: u32,
     /// The learning rate.
     pub rate: F64Bits,
@@ -36,7 +36,7 @@ pub struct FitSoftmax {
     pub momentum: F64Bits,
     /// The weight penalty.
     pub l2: F64Bits,
-    /// Seed of the first weights and of the order of rows.
+    /// Seed of the initial weights and of the order of rows.
     pub seed: u64,
     /// Whether only the last epoch is logged.
     pub last: bool,
@@ -45,7 +45,7 @@ pub struct FitSoftmax {
 impl RelationOperator for FitSoftmax {
     const NAME: &'static str = NAME;
 
-    /// The log of training: one row for every row, run and step.
+    /// The training log: one output row per row, run and epoch.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let columns = &only(NAME, inputs)?.fields()[..];
         check_columns(NAME, columns)?;

@@ -1,4 +1,4 @@
-//! From `fit_softmax(rows, vector => emb, label => y, ...)` to its node.
+//! Parses `fit_softmax(rows, vector => emb, label => y, ...)` into a plan node.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;

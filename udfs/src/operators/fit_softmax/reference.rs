@@ -1,9 +1,9 @@
-//! The arguments and the reference of `fit_softmax`.
+//! Arguments and reference entry of `fit_softmax`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::{Reference, any_seed, id, vector};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     id(),
     vector("Values of about 1 suit the learning rate."),
@@ -26,7 +26,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::word("log", &["every", "last"], "Whether every epoch is logged, or only the last."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Trains a small classifier on fixed vectors and returns a log of what it predicted while it learned.",
     details: "The result has one row per input row, run and epoch. `el2n`, `grand`, `margin`, `forgetting_events` and \

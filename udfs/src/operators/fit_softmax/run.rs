@@ -1,4 +1,4 @@
-//! Stochastic gradient descent over the rows in an order that depends on the seed, the epoch and the ids only.
+//! Stochastic gradient descent. The order of the rows depends only on the seed, the epoch and the ids.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,20 +17,20 @@ use crate::kernels::random::mix;
 use crate::operators::examples::{Buffer, Examples};
 use crate::operators::frame::{F64Bits, Work};
 
-/// What all runs share.
+/// State that all runs share.
 struct Training {
     parameters: FitSoftmax,
     examples: Examples,
-    /// Rows that are learned from, with the hash of their ids.
+    /// The training rows, with the hashes of their ids.
     learned: Vec<(u32, u64)>,
     schema: SchemaRef,
     rows: usize,
-    /// Threads of a run beside its own.
+    /// Additional threads per run.
     helpers: usize,
     next: AtomicU32,
 }
 
-/// Trains every run and logs what it predicts. Runs are spread over threads; each is the same on any of them.
+/// Trains every run and logs its predictions. Runs are distributed over threads; the results do not depend on it.
 pub(super) async fn run(parameters: FitSoftmax, mut work: Work) -> Result<SendableRecordBatchStream> {
     let examples = Examples::gather(NAME, &mut work).await?;
     let rows = 0..examples.len();
@@ -69,7 +69,7 @@ pub(super) async fn run(parameters: FitSoftmax, mut work: Work) -> Result<Sendab
 }
 
 impl Training {
-    /// Trains runs until none is left, or `send` says that nobody listens.
+    /// Trains runs until none is left, or until `send` reports that the receiver is gone.
     fn work(&self, send: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()> {
         loop {
             let run = self.next.fetch_add(1, Ordering::Relaxed);
@@ -117,7 +117,8 @@ impl Training {
         Ok(true)
     }
 
-    /// Sends what the network predicts for every row; `false` where nobody listens. Threads that no run needs share the rows.
+    /// Sends the network's predictions for every row; `false` if the receiver is gone. Threads without a run of their own
+    /// share the rows.
     fn log(&self, run: u32, epoch: u32, network: &Network, send: &mut dyn FnMut(RecordBatch) -> bool) -> Result<bool> {
         let starts: Vec<usize> = (0..self.examples.len()).step_by(self.rows).collect();
         let one = |start: &usize| self.predict(run, epoch, network, *start);
@@ -140,7 +141,7 @@ impl Training {
         Ok(true)
     }
 
-    /// What the network predicts for the rows of a batch.
+    /// Computes the predictions for a batch of rows.
     fn predict(&self, run: u32, epoch: u32, network: &Network, start: usize) -> Result<RecordBatch> {
         let range = start..(start + self.rows).min(self.examples.len());
         let (count, classes) = (range.len(), self.examples.classes());
@@ -169,7 +170,7 @@ impl Training {
     }
 }
 
-/// Vectors of some rows one after the other.
+/// Vectors of some rows, concatenated.
 #[derive(Default)]
 struct Inputs {
     values: Vec<f32>,

@@ -1,4 +1,4 @@
-//! `graph_filter`: rows in the order of their score, as long as their concepts agree with what was accepted.
+//! `graph_filter`: visits rows by score and accepts them while their concepts agree with those of the accepted rows.
 
 pub mod plan;
 mod reference;
@@ -16,14 +16,14 @@ use crate::operators::interner::plain;
 /// The SQL name.
 pub const NAME: &str = "graph_filter";
 
-/// It has no parameters beyond its columns.
+/// The operator has no parameters beyond its columns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GraphFilter {}
 
 impl RelationOperator for GraphFilter {
     const NAME: &'static str = NAME;
 
-    /// Id, score and concepts: checked; the id, whether it stays, and why not.
+    /// Checks the columns id, score and concepts. Returns the id, whether the row is kept, and the reason if it is not.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let columns = &only(NAME, inputs)?.fields()[..];
         let [id, score, concepts] = columns else { return plan_err!("{NAME} takes id, score and concepts") };

@@ -1,4 +1,4 @@
-//! From `graph_filter(rows, score => column, concepts => column)` to its node.
+//! Parses `graph_filter(rows, score => column, concepts => column)` into a plan node.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;

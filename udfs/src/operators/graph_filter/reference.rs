@@ -1,16 +1,16 @@
-//! The arguments and the reference of `graph_filter`.
+//! Arguments and reference entry of `graph_filter`.
 
 use crate::operators::frame::argument::Argument;
 use crate::operators::frame::documentation::{Reference, id};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     id(),
     Argument::column("score", "score", "A number."),
     Argument::column("concepts", "concepts", "A list of texts."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Walks rows from the highest score down and keeps those whose concepts agree with what was kept before.",
     details: "A row is removed if two of its concepts are both known and not linked. A row that is kept makes its \

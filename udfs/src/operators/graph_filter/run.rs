@@ -1,4 +1,4 @@
-//! One pass in the order of the scores over a graph of concepts that grows with every row that stays.
+//! Visits rows by score, building a graph of the concepts of all kept rows.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use super::{GraphFilter, NAME};
 use crate::operators::frame::Work;
 use crate::operators::interner::Names;
 
-/// Bytes a link costs.
+/// Bytes per edge of the graph.
 const LINK: usize = 24;
 
-/// A row, its id and concepts as numbers.
+/// A row with its id and concepts as numbers.
 struct Row {
     id: u32,
     score: Option<f64>,
     concepts: Vec<u32>,
 }
 
-/// Walks the rows.
+/// Runs the filter over all rows.
 pub(super) async fn run(_: GraphFilter, mut work: Work) -> Result<SendableRecordBatchStream> {
     let below = work.input.schema();
     let memory = MemoryConsumer::new(format!("rows of {NAME}")).register(work.context.task.memory_pool());
@@ -60,7 +60,7 @@ pub(super) async fn run(_: GraphFilter, mut work: Work) -> Result<SendableRecord
         row.concepts.iter_mut().for_each(|concept| *concept = concepts.place(*concept));
         row.concepts.sort_unstable();
     }
-    // High scores first, rows without a score last, ids in ascending order among equals.
+    // High scores first, then rows without a score; ties in ascending order of id.
     rows.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal).then(a.id.cmp(&b.id)));
     if ids.len() < rows.len() {
         return exec_err!("{NAME}: column `{}` has an id that comes twice", work.name(0));
@@ -95,7 +95,7 @@ pub(super) async fn run(_: GraphFilter, mut work: Work) -> Result<SendableRecord
     Ok(Box::pin(RecordBatchStreamAdapter::new(work.schema, futures::stream::iter([Ok(batch)]))))
 }
 
-/// All pairs of ascending numbers.
+/// Iterates over all pairs of ascending numbers.
 fn pairs(numbers: &[u32]) -> impl Iterator<Item = (u32, u32)> + '_ {
     numbers.iter().enumerate().flat_map(|(at, a)| numbers[at + 1..].iter().map(move |b| (*a, *b)))
 }

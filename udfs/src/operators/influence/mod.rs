@@ -1,4 +1,4 @@
-//! `influence` and `inverse_hvp`: what the loss on a target would do if a training row were left out.
+//! `influence` and `inverse_hvp`: estimate how the loss on a target would change if a training row were left out.
 
 pub mod plan;
 mod reference;
@@ -19,14 +19,14 @@ use super::interner::plain;
 
 /// The SQL name of the scores.
 pub const INFLUENCE: &str = "influence";
-/// The SQL name of the vector behind them.
+/// The SQL name of the operator that returns the underlying vector.
 pub const INVERSE_HVP: &str = "inverse_hvp";
 
-/// The scores of the training rows.
+/// Computes the influence of each training row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Influence(pub Parameters);
 
-/// The vector behind the scores, a row per class.
+/// Computes the vector from which influences are derived, one row per class.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InverseHvp(pub Parameters);
 
@@ -35,14 +35,14 @@ pub struct InverseHvp(pub Parameters);
 pub struct Parameters {
     /// The weight penalty.
     pub l2: F64Bits,
-    /// The stochastic solver; conjugate gradients where there is none.
+    /// The stochastic solver; `None` selects conjugate gradients.
     pub lissa: Option<Lissa>,
 }
 
-/// The recursion `h <- v + (1 - damp) h - H_row h / scale`.
+/// Parameters of the recursion `h <- v + (1 - damp) h - H_row h / scale`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lissa {
-    /// Rows visited.
+    /// Number of rows visited.
     pub depth: u32,
     /// The damping.
     pub damp: F64Bits,
@@ -55,7 +55,7 @@ pub struct Lissa {
 impl RelationOperator for Influence {
     const NAME: &'static str = INFLUENCE;
 
-    /// The id and influence of every training row.
+    /// Returns the id and influence of every training row.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let columns = only(INFLUENCE, inputs)?.fields();
         check_columns(INFLUENCE, &columns)?;
@@ -71,7 +71,7 @@ impl RelationOperator for Influence {
 impl RelationOperator for InverseHvp {
     const NAME: &'static str = INVERSE_HVP;
 
-    /// The vector and the weights of every class.
+    /// Returns the vector and the weights of every class.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         check_columns(INVERSE_HVP, &only(INVERSE_HVP, inputs)?.fields())?;
         let list = || DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)));

@@ -1,4 +1,4 @@
-//! From `influence(rows, target => column, ...)` to its node.
+//! Parses `influence(rows, target => column, ...)` into a plan node.
 
 use datafusion::common::{Column, Result, plan_err};
 use datafusion::logical_expr::LogicalPlan;

@@ -1,9 +1,9 @@
-//! The arguments and the reference of `influence` and `inverse_hvp`.
+//! Arguments and reference entry of `influence` and `inverse_hvp`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::{Reference, any_seed, id, vector};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     id(),
     vector("A constant 1 among its values acts as a bias."),
@@ -30,7 +30,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     any_seed("For 'lissa': the seed of the choice of rows."),
 ];
 
-/// The entry of `influence`.
+/// The entry of `influence` in the SQL reference.
 pub(super) const INFLUENCE: Reference = Reference {
     summary: "Estimates how the mean loss on the target rows would change if a training row were left out.",
     details: "A positive influence means that the loss would rise: the row helps. The rows with the most negative \
@@ -61,7 +61,7 @@ pub(super) const INFLUENCE: Reference = Reference {
     ..Reference::EMPTY
 };
 
-/// The entry of `inverse_hvp`.
+/// The entry of `inverse_hvp` in the SQL reference.
 pub(super) const INVERSE_HVP: Reference = Reference {
     summary: "Returns the vector behind `influence`, one row per class.",
     details: "The influence of any row, seen or not, is the sum over classes of `(p - y) * (inverse_hvp . x)`, \

@@ -1,4 +1,5 @@
-//! Logistic regression at its optimum, one solve against its curvature, and a product a row.
+//! Fits a logistic regression to its optimum, solves one linear system with its Hessian, and computes one dot product per
+//! row.
 
 use std::sync::Arc;
 
@@ -19,23 +20,23 @@ use crate::kernels::random::SplitMix64;
 use crate::operators::examples::{Buffer, Examples, Subset};
 use crate::operators::frame::Work;
 
-/// Norm of the gradient at which the fit is an optimum, and relative residual at which a system is solved.
+/// The fit stops at this norm of the gradient, and the solver at this relative residual.
 const TOLERANCE: f64 = 1e-10;
 
-/// Products of conjugate gradients at most.
+/// Maximum number of Hessian products in conjugate gradients.
 const PRODUCTS: usize = 2000;
 
-/// What is asked for.
+/// What the call asks for.
 pub(super) struct Asked {
     /// The SQL name.
     pub name: &'static str,
-    /// Whether the answer is the vector, not the scores.
+    /// Whether to return the vector rather than the scores.
     pub vector: bool,
     /// The regression and the solver.
     pub parameters: Parameters,
 }
 
-/// Fits, solves, and answers with the scores or the vector.
+/// Fits, solves, and returns the scores or the vector.
 pub(super) async fn run(asked: Asked, mut work: Work) -> Result<SendableRecordBatchStream> {
     let name = asked.name;
     let flagged = work.columns[0].len() > 3;
@@ -96,7 +97,7 @@ fn answer(
     scores(&model, &weights, &s, examples, &train, schema, rows)
 }
 
-/// `H^-1 gradient`, exactly or by the recursion.
+/// Computes `H^-1 gradient`, exactly or by the stochastic recursion.
 fn solve(asked: &Asked, model: &Regression, weights: &[f64], rows: &Subset<'_>, gradient: &[f64]) -> Result<Vec<f64>> {
     if let Some(lissa) = &asked.parameters.lissa {
         return recurse(lissa, model, weights, rows, gradient);
@@ -115,8 +116,8 @@ fn solve(asked: &Asked, model: &Regression, weights: &[f64], rows: &Subset<'_>, 
     Ok(s)
 }
 
-/// LiSSA (Agarwal, Bullins and Hazan, Second-order stochastic optimization, 2017) on single rows, as recommender code has it:
-/// what it solves is `(H + damp * scale)^-1`, a ridge that is not small by default.
+/// LiSSA (Agarwal, Bullins and Hazan, Second-order stochastic optimization, 2017) on single rows, as implemented in
+/// recommender code. It effectively solves with `(H + damp * scale)^-1`, and this ridge is not small by default.
 fn recurse(
     lissa: &Lissa,
     model: &Regression,
@@ -129,7 +130,7 @@ fn recurse(
     let mut estimate = gradient.to_vec();
     let mut scratch = vec![];
     for _ in 0..lissa.depth {
-        // A multiple of a 64-bit number's upper half: uniform but for a part in 2^32.
+        // Multiply by the upper half of a 64-bit number: uniform up to a bias of one part in 2^32.
         let row = (((random.next_u64() >> 32) * rows.len() as u64) >> 32) as usize;
         let mut bent: Vec<f64> = estimate.iter().map(|value| model.l2 * value).collect();
         rows.visit(row..row + 1, &mut |input, _| {
@@ -156,7 +157,7 @@ fn vector(model: &Regression, s: Vec<f64>, weights: Vec<f64>, schema: &SchemaRef
     Ok(RecordBatch::try_new(Arc::clone(schema), vec![Arc::new(classes), lists(s)?, lists(weights)?])?)
 }
 
-/// `(p - y)^T S x / rows` of every training row.
+/// Computes `(p - y)^T S x / rows` for every training row.
 fn scores(
     model: &Regression,
     weights: &[f64],

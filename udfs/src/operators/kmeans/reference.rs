@@ -1,10 +1,10 @@
-//! The arguments and the reference of `kmeans`.
+//! Arguments and reference entry of `kmeans`.
 
 use super::plan::MAX_CENTROIDS;
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::{Reference, id, metric, seed, vector};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     vector(""),
     id(),
@@ -42,7 +42,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     seed("The seed of the sample and of the first centroids."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Finds `k` centroids; assign rows to them with `assign_nearest`.",
     details: "k-means++ on the start of a random sample, then Lloyd's rounds over the sample until nothing changes. \

@@ -1,12 +1,12 @@
-//! The arguments and the reference of `materialize`.
+//! Arguments and reference entry of `materialize`.
 
 use crate::operators::frame::argument::Argument;
 use crate::operators::frame::documentation::Reference;
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Computes a relation once per query, however often the query names it.",
     details: "Without it, a CTE is computed wherever it is named. Relations that hold an operator or an encoder and \

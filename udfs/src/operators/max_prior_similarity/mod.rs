@@ -1,4 +1,4 @@
-//! `max_prior_similarity`: finds each row's most similar earlier row.
+//! `max_prior_similarity`: finds the most similar earlier row of each row.
 
 pub mod plan;
 mod reference;
@@ -15,27 +15,27 @@ use crate::operators::frame::{F64Bits, Input, Output, RelationOperator, Work};
 /// The name in SQL.
 pub const NAME: &str = "max_prior_similarity";
 
-/// The arguments of a call. Columns: the vector, the id, and the group where there is one.
+/// The arguments of a call. Input columns: the vector, the id, and optionally the group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MaxPriorSimilarity {
-    /// Which earlier rows count.
+    /// The earlier rows to compare with.
     pub mode: Mode,
 }
 
-/// Which earlier rows count.
+/// The earlier rows to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// All of them.
+    /// All earlier rows.
     Prior,
-    /// Those whose own value is below the threshold.
+    /// Only earlier rows whose own value is below the threshold.
     Greedy(F64Bits),
 }
 
 impl RelationOperator for MaxPriorSimilarity {
     const NAME: &'static str = NAME;
 
-    /// All columns, then `max_prior_similarity` and `prior_id`.
+    /// Passes all columns through and adds `max_prior_similarity` and `prior_id`.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let input = only(NAME, inputs)?;
         Ok(Output {

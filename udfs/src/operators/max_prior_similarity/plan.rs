@@ -1,4 +1,4 @@
-//! From `max_prior_similarity(relation, ...)` to its node.
+//! Parses `max_prior_similarity(relation, ...)` into a plan node.
 
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::LogicalPlan;

@@ -1,9 +1,9 @@
-//! The arguments and the reference of `max_prior_similarity`.
+//! Arguments and reference entry of `max_prior_similarity`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::{Reference, groups, id, vector};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     vector(""),
     id(),
@@ -23,7 +23,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     ),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Adds to each row the largest cosine between its vector and the vector of an earlier row of its group.",
     details: "Thresholds and budgets then become filters: SemDeDup keeps the rows with at most 1 - epsilon.\n\n\

@@ -1,4 +1,4 @@
-//! Reads all rows, then compares group by group.
+//! Runs `max_prior_similarity`: reads all rows, then compares group by group.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::operators::frame::Work;
 use crate::operators::vectors::table::{Layout, Table};
 use crate::operators::workers::Workers;
 
-/// Rows compared at once with a tile of earlier ones.
+/// Number of rows compared at once with a tile of earlier ones.
 const BLOCK: usize = 256;
-/// Earlier rows of a tile.
+/// Number of earlier rows in a tile.
 const TILE: usize = 1024;
 
-/// Adds the most similar earlier row to all rows. O(sum of squared group sizes * d) time in blocks of products; memory
-/// O(rows) for a few numbers a row, all else spills.
+/// Adds the most similar earlier row to all rows. O(sum of squared group sizes * d) time, in blocks of dot products. Memory:
+/// O(rows), for a few numbers per row; everything else spills.
 pub(super) async fn run(call: MaxPriorSimilarity, work: Work) -> Result<SendableRecordBatchStream> {
     let Work { input, columns, order_by, schema, context, .. } = work;
     let columns = columns.concat();
@@ -66,7 +66,7 @@ fn rows<'a>(table: &'a Table, span: &Range<usize>, buffer: &'a mut Vec<f32>) -> 
     Ok(Rows { values, squared: &table.squared[span.clone()], dimensions: table.vectors.dimensions() })
 }
 
-/// The best earlier vector of each; blocks of rows are independent of each other.
+/// Finds the most similar earlier vector of each vector. Blocks of rows are independent of each other.
 fn prior(table: &Table, workers: &Workers) -> Result<Vec<Best>> {
     let cut = |group: &Range<usize>| {
         let group = group.clone();
@@ -93,7 +93,8 @@ fn prior(table: &Table, workers: &Workers) -> Result<Vec<Best>> {
     Ok(found.concat())
 }
 
-/// The best earlier vector among those that have none above the threshold, and how many pairs were compared.
+/// Finds the most similar vector among the earlier ones that have none above the threshold. Also returns the number of
+/// compared pairs.
 fn greedy(table: &Table, group: Range<usize>, threshold: f64, workers: &Workers) -> Result<(Vec<Best>, usize)> {
     let (mut kept, mut found, mut pairs): (Vec<u32>, Vec<Best>, usize) = (vec![], vec![], 0);
     for start in group.clone().step_by(BLOCK) {

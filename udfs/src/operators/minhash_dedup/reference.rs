@@ -1,4 +1,4 @@
-//! The arguments and the reference of `minhash_dedup`.
+//! Arguments and reference entry of `minhash_dedup`.
 
 use crate::operators::frame::argument::{Argument, Default, Kind};
 use crate::operators::frame::documentation::{Reference, id, seed, survivors};
@@ -13,7 +13,7 @@ script puts no spaces between words | no | yes | no | no | equal |\
 | composed ones only | no | no | differ |\
 \n  | `'char'` | any text as it is | Unicode scalar values | yes | yes | yes | yes | differ |";
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::column("text", "text", "The text to compare."),
     id(),
@@ -28,7 +28,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::word("preset", &["fineweb", "bigcode", "slimpajama", "rpv2"], "Normalisation, shingles, permutations, bands and threshold of that tool, with signatures that are equal bit for bit. Candidates are verified like any others. It replaces `recall`, `ngram`, `unit` and `seed`; `threshold` can be given too. See `docs/presets.md`.").or(Default::Absent),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Marks rows whose text shares most of its shingles with an earlier kept row.",
     details: "MinHash and LSH banding propose pairs; the exact Jaccard similarity of the shingle sets decides. A row \

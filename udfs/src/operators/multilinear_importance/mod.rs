@@ -1,4 +1,4 @@
-//! `multilinear_importance`: what each source of a retrieval corpus is worth.
+//! `multilinear_importance`: estimates the value of each source of a retrieval corpus.
 
 pub mod plan;
 mod reference;
@@ -19,21 +19,22 @@ pub const NAME: &str = "multilinear_importance";
 /// Name of the added column.
 pub const IMPORTANCE: &str = "importance";
 
-/// What a call asks for.
+/// The arguments of a call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MultilinearImportance {
-    /// Results of a query that count.
+    /// Number of results that count per query.
     pub k: u32,
     /// The learning rate.
     pub rate: F64Bits,
-    /// Steps of ascent.
+    /// Number of gradient ascent steps.
     pub steps: u32,
 }
 
 impl RelationOperator for MultilinearImportance {
     const NAME: &'static str = NAME;
 
-    /// Query, rank, source, utility and, where there is a fifth, group: checked; the source, its group and the importance.
+    /// Checks the columns query, rank, source, utility and, if there is a fifth, group. Returns the source, its group and its
+    /// importance.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let columns = &only(NAME, inputs)?.fields()[..];
         let [query, rank, source, utility, group @ ..] = columns else {

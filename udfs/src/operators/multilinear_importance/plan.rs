@@ -1,4 +1,4 @@
-//! From `multilinear_importance(retrievals, k => 10, ...)` to its node.
+//! Parses `multilinear_importance(retrievals, k => 10, ...)` into a plan node.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;

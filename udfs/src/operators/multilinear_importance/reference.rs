@@ -1,9 +1,9 @@
-//! The arguments and the reference of `multilinear_importance`.
+//! Arguments and reference entry of `multilinear_importance`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::Reference;
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::column("query", "query_id", "Names the query."),
     Argument::column("rank", "rank", "An integer: the place of the result."),
@@ -21,7 +21,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::integer("steps", 1, 100_000, Default::Integer(50), "Steps of ascent."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Learns what each source of a retrieval corpus is worth, from a log of retrieved results and their \
               utility.",

@@ -1,4 +1,4 @@
-//! Projected gradient ascent over the whole log of retrievals, which is held in memory: 24 bytes a result.
+//! Projected gradient ascent over the whole retrieval log, which is held in memory at 24 bytes per result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,10 +18,10 @@ use crate::kernels::learn::multilinear::Gradient;
 use crate::operators::frame::Work;
 use crate::operators::interner::{Names, SortedNames};
 
-/// Parts into which queries are cut whatever the number of threads, so that sums are the same everywhere.
+/// Queries are divided into this many shards, whatever the number of threads, so that sums are the same everywhere.
 const SHARDS: usize = 16;
 
-/// One result of one query; names are numbers.
+/// One result of one query, with names as numbers.
 #[derive(Debug, Clone, Copy)]
 struct Retrieved {
     query: u32,
@@ -30,11 +30,11 @@ struct Retrieved {
     utility: f64,
 }
 
-/// All results in the order of queries and ranks, with what is needed to name the sources.
+/// All results, ordered by query and rank, and the names of the sources.
 struct Log {
     results: Vec<Retrieved>,
     sources: SortedNames,
-    /// The group of every source, by the place of both.
+    /// The group of every source, with both given by position.
     groups: Option<(Vec<u32>, SortedNames)>,
     _memory: MemoryReservation,
 }
@@ -54,7 +54,7 @@ pub(super) async fn run(parameters: MultilinearImportance, mut work: Work) -> Re
 
 async fn gather(work: &mut Work) -> Result<Log> {
     let schema = work.input.schema();
-    // What is borrowed here must not live on while rows are awaited.
+    // End these borrows before awaiting rows.
     let (mut queries, mut sources, mut groups) = {
         let names = |role: usize| {
             let data_type = schema.field(work.column(role)).data_type();
@@ -117,7 +117,7 @@ async fn gather(work: &mut Work) -> Result<Log> {
     Ok(Log { results, sources, groups, _memory: memory })
 }
 
-/// The probabilities with which sources should be there.
+/// Computes the probability with which each source should be included.
 fn ascend(parameters: &MultilinearImportance, log: &Log, threads: usize) -> Vec<f64> {
     let rate = parameters.rate.get();
     let queries: Vec<&[Retrieved]> = log.results.chunk_by(|a, b| a.query == b.query).collect();
@@ -134,7 +134,7 @@ fn ascend(parameters: &MultilinearImportance, log: &Log, threads: usize) -> Vec<
     probabilities
 }
 
-/// Sum over queries of the derivatives by the probability of every source.
+/// Sums, over all queries, the derivative with respect to the probability of every source.
 fn gradient(queries: &[&[Retrieved]], probabilities: &[f64], k: usize, threads: usize) -> Vec<f64> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -175,7 +175,7 @@ fn gradient(queries: &[&[Retrieved]], probabilities: &[f64], k: usize, threads: 
     sum
 }
 
-/// Gives every source the mean of its group.
+/// Replaces the probability of every source by the mean of its group.
 fn average(probabilities: &mut [f64], groups: &[u32], count: usize) {
     let mut sums = vec![(0.0, 0_u32); count];
     for (probability, group) in probabilities.iter().zip(groups) {

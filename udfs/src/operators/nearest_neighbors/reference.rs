@@ -1,10 +1,10 @@
-//! The arguments and the reference of `nearest_neighbors`.
+//! Arguments and reference entry of `nearest_neighbors`.
 
 use crate::operators::frame::argument::{Argument, Default, Kind};
 use crate::operators::frame::documentation::{Reference, id, metric, seed, vector};
 use crate::operators::kmeans::plan::MAX_CENTROIDS;
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     vector(""),
     id(),
@@ -41,7 +41,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     seed("The seed of the cells and of the sampled rows."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Finds the `k` nearest rows of each row, in its own relation or in another one.",
     details: "The result has one row per pair; a row is never its own neighbour. Up to 4096 vectors, and with `recall \

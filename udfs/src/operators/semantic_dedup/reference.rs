@@ -1,10 +1,10 @@
-//! The arguments and the reference of `semantic_dedup`.
+//! Arguments and reference entry of `semantic_dedup`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::{Reference, id, seed, survivors, vector};
 use crate::operators::kmeans::plan::MAX_CENTROIDS;
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     vector(""),
     id(),
@@ -26,7 +26,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     seed("The seed of the cells."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Marks rows whose vector points in nearly the same direction as the vector of an earlier kept row.",
     details: "k-means cells propose pairs: a vector is compared with those of its own cell and of every cell whose \

@@ -1,4 +1,4 @@
-//! `spectral_clusters`: groups of rows that hang together, of any shape.
+//! `spectral_clusters`: finds connected groups of rows, of any shape.
 
 pub mod plan;
 mod reference;
@@ -17,23 +17,23 @@ use crate::operators::interner::plain;
 /// The SQL name.
 pub const NAME: &str = "spectral_clusters";
 
-/// What a call asks for.
+/// The arguments of a call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SpectralClusters {
-    /// Clusters at most.
+    /// Maximum number of clusters.
     pub k: u32,
-    /// Rows to which affinities are computed.
+    /// Number of rows (landmarks) to which affinities are computed.
     pub landmarks: u32,
-    /// The width of the affinity; of 0 for the median distance.
+    /// The width of the affinity kernel; 0 selects the median distance.
     pub sigma: F64Bits,
-    /// Seed of the choice of landmarks.
+    /// Seed for choosing landmarks.
     pub seed: u64,
 }
 
 impl RelationOperator for SpectralClusters {
     const NAME: &'static str = NAME;
 
-    /// Id and vector: checked; the id and its cluster.
+    /// Checks the columns id and vector. Returns the id and its cluster.
     fn output(&self, inputs: &[Input<'_>]) -> Result<Output> {
         let columns = &only(NAME, inputs)?.fields()[..];
         let [id, vector] = columns else { return plan_err!("{NAME} takes id and vector") };

@@ -1,4 +1,4 @@
-//! From `spectral_clusters(rows, vector => emb, k => 10, ...)` to its node.
+//! Parses `spectral_clusters(rows, vector => emb, k => 10, ...)` into a plan node.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;

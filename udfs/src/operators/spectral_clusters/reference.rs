@@ -1,9 +1,9 @@
-//! The arguments and the reference of `spectral_clusters`.
+//! Arguments and reference entry of `spectral_clusters`.
 
 use crate::operators::frame::argument::{Argument, Default};
 use crate::operators::frame::documentation::{Reference, any_seed, id, vector};
 
-/// The arguments.
+/// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     id(),
     vector(""),
@@ -25,7 +25,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     any_seed("The seed of the draw."),
 ];
 
-/// The entry.
+/// The entry in the SQL reference.
 pub(super) const REFERENCE: Reference = Reference {
     summary: "Finds clusters of any shape: groups of rows that hang together.",
     details: "It runs k-means on the leading eigenvectors of the normalised Gaussian affinity between vectors. The \

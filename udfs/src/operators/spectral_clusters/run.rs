@@ -1,4 +1,5 @@
-//! Landmarks by the hash of their ids, three passes over the rows in the order of their ids, k-means on what they give.
+//! Chooses landmarks by the hash of their ids, passes three times over the rows in the order of ids, and clusters the
+//! resulting features by k-means.
 
 use std::sync::Arc;
 
@@ -16,10 +17,10 @@ use crate::kernels::random::mix;
 use crate::operators::examples::{Buffer, Examples};
 use crate::operators::frame::Work;
 
-/// Numbers that the landmarks cost for each pair of them: affinities, eigenvectors, features, their products.
+/// Numbers held per pair of landmarks: affinities, eigenvectors, features and their products.
 const MATRICES: usize = 6;
 
-/// Clusters the rows.
+/// Runs `spectral_clusters`.
 pub(super) async fn run(parameters: SpectralClusters, mut work: Work) -> Result<SendableRecordBatchStream> {
     let rows = Examples::gather(NAME, &mut work).await?;
     let landmarks = (parameters.landmarks as usize).min(rows.len());
