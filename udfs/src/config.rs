@@ -24,12 +24,12 @@ extensions_options! {
     }
 }
 
-/// The [`Settings`] of a session under their full names, which the macro's own list leaves out: `SHOW limpid.seed` and
-/// a cluster's executors look them up by those.
+/// The [`Settings`] of a session under their full names. The macro omits the prefix, but `SHOW limpid.seed` and the executors
+/// of a cluster look settings up by full name.
 #[derive(Debug, Clone, Default)]
 pub struct LimpidOptions {
     settings: Settings,
-    /// Shared by all copies of the session's options: functions have no metrics of a plan to count in.
+    /// Shared by all copies of the session's options, because functions have no plan metrics to count in.
     without_vector: Arc<AtomicU64>,
 }
 
@@ -37,32 +37,32 @@ impl ConfigExtension for LimpidOptions {
     const PREFIX: &'static str = "limpid";
 }
 
-/// The environment variable that names the folder in which vectors are kept.
+/// The environment variable that names the folder of the embedding cache.
 pub const EMBEDDING_CACHE: &str = "LIMPID_EMBEDDING_CACHE";
 
 impl LimpidOptions {
-    /// The defaults, as the environment has them.
+    /// The default settings, including those from the environment.
     pub fn of_environment() -> Self {
         let embedding_cache = std::env::var(EMBEDDING_CACHE).unwrap_or_default();
         Self { settings: Settings { embedding_cache, ..Settings::default() }, ..Self::default() }
     }
 
-    /// The folder in which vectors are kept.
+    /// The folder of the embedding cache.
     pub fn cache(&self) -> Option<&str> {
         Some(self.embedding_cache.as_str()).filter(|folder| !folder.is_empty())
     }
 
-    /// Counts texts to which functions of the session gave no vector, for want of a script that the model knows.
+    /// Counts texts that received no vector because the model does not know their script.
     pub fn count_without_vector(&self, texts: u64) {
         self.without_vector.fetch_add(texts, Ordering::Relaxed);
     }
 
-    /// How many such texts there were since the session began: what a query adds is the difference.
+    /// The number of such texts since the session began. The difference before and after a query is the query's count.
     pub fn without_vector(&self) -> u64 {
         self.without_vector.load(Ordering::Relaxed)
     }
 
-    /// The settings of a session; the defaults where it has none.
+    /// The settings of a session, or the defaults if it has none.
     pub fn of(options: &ConfigOptions) -> Self {
         options.extensions.get::<Self>().cloned().unwrap_or_default()
     }

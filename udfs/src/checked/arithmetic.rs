@@ -20,7 +20,7 @@ use datafusion::physical_expr_common::datum::apply;
 
 use super::operation::Operation;
 
-/// The function that carries out `operation`.
+/// The function that implements `operation`.
 pub fn function(operation: Operation) -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::new_from_impl(Checked { operation, signature: Signature::user_defined(Volatility::Immutable) }))
 }
@@ -47,8 +47,8 @@ impl Checked {
     }
 }
 
-/// Writes the call as the operator it stands for. Operands that are operators themselves stand in parentheses: two
-/// expressions must not share a name.
+/// Writes the call as the operator that it implements. Operands that are operators themselves are put in parentheses, so that
+/// different expressions have different names.
 fn write(text: &mut String, operation: Operation, args: &[Expr], show: &impl Fn(&Expr) -> String) {
     let operand = |text: &mut String, expr: &Expr| match expr {
         Expr::ScalarFunction(call) => match Operation::named(call.func.name()) {
@@ -138,7 +138,8 @@ impl ScalarUDFImpl for Checked {
     }
 }
 
-/// Arrow checks decimals against the integers they are kept in, which hold more digits than the type.
+/// Checks decimals against their precision. Arrow only checks the underlying integers, which hold more digits than the type
+/// allows.
 fn within_precision(array: &ArrayRef) -> Result<(), ArrowError> {
     let checked = match array.data_type() {
         DataType::Decimal32(DECIMAL32_MAX_PRECISION, _) => {
@@ -153,7 +154,7 @@ fn within_precision(array: &ArrayRef) -> Result<(), ArrowError> {
         DataType::Decimal256(DECIMAL256_MAX_PRECISION, _) => {
             array.as_primitive::<Decimal256Type>().validate_decimal_precision(DECIMAL256_MAX_PRECISION)
         }
-        // What is narrower was made wide enough for any operands.
+        // Narrower types were widened enough for any operands.
         _ => Ok(()),
     };
     checked.map_err(|error| ArrowError::ArithmeticOverflow(error.to_string()))
@@ -221,7 +222,7 @@ fn shift_by<T: ArrowPrimitiveType>(
     }
 }
 
-/// An overflow in words; other errors as they are.
+/// Describes an overflow in words; returns other errors unchanged.
 fn out_of_range(error: DataFusionError, data_type: &DataType) -> DataFusionError {
     let DataFusionError::ArrowError(inner, _) = &error else { return error };
     let ArrowError::ArithmeticOverflow(text) = inner.as_ref() else { return error };
@@ -237,7 +238,7 @@ fn out_of_range(error: DataFusionError, data_type: &DataType) -> DataFusionError
     )
 }
 
-/// The type as SQL writes it.
+/// The name of the type in SQL.
 pub(super) fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Int8 => "TINYINT".to_owned(),

@@ -1,9 +1,9 @@
-//! The operators that are checked, and the types they are checked for.
+//! The checked operators and the types for which they are checked.
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::Operator;
 
-/// An operator that can leave the range of its type.
+/// An operator whose result can be out of range of its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     Add,
@@ -31,7 +31,7 @@ impl Operation {
         }
     }
 
-    /// The operation whose function has that name.
+    /// The operation whose function is called `name`.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|operation| operation.name() == name)
     }
@@ -49,8 +49,8 @@ impl Operation {
         })
     }
 
-    /// What stands for `operator` between two values of these types; `None` where DataFusion's own does not wrap: it checks
-    /// dates and intervals, division of integers, and decimals that keep below the precision their type can have.
+    /// Returns the operation that replaces `operator` for operands of these types. Returns `None` where DataFusion's operator
+    /// does not wrap: it checks dates and intervals, integer division, and decimals whose precision can still grow.
     pub fn of(operator: Operator, left: &DataType, right: &DataType) -> Option<Self> {
         let operation = Self::ALL.into_iter().find(|operation| operation.operator() == Some(operator))?;
         let integers = left.is_integer() && right.is_integer();

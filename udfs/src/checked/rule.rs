@@ -1,4 +1,4 @@
-//! The rule that puts checked functions in the place of operators.
+//! The analyzer rule that replaces operators by checked functions.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use datafusion::optimizer::AnalyzerRule;
 use super::arithmetic::function;
 use super::operation::Operation;
 
-/// Replaces operators on integers and decimals by functions that refuse what is out of range.
+/// Replaces operators on integers and decimals by functions that return an error if the result is out of range.
 ///
-/// It runs after types are coerced, when the type of every operand is known, and before constants are folded.
+/// The rule runs after type coercion, when the type of every operand is known, and before constant folding.
 #[derive(Debug)]
 pub struct CheckedArithmetic {
     functions: Vec<(Operation, Arc<ScalarUDF>)>,
@@ -62,7 +62,7 @@ impl CheckedArithmetic {
                     None => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
                 }
             }
-            // A negative literal is folded by a function that checks.
+            // Fold a negative literal with a function that checks the range.
             Expr::Negative(inner)
                 if !matches!(*inner, Expr::Literal(..))
                     && inner.get_type(schema).is_ok_and(|data_type| data_type.is_signed_integer()) =>

@@ -1,4 +1,4 @@
-//! `sum` without wrap-around: the total is exact, and one that its type cannot hold is an error.
+//! `sum` without wrap-around: the total is exact, and a total out of range of its type is an error.
 
 use arrow::datatypes::{
     DataType, Decimal32Type, Decimal64Type, Decimal128Type, DurationMicrosecondType, DurationMillisecondType,
@@ -18,16 +18,17 @@ use super::totals::{Long, Longest, Short, Total};
 mod accumulators;
 mod groups;
 
-/// DataFusion's `sum` with accumulators that do not wrap. Floats and intervals of days are summed by DataFusion's own.
+/// Replaces DataFusion's `sum` by accumulators that do not wrap. Floats and day intervals still use DataFusion's
+/// accumulators.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct CheckedSum {
     inner: Sum,
 }
 
-/// More digits than this do not fit 128 bits times the number of rows.
+/// Maximum number of digits for which the sum of any number of rows fits 128 bits.
 const SHORT_DIGITS: u8 = 19;
 
-/// Runs `$run!(kind of total)` for the type of a sum, or `$other` where DataFusion's own serves.
+/// Runs `$run!(kind of total)` for the type of a sum, or `$other` for types that DataFusion sums itself.
 macro_rules! dispatch {
     ($return_type:expr, $input:expr, $run:ident, $other:expr) => {
         match $return_type {

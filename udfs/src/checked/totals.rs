@@ -1,4 +1,4 @@
-//! How values of a type are added up without loss: in an integer so wide that only the result can be out of range.
+//! Lossless totals: values are added in an integer type so wide that only the final result can be out of range.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -7,33 +7,33 @@ use arrow::array::{Array, ArrowNativeTypeOp, ArrowNumericType, ArrowPrimitiveTyp
 use arrow::datatypes::i256;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type};
 
-/// The number behind a value of `T`.
+/// The native number of a value of `T`.
 pub type Native<T> = <T as ArrowPrimitiveType>::Native;
 
-/// Values of one type and the wider type of their total. Partial totals of any order of rows are the same: an error must not
-/// depend on threads.
+/// The type of values and the wider type of their total. Partial totals do not depend on the order of rows, so whether a sum
+/// fails does not depend on threads.
 pub trait Total: Debug + Send + Sync + 'static {
-    /// What is added up.
+    /// The type of the values.
     type Value: ArrowNumericType + Debug + Send + Sync;
-    /// The total.
+    /// The type of the total.
     type Wide: ArrowNumericType + Debug + Send + Sync;
 
-    /// The type of a total of values of `data_type`.
+    /// The Arrow type of a total of values of `data_type`.
     fn wide_type(data_type: &DataType) -> DataType;
 
-    /// A value as a total.
+    /// Converts a value to a total.
     fn widen(value: Native<Self::Value>) -> Native<Self::Wide>;
 
-    /// A total as a value, where it fits.
+    /// Converts a total to a value; `None` if it does not fit.
     fn narrow(total: Native<Self::Wide>) -> Option<Native<Self::Value>>;
 
-    /// Adds to a total; `false` where the total itself is out of range.
+    /// Adds to a total. Returns `false` if the total itself overflows.
     fn add(total: &mut Native<Self::Wide>, other: Native<Self::Wide>) -> bool;
 
-    /// The opposite of [`Total::add`].
+    /// Reverses [`Total::add`].
     fn subtract(total: &mut Native<Self::Wide>, other: Native<Self::Wide>) -> bool;
 
-    /// The total of a batch; `None` of no values, an error flag as of [`Total::add`].
+    /// The total of a batch, `None` if it has no values, and whether it is exact as in [`Total::add`].
     fn batch(values: &PrimitiveArray<Self::Value>) -> Option<(Native<Self::Wide>, bool)> {
         if values.null_count() == values.len() {
             return None;
@@ -63,7 +63,7 @@ fn scale(data_type: &DataType) -> i8 {
     }
 }
 
-/// Values of at most 64 bits, or of at most 19 digits, in 128 bits: enough for 2^63 rows.
+/// Totals in 128 bits of values with at most 64 bits or 19 digits: enough for 2^63 rows.
 #[derive(Debug)]
 pub struct Short<T>(PhantomData<T>);
 
@@ -100,7 +100,7 @@ where
     }
 }
 
-/// Decimals of up to 38 digits in 256 bits.
+/// Totals in 256 bits of decimals with up to 38 digits.
 #[derive(Debug)]
 pub struct Long;
 
@@ -133,7 +133,7 @@ impl Total for Long {
     }
 }
 
-/// Decimals of up to 76 digits: there is nothing wider, so every step is checked.
+/// Totals of decimals with up to 76 digits. No wider type exists, so every addition is checked.
 #[derive(Debug)]
 pub struct Longest;
 

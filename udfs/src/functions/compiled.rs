@@ -1,10 +1,10 @@
-//! Text arguments that are compiled before they are used, such as paths and patterns: once where neighbouring rows share one.
+//! Text arguments that must be compiled, such as paths and patterns. Consecutive rows with the same text share the result.
 
 use datafusion::common::Result;
 
 use super::strings::Strings;
 
-/// A column of such texts.
+/// A column of texts to compile.
 #[derive(Debug)]
 pub(in crate::functions) struct Compiled<'a, T> {
     texts: Strings<'a>,
@@ -16,7 +16,7 @@ impl<'a, T> Compiled<'a, T> {
         Self { texts, last: None }
     }
 
-    /// The text of a row and what `compile` makes of it; `None` where it is NULL.
+    /// Returns the text of a row and the result of `compile`; `None` if the text is NULL.
     pub(in crate::functions) fn get(
         &mut self,
         row: usize,

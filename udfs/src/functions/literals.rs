@@ -1,4 +1,4 @@
-//! Arguments that are fixed for a whole query: read and checked alike when it is planned and when it runs.
+//! Literal arguments, fixed for a whole query. They are read and checked in the same way during planning and execution.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ pub struct Literals<'a> {
 }
 
 impl<'a> Literals<'a> {
-    /// The literals that the planner sees.
+    /// The literals during planning.
     pub fn planned(function: &'static str, args: &ReturnFieldArgs<'a>) -> Self {
         Self { function, values: args.scalar_arguments.to_vec() }
     }
 
-    /// The literals of a running query.
+    /// The literals during execution.
     pub fn running(function: &'static str, args: &'a [ColumnarValue]) -> Self {
         let values = args.iter().map(|arg| match arg {
             ColumnarValue::Scalar(value) => Some(value),
@@ -33,14 +33,14 @@ impl<'a> Literals<'a> {
         Self { function, values: values.collect() }
     }
 
-    /// The literals of an aggregate.
+    /// The literals of an aggregate call.
     pub fn aggregated(function: &'static str, args: &'a [Arc<dyn PhysicalExpr>]) -> Self {
         Self { function, values: args.iter().map(|arg| arg.downcast_ref::<Literal>().map(Literal::value)).collect() }
     }
 
-    /// The integer at `index`, `None` where the call has no such argument.
+    /// The integer at `index`; `None` if the call has no such argument.
     ///
-    /// An error names the argument, what was given and what is allowed.
+    /// Errors name the argument, the given value and the allowed range.
     pub fn int(&self, index: usize, name: &str, allowed: RangeInclusive<i64>) -> Result<Option<i64>> {
         let Some(value) = self.values.get(index) else { return Ok(None) };
         let (function, least, most) = (self.function, allowed.start(), allowed.end());
@@ -55,7 +55,7 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// The number at `index`, `None` where the call has no such argument.
+    /// The number at `index`; `None` if the call has no such argument.
     pub fn number(&self, index: usize, name: &str, allowed: RangeInclusive<f64>) -> Result<Option<f64>> {
         let Some(value) = self.values.get(index) else { return Ok(None) };
         let (function, least, most) = (self.function, allowed.start(), allowed.end());
@@ -70,7 +70,7 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// Whether the literal at `index` is true, `None` where the call has no such argument.
+    /// The Boolean at `index`; `None` if the call has no such argument.
     pub fn flag(&self, index: usize, name: &str) -> Result<Option<bool>> {
         let Some(value) = self.values.get(index) else { return Ok(None) };
         let function = self.function;
@@ -80,7 +80,7 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// One of the words `allowed` at `index`, the first of them where the call has no such argument.
+    /// The word at `index`, which must be one of `allowed`; the first of them if the call has no such argument.
     pub fn choice(&self, index: usize, name: &str, allowed: &[&'static str]) -> Result<&'static str> {
         let given = self.text(index, name)?;
         let chosen = match given {
@@ -98,7 +98,7 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// The values of the list at `index`, `None` where the call has no such argument.
+    /// The values of the list at `index`; `None` if the call has no such argument.
     pub fn list(&self, index: usize, name: &str) -> Result<Option<ArrayRef>> {
         let Some(value) = self.values.get(index) else { return Ok(None) };
         match value {
@@ -107,13 +107,13 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// As [`Self::int`], for counts.
+    /// Like [`Self::int`], for counts.
     pub fn count(&self, index: usize, name: &str, allowed: RangeInclusive<u16>) -> Result<Option<usize>> {
         let allowed = i64::from(*allowed.start())..=i64::from(*allowed.end());
         Ok(self.int(index, name, allowed)?.and_then(|int| usize::try_from(int).ok()))
     }
 
-    /// The text at `index`, `None` where the call has no such argument.
+    /// The text at `index`; `None` if the call has no such argument.
     pub fn text(&self, index: usize, name: &str) -> Result<Option<&'a str>> {
         let Some(value) = self.values.get(index) else { return Ok(None) };
         let function = self.function;
@@ -127,12 +127,12 @@ impl<'a> Literals<'a> {
     }
 }
 
-/// Coercion that leaves an argument as it is: [`Literals`] checks it and has the better message.
+/// A coercion that leaves an argument unchanged: [`Literals`] checks it and gives a better message.
 pub fn literal() -> Coercion {
     Coercion::new_exact(TypeSignatureClass::Any)
 }
 
-/// Coercion that casts integers to 64 bits without sign.
+/// A coercion that casts integers to unsigned 64-bit integers.
 pub fn unsigned() -> Coercion {
     Coercion::new_implicit(
         TypeSignatureClass::Native(logical_uint64()),

@@ -1,5 +1,4 @@
-//! SQL functions, one file each. A file holds the documentation, the signature and the batch loop; the mathematics
-//! is in [`crate::kernels`].
+//! SQL functions, one per file. A file holds documentation, signature and batch loop; the algorithm is in [`crate::kernels`].
 
 pub mod checks;
 mod compiled;

@@ -1,4 +1,4 @@
-//! One view over the three Arrow string layouts.
+//! A common view of the three Arrow string layouts.
 
 use arrow::array::{Array, ArrayRef, AsArray, LargeStringArray, StringArray, StringViewArray};
 use arrow::datatypes::DataType;
@@ -6,7 +6,7 @@ use datafusion::common::types::logical_string;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{Coercion, TypeSignatureClass};
 
-/// A text column of any of the three layouts: `Utf8`, `LargeUtf8`, `Utf8View`.
+/// A text column in any of the three layouts: `Utf8`, `LargeUtf8`, `Utf8View`.
 #[derive(Debug, Clone, Copy)]
 pub enum Strings<'a> {
     /// 32-bit offsets.
@@ -18,7 +18,7 @@ pub enum Strings<'a> {
 }
 
 impl<'a> Strings<'a> {
-    /// Views `array` as text; an error names `what` and the type found.
+    /// Creates a view of `array` as text. The error names `what` and the type found.
     pub fn try_new(array: &'a ArrayRef, what: &str) -> Result<Self> {
         match array.data_type() {
             DataType::Utf8 => Ok(Self::Utf8(array.as_string())),
@@ -28,7 +28,7 @@ impl<'a> Strings<'a> {
         }
     }
 
-    /// The text of `row`, or `None` where it is NULL.
+    /// The text of `row`; `None` if it is NULL.
     pub fn get(&self, row: usize) -> Option<&'a str> {
         match self {
             Self::Utf8(a) => a.is_valid(row).then(|| a.value(row)),
@@ -46,12 +46,12 @@ impl<'a> Strings<'a> {
         }
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Every row in order; NULL is `None`.
+    /// Iterates over all rows in order; NULL becomes `None`.
     pub fn iter(&self) -> impl Iterator<Item = Option<&'a str>> + use<'a> {
         let this = *self;
         (0..this.len()).map(move |row| this.get(row))

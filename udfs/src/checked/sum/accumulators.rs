@@ -1,4 +1,4 @@
-//! Totals of one group: of all rows, of a sliding window, and of distinct values.
+//! Accumulators of one group: over all rows, over a sliding window, and over distinct values.
 
 use std::fmt::Debug;
 use std::mem::size_of;
@@ -13,7 +13,7 @@ use hashbrown::hash_map::Entry;
 use crate::checked::arithmetic::type_name;
 use crate::checked::totals::{Native, Total};
 
-/// A total and whether it is right.
+/// A total and whether it is still exact.
 #[derive(Debug)]
 pub(super) struct Sum<T: Total> {
     pub(super) total: Native<T::Wide>,
@@ -30,18 +30,18 @@ impl<T: Total> Sum<T> {
         &self.range.result
     }
 
-    /// The value of the result's type.
+    /// The total as a scalar of the result type.
     fn result(&self) -> Result<ScalarValue> {
         let value = self.range.value(self.total, self.fits)?;
         ScalarValue::new_primitive::<T::Value>(Some(value), &self.range.result)
     }
 }
 
-/// What a result's type can hold.
+/// The range of the result type.
 #[derive(Debug)]
 pub(super) struct Range<T: Total> {
     pub(super) result: DataType,
-    /// The first number with too many digits, for decimals.
+    /// For decimals, the smallest number with too many digits.
     end: Option<Native<T::Wide>>,
 }
 
@@ -58,10 +58,10 @@ impl<T: Total> Range<T> {
         Self { result, end }
     }
 
-    /// The total as a value of the result's type.
+    /// Converts the total to a value of the result type.
     ///
     /// # Errors
-    /// It does not fit.
+    /// The total does not fit.
     pub(super) fn value(&self, total: Native<T::Wide>, fits: bool) -> Result<Native<T::Value>> {
         let fits = fits && self.end.is_none_or(|end| total.is_lt(end) && total.is_gt(end.neg_wrapping()));
         match T::narrow(total).filter(|_| fits) {
@@ -78,7 +78,7 @@ impl<T: Total> Range<T> {
     }
 }
 
-/// `sum(x)` of all rows or of a window whose rows come and go.
+/// `sum(x)` over all rows, or over a window that rows enter and leave.
 #[derive(Debug)]
 pub struct Running<T: Total> {
     sum: Sum<T>,
@@ -146,11 +146,11 @@ impl<T: Total> Accumulator for Running<T> {
 #[derive(Debug)]
 pub struct Distinct<T: Total> {
     sum: Sum<T>,
-    /// How often each value is there.
+    /// The number of occurrences of each value.
     counts: HashMap<Key<T>, u64>,
 }
 
-/// Keys are compared by their bytes; no number summed here has two of them.
+/// Keys are compared by their bytes; every number summed here has a single byte representation.
 type Key<T> = Native<<T as Total>::Wide>;
 
 impl<T: Total> Distinct<T>

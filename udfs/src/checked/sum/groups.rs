@@ -1,4 +1,4 @@
-//! Totals of many groups.
+//! Accumulators of many groups.
 
 use std::mem::size_of;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::checked::totals::{Native, Total};
 #[derive(Debug)]
 pub struct Groups<T: Total> {
     totals: Vec<Native<T::Wide>>,
-    /// Which groups saw a value.
+    /// The groups that contain a value.
     seen: NullState,
     fits: bool,
     range: Range<T>,

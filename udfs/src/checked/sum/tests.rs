@@ -12,7 +12,7 @@ use super::*;
 
 type Kind = Short<Int64Type>;
 
-/// Numbers at the ends of the range, near nothing, and NULL.
+/// Numbers near both ends of the range, near zero, and NULL.
 fn numbers() -> impl Strategy<Value = Vec<Option<i64>>> {
     let number = prop_oneof![
         Just(None),
@@ -28,7 +28,7 @@ fn array(numbers: &[Option<i64>]) -> ArrayRef {
     Arc::new(numbers.iter().copied().collect::<Int64Array>())
 }
 
-/// The total, or `None` where it does not fit.
+/// The total, or `None` if it does not fit.
 fn reference(numbers: &[Option<i64>]) -> Option<Option<i64>> {
     let found: Vec<i64> = numbers.iter().copied().flatten().collect();
     let total: i128 = found.iter().map(|number| i128::from(*number)).sum();
@@ -78,7 +78,7 @@ proptest! {
 
     #[test]
     fn groups_are_exact_through_every_state(rows in numbers(), keep in prop::collection::vec(any::<Option<bool>>(), 40)) {
-        // DataFusion numbers a group when its first row comes: none of the three is without rows.
+        // DataFusion numbers a group at its first row, so none of the three groups may be empty.
         prop_assume!(rows.len() >= 3);
         let groups: Vec<usize> = (0..rows.len()).map(|row| row % 3).collect();
         let filter: BooleanArray = keep[..rows.len()].iter().copied().collect();
@@ -91,7 +91,7 @@ proptest! {
         let mut merged = Groups::<Kind>::new(DataType::Int64);
         merged.merge_batch(&direct.convert_to_state(&[array(&rows)], Some(&filter)).unwrap(), &groups, 3).unwrap();
         let mut again = Groups::<Kind>::new(DataType::Int64);
-        // Groups are new in the batch that brings their first row, as DataFusion calls it.
+        // As in DataFusion, a group is new in the batch that contains its first row.
         again.merge_batch(&direct.state(EmitTo::First(1)).unwrap(), &[0], 1).unwrap();
         again.merge_batch(&direct.state(EmitTo::All).unwrap(), &[1, 2], 3).unwrap();
         let expected: Option<Vec<Option<i64>>> = (0..3).map(|group| reference(&kept(group))).collect();

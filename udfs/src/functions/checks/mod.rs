@@ -1,3 +1,3 @@
-//! What must hold of rows, said where it matters.
+//! Functions that check conditions on rows.
 
 pub mod require;

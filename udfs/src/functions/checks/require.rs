@@ -19,7 +19,7 @@ const NAME: &str = "require";
 const PARAMETERS: [Parameter; 3] =
     [required("condition", Kind::Flag), required("message", Kind::Text), optional("level", Kind::Text)];
 
-/// True, or an error in the words given.
+/// Returns true, or fails with the given message.
 #[user_doc(
     doc_section(label = "Check Functions"),
     description = "True where the condition holds. Where it is false or NULL the query ends with the message as its error; with the level \
@@ -47,7 +47,7 @@ pub struct Require {
 impl Default for Require {
     fn default() -> Self {
         let names = PARAMETERS.iter().map(|parameter| parameter.name()).collect();
-        // Volatile: a condition that is looked at for its effect is neither left out nor moved.
+        // Volatile, so that the optimizer neither drops nor moves a check that is made for its effect.
         let plain = || Signature::user_defined(Volatility::Volatile);
         Self {
             signature: plain()

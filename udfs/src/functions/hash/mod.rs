@@ -1,4 +1,4 @@
-//! Content hashes.
+//! Hash functions.
 
 pub mod xxh3_128;
 pub mod xxh3_64;

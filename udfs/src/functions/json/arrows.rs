@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF, lit};
 use super::json_extract::JsonExtract;
 use super::json_extract_string::JsonExtractString;
 
-/// Plans the arrows as calls of `json_extract` and `json_extract_string`.
+/// Plans the arrow operators as calls of `json_extract` and `json_extract_string`.
 #[derive(Debug)]
 pub struct JsonArrows;
 
@@ -21,7 +21,7 @@ impl ExprPlanner for JsonArrows {
             BinaryOperator::LongArrow => ScalarUDF::from(JsonExtractString::default()),
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        // A number is that of an item.
+        // A number selects an array item.
         let path = match expr.right {
             Expr::Literal(ScalarValue::Int64(Some(item)), _) => lit(format!("$[{item}]")),
             other => other,

@@ -18,7 +18,7 @@ const NAME: &str = "json_array_length";
 
 const PARAMETERS: [Parameter; 1] = [required("json", Kind::Text)];
 
-/// The number of items of a JSON array; NULL for any other value.
+/// Returns the number of items of a JSON array; NULL for any other value.
 #[user_doc(
     doc_section(label = "JSON Functions"),
     description = "The number of items of a JSON array; NULL for any other value. A text that is no JSON is an error.",

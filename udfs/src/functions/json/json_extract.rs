@@ -16,7 +16,7 @@ const NAME: &str = "json_extract";
 
 const PARAMETERS: [Parameter; 2] = [required("json", Kind::Text), required("path", Kind::Text)];
 
-/// The value at a path of a JSON text, as JSON and as it is written there: no digit changes.
+/// Returns the JSON value at a path exactly as written in the document: no digit changes.
 #[user_doc(
     doc_section(label = "JSON Functions"),
     description = "The value at a path of a JSON text, as JSON and as it is written there: no digit changes. NULL where there is no \

@@ -17,7 +17,7 @@ const NAME: &str = "json_extract_string";
 
 const PARAMETERS: [Parameter; 2] = [required("json", Kind::Text), required("path", Kind::Text)];
 
-/// The value at a path of a JSON text, as text.
+/// Returns the value at a path of a JSON document as text.
 #[user_doc(
     doc_section(label = "JSON Functions"),
     description = "The value at a path of a JSON text, as text: a string without quotes and escapes, NULL for null and where there is \

@@ -18,7 +18,7 @@ const NAME: &str = "json_keys";
 
 const PARAMETERS: [Parameter; 1] = [required("json", Kind::Text)];
 
-/// The keys of a JSON object in its order; NULL for any other value.
+/// Returns the keys of a JSON object in document order; NULL for any other value.
 #[user_doc(
     doc_section(label = "JSON Functions"),
     description = "The keys of a JSON object in its order; NULL for any other value. A text that is no JSON is an error.",

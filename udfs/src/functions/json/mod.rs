@@ -1,4 +1,4 @@
-//! Values in JSON texts. The navigation is in [`crate::kernels::json`].
+//! Functions on JSON texts. Navigation is implemented in [`crate::kernels::json`].
 
 pub mod arrows;
 pub mod json_array_length;
@@ -14,10 +14,10 @@ use crate::functions::compiled::Compiled;
 use crate::functions::strings::Strings;
 use crate::kernels::json::Path;
 
-/// Characters of a document that an error shows.
+/// Number of characters of a document that an error shows.
 const SHOWN: usize = 60;
 
-/// The error of a text that is no JSON.
+/// The error for a text that is not valid JSON.
 fn malformed(function: &str, document: &str, error: &serde_json::Error) -> DataFusionError {
     let mut shown: String = document.chars().take(SHOWN).collect();
     if shown.len() < document.len() {
@@ -26,7 +26,7 @@ fn malformed(function: &str, document: &str, error: &serde_json::Error) -> DataF
     exec_datafusion_err!("{function}: '{shown}' is no JSON: {error}")
 }
 
-/// Gives `put` the value at the path of each row; `None` where there is none, or one of both is NULL.
+/// Calls `put` with the value at the path of each row; `None` if there is no value, or if document or path is NULL.
 fn find_each(function: &str, args: &[ArrayRef], mut put: impl FnMut(Option<&str>) -> Result<()>) -> Result<()> {
     let documents = Strings::try_new(&args[0], "json")?;
     let mut paths = Compiled::new(Strings::try_new(&args[1], "path")?);

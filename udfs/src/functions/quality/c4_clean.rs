@@ -15,7 +15,7 @@ use super::rewrite::rewrite;
 use crate::functions::strings::text;
 use crate::kernels::quality::c4::clean;
 
-/// What C4 keeps of a page (Raffel et al. 2020, section 2.2).
+/// Returns the part of a page that C4 keeps (Raffel et al. 2020, section 2.2).
 #[user_doc(
     doc_section(label = "Quality Functions"),
     description = "The lines of a text that C4 keeps (Raffel et al. 2020, section 2.2; the line rules of `c4_quality`), without white space around them and without citation marks such as `[1]`, joined by line feeds; the empty text where none stays. It does not judge the page: combine it with `c4_quality(text)['keep']`. NULL gives NULL.",

@@ -1,4 +1,4 @@
-//! Quality signals and clean-up of texts.
+//! Quality signals and cleaning of texts.
 
 pub mod c4_clean;
 pub mod c4_quality;

@@ -82,7 +82,7 @@ impl ScalarUDFImpl for PiiRedact {
     }
 }
 
-/// Reads the second argument: absent, not a literal, or a literal.
+/// Reads the second argument, which may be missing, a column, or a literal.
 fn kinds(list: Option<Option<&ScalarValue>>) -> Result<Kinds> {
     const ALLOWED: &str = "a literal list out of 'email,ip,phone'";
     match list {

@@ -1,4 +1,4 @@
-//! Builds the struct columns of the quality functions.
+//! Builders of the struct columns that the quality functions return.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use datafusion::common::{Result, internal_err};
 
 use crate::functions::strings::Strings;
 
-/// One field of a row; its variant and the field's declared [`Kind`] must agree.
+/// The value of a field. Its variant must agree with the declared [`Kind`].
 #[derive(Debug, Clone, Copy)]
 pub enum Value {
-    /// A number of things.
+    /// A count.
     Count(u64),
-    /// A ratio, a fraction or a mean.
+    /// A ratio, fraction or mean.
     Number(f64),
-    /// Yes or no.
+    /// A Boolean.
     Flag(bool),
     /// A name or code; `None` is NULL.
     Name(Option<&'static str>),
@@ -52,7 +52,7 @@ fn arrow_fields(fields: &[(&str, Kind)]) -> Fields {
     fields.iter().map(|&(name, kind)| Field::new(name, data_type(kind), true)).collect()
 }
 
-/// One struct a text, made by `row`; NULL for NULL.
+/// Builds one struct per text by calling `row`; NULL for a NULL text.
 pub fn records<const N: usize>(
     texts: Strings<'_>,
     fields: &[(&str, Kind); N],

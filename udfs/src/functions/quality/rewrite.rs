@@ -1,4 +1,4 @@
-//! Functions from text to text that keep the layout of the column.
+//! Functions from text to text that keep the string layout of the column.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use datafusion::common::{Result, exec_err};
 
 use crate::functions::strings::Strings;
 
-/// Every text of `array` rewritten; NULL for NULL. `function` is named in errors.
+/// Rewrites every text of `array`; NULL stays NULL. `function` appears in errors.
 pub fn rewrite(array: &ArrayRef, function: &str, change: impl for<'a> Fn(&'a str) -> Cow<'a, str>) -> Result<ArrayRef> {
     let texts = Strings::try_new(array, &format!("the first argument of {function}"))?;
     match texts {

@@ -1,4 +1,4 @@
-//! What the quality functions share: layouts, NULLs, documentation.
+//! Tests that all quality functions share: string layouts, NULLs, documentation.
 
 use std::sync::Arc;
 

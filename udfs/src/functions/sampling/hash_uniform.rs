@@ -17,7 +17,7 @@ use crate::kernels::random::unit_interval;
 
 const NAME: &str = "hash_uniform";
 
-/// A uniform number that depends on a seed and a key only.
+/// Returns a uniform random number that depends only on a seed and a key.
 #[user_doc(
     doc_section(label = "Sampling Functions"),
     description = "Number in [0, 1) that looks uniformly random and depends on the seed and the id only: the same in every run, \

@@ -1,5 +1,5 @@
-//! Deterministic random choice: a hash of a seed and a row's key stands for the dice, so that the same rows are chosen
-//! whatever their order, partition or machine.
+//! Deterministic sampling: a hash of the seed and the row's key replaces random draws, so the same rows are chosen whatever
+//! their order, partition or machine.
 
 pub mod hash_uniform;
 pub(crate) mod priority;

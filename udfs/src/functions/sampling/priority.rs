@@ -1,4 +1,4 @@
-//! Random bits of a seed and a key of any number of columns.
+//! Random bits derived from a seed and a key of any number of columns.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
@@ -10,10 +10,9 @@ use crate::functions::literals::Literals;
 use crate::functions::strings::Strings;
 use crate::kernels::random::mix;
 
-/// The type as which a key column of type `given` is hashed.
+/// The type to which a key column of type `given` is cast before hashing.
 ///
-/// Integers of every width and texts of every layout meet in one encoding each; what has no bytes of its own worth hashing
-/// is hashed as text.
+/// Integers of every width share one encoding, and texts of every layout another. All other types are hashed as text.
 pub(super) fn coerce(function: &str, given: &DataType) -> Result<DataType> {
     match given {
         DataType::Dictionary(_, value) => coerce(function, value),
@@ -32,7 +31,7 @@ pub(super) fn seed(literals: &Literals<'_>) -> Result<u64> {
     Ok(literals.int(0, "seed", i64::MIN..=i64::MAX)?.unwrap_or_default().cast_unsigned())
 }
 
-/// 64 random bits for each row, and which rows have a key without a NULL.
+/// Returns 64 random bits per row, and which rows have a key without a NULL.
 pub(super) fn random_bits(seed: u64, key: &[ArrayRef]) -> Result<(Vec<u64>, Option<NullBuffer>)> {
     let rows = key.first().map_or(0, |column| column.len());
     let mut bits = vec![mix(seed); rows];
@@ -73,7 +72,7 @@ fn absorb(column: &ArrayRef, bits: &mut [u64]) -> Result<()> {
     Ok(())
 }
 
-/// 64 random bits for each id of a column, as `hash_uniform(seed, id)` takes them; NULL ids get some too.
+/// Returns 64 random bits per id, as `hash_uniform(seed, id)` draws them; NULL ids receive bits too.
 pub(crate) fn bits_of_ids(function: &str, seed: u64, ids: &ArrayRef) -> Result<Vec<u64>> {
     let ids = arrow::compute::cast(ids, &coerce(function, ids.data_type())?)?;
     Ok(random_bits(seed, &[ids])?.0)
@@ -127,7 +126,7 @@ mod tests {
         // Chi-squared with 99 degrees of freedom: mean 99, standard deviation 14.
         let chi: f64 = joint.iter().flatten().map(|count| (count - 1000.0).powi(2) / 1000.0).sum();
         assert!((50.0..170.0).contains(&chi), "{chi}");
-        // Neighbours in a row.
+        // Lag-1 correlation of consecutive values.
         let lag: f64 = a.windows(2).map(|pair| (pair[0] - 0.5) * (pair[1] - 0.5)).sum::<f64>() * 12.0 / 1e5;
         assert!(lag.abs() < 5.0 / 1e5_f64.sqrt(), "{lag}");
     }

@@ -18,7 +18,7 @@ use crate::kernels::random::{sampling_key, unit_interval};
 
 const NAME: &str = "sample_key";
 
-/// The priority of a row in weighted sampling without replacement.
+/// Returns the priority of a row in weighted sampling without replacement.
 #[user_doc(
     doc_section(label = "Sampling Functions"),
     description = "Priority of a row in weighted random sampling without replacement: `ORDER BY sample_key(seed, id, weight), id \

@@ -17,7 +17,7 @@ const NAME: &str = "answer_match";
 
 const PARAMETERS: [Parameter; 2] = [required("generated", Kind::Text), required("gold", Kind::Text)];
 
-/// Whether a generated text arrives at a known answer.
+/// Returns whether a generated text arrives at a known answer.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "Whether the final answer of a generated text is the right one. In both texts the answer is what the last `\\boxed{}` holds; else what follows \

@@ -1,4 +1,4 @@
-//! The state of `forgetting_events`: every answer with its step, eight bytes each, in any order.
+//! The state of `forgetting_events`: every answer with its step, at eight bytes each, in any order.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use super::forgetting_events::NAME;
 use crate::kernels::scores::forgetting;
 
-/// What a row is worth that no step answers right.
+/// The result for a row that is never answered correctly.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum NeverLearned {
     /// Infinity.
     Infinite,
-    /// Nothing.
+    /// Zero.
     Zero,
-    /// The number of its steps.
+    /// The number of steps.
     Steps,
 }
 
-/// A step and its answer in one number that sorts by the step.
+/// Packs a step and its answer into one number that sorts by step.
 fn pack(step: i64, correct: bool) -> Result<i64> {
     match step.checked_mul(2) {
         Some(double) => Ok(double | i64::from(correct)),
@@ -47,7 +47,7 @@ fn events(answers: &mut [i64], never: NeverLearned) -> Result<Option<f64>> {
     }))
 }
 
-/// Calls `add` with the row and the packed answer of every row that has one.
+/// Calls `add` with row and packed answer of every row that has an answer.
 fn each(values: &[ArrayRef], mut add: impl FnMut(usize, i64)) -> Result<()> {
     let (correct, steps) = (values[0].as_boolean(), values[1].as_primitive::<Int64Type>());
     for row in 0..correct.len() {
@@ -67,7 +67,7 @@ fn lists(lengths: impl IntoIterator<Item = usize>, answers: Vec<i64>) -> Result<
     Ok(ListArray::try_new(item, offsets, Arc::new(Int64Array::from(answers)), None)?)
 }
 
-/// The answers of one group.
+/// The answers of a single group.
 #[derive(Debug)]
 pub(super) struct AnswerLog {
     answers: Vec<i64>,
@@ -75,7 +75,7 @@ pub(super) struct AnswerLog {
 }
 
 impl AnswerLog {
-    /// No answers.
+    /// Creates an empty log.
     pub(super) fn new(never: NeverLearned) -> Self {
         Self { answers: vec![], never }
     }
@@ -106,7 +106,7 @@ impl Accumulator for AnswerLog {
     }
 }
 
-/// The answers of all groups in one log: no allocation a group.
+/// The answers of all groups in one log, which avoids an allocation per group.
 #[derive(Debug)]
 pub(super) struct GroupedAnswerLog {
     groups: Vec<u32>,
@@ -116,7 +116,7 @@ pub(super) struct GroupedAnswerLog {
 }
 
 impl GroupedAnswerLog {
-    /// No groups.
+    /// Creates a log without groups.
     pub(super) fn new(never: NeverLearned) -> Self {
         Self { groups: vec![], answers: vec![], total: 0, never }
     }
@@ -129,7 +129,7 @@ impl GroupedAnswerLog {
         Ok(())
     }
 
-    /// Removes the groups that are to be emitted: where each begins in the answers that follow, grouped.
+    /// Removes the groups to be emitted. Returns the answers in order of groups, and where each group begins.
     fn take(&mut self, emit_to: EmitTo) -> (Vec<usize>, Vec<i64>) {
         let count = match emit_to {
             EmitTo::All => self.total,

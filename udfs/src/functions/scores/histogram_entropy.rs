@@ -107,7 +107,7 @@ impl Accumulator for Histogram {
             if x.is_nan() {
                 return exec_err!("{NAME}: x is NaN");
             }
-            // Buckets count from 1, 0 is below.
+            // Buckets are numbered from 1; 0 is below the range.
             let bin = bucket(x, self.low, self.high, self.counts.len() as u64, Closed::Left) as usize;
             if let Some(count) = bin.checked_sub(1).and_then(|bin| self.counts.get_mut(bin)) {
                 *count += 1;

@@ -1,4 +1,4 @@
-//! One view over the list layouts of numbers, and the builder of their results.
+//! A common view of numeric lists in any Arrow layout, and the builder of results.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::kernels::scores::probability::{check_finite, check_probabilities};
 
 type Half = <Float16Type as ArrowPrimitiveType>::Native;
 
-/// How far from one probabilities may sum, by what they are stored in.
+/// How far the sum of probabilities may be from one, depending on their storage type.
 const TOLERANCE: f64 = 1e-3;
 const HALF_TOLERANCE: f64 = 1e-2;
 
-/// Where the rows of a list column are among its values.
+/// Where the values of each row of a list column end.
 #[derive(Debug)]
 enum Ends<'a> {
     Width(usize),
@@ -57,7 +57,7 @@ enum Values<'a> {
     Double(&'a [f64]),
 }
 
-/// A column of lists of numbers: `List`, `LargeList` or `FixedSizeList` of 16, 32 or 64 bits.
+/// A column of numeric lists: `List`, `LargeList` or `FixedSizeList` of 16, 32 or 64-bit floats.
 #[derive(Debug)]
 pub(crate) struct Lists<'a> {
     function: &'static str,
@@ -69,7 +69,7 @@ pub(crate) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    /// Views `array`, the argument `name` of `function`.
+    /// Creates a view of `array`, the argument `name` of `function`.
     pub(crate) fn try_new(function: &'static str, name: &'static str, array: &'a ArrayRef) -> Result<Self> {
         let Some((inner, ends)) = Ends::of(array) else {
             return exec_err!("{function}: {name} must be a list of numbers, not {}", array.data_type());
@@ -87,7 +87,7 @@ impl<'a> Lists<'a> {
         Ok(Self { function, name, values, missing, nulls: array.nulls(), ends })
     }
 
-    /// The numbers of a row, copied into `buffer`; `None` where the row is NULL, an error where a value in it is.
+    /// Copies the numbers of a row into `buffer`. Returns `None` if the row is NULL, and an error if one of its values is.
     pub(crate) fn get<'b>(&self, row: usize, buffer: &'b mut Vec<f64>) -> Result<Option<&'b mut [f64]>> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return Ok(None);
@@ -107,14 +107,14 @@ impl<'a> Lists<'a> {
         Ok(Some(buffer.as_mut_slice()))
     }
 
-    /// As [`Self::get`]; an error where a value is NaN or infinite.
+    /// Like [`Self::get`], but returns an error if a value is NaN or infinite.
     pub(crate) fn finite<'b>(&self, row: usize, buffer: &'b mut Vec<f64>) -> Result<Option<&'b [f64]>> {
         let Some(values) = self.get(row, buffer)? else { return Ok(None) };
         check_finite(values).map_err(|fault| exec_datafusion_err!("{}: {} {fault}", self.function, self.name))?;
         Ok(Some(&*values))
     }
 
-    /// As [`Self::get`]; an error where the numbers are no probabilities of exclusive classes.
+    /// Like [`Self::get`], but returns an error unless the numbers are probabilities of mutually exclusive classes.
     pub(super) fn probabilities<'b>(&self, row: usize, buffer: &'b mut Vec<f64>) -> Result<Option<&'b [f64]>> {
         let Some(values) = self.get(row, buffer)? else { return Ok(None) };
         let tolerance = if matches!(self.values, Values::Half(_)) { HALF_TOLERANCE } else { TOLERANCE };
@@ -124,7 +124,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// A column of lists of Booleans of any layout.
+/// A column of Boolean lists of any layout.
 #[derive(Debug)]
 pub(super) struct Masks<'a> {
     values: &'a BooleanArray,
@@ -134,7 +134,7 @@ pub(super) struct Masks<'a> {
 }
 
 impl<'a> Masks<'a> {
-    /// Views `array`, the argument `mask` of `function`.
+    /// Creates a view of `array`, the argument `mask` of `function`.
     pub(super) fn try_new(function: &'static str, array: &'a ArrayRef) -> Result<Self> {
         let found = Ends::of(array).and_then(|(inner, ends)| Some((inner.as_boolean_opt()?, ends)));
         let Some((values, ends)) = found else {
@@ -143,7 +143,7 @@ impl<'a> Masks<'a> {
         Ok(Self { values, nulls: array.nulls(), ends, function })
     }
 
-    /// The mask of a row; `None` where it is NULL, an error where a value in it is.
+    /// The mask of a row. Returns `None` if the row is NULL, and an error if one of its values is.
     pub(super) fn get(&self, row: usize) -> Result<Option<impl ExactSizeIterator<Item = bool> + use<'a>>> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return Ok(None);
@@ -156,7 +156,7 @@ impl<'a> Masks<'a> {
     }
 }
 
-/// Builds a column of lists of the layout and value type of another.
+/// Builds a list column with the layout and value type of another one.
 pub(super) struct ListsBuilder {
     data_type: DataType,
     values: Vec<f64>,
@@ -165,7 +165,7 @@ pub(super) struct ListsBuilder {
 }
 
 impl ListsBuilder {
-    /// A builder of `data_type`, a list of numbers.
+    /// Creates a builder of `data_type`, a numeric list type.
     pub(super) fn new(data_type: &DataType, rows: usize) -> Self {
         Self {
             data_type: data_type.clone(),
@@ -193,7 +193,7 @@ impl ListsBuilder {
         self.lengths.push(length);
     }
 
-    /// The column.
+    /// Returns the column.
     pub(super) fn finish(mut self) -> Result<ArrayRef> {
         let values: ArrayRef = Arc::new(Float64Array::from(self.values));
         let nulls = self.nulls.finish();
@@ -220,12 +220,12 @@ impl ListsBuilder {
     }
 }
 
-/// One number a row; `None` is NULL.
+/// Builds a column with one number per row; `None` becomes NULL.
 pub(super) fn column(rows: usize, score: impl FnMut(usize) -> Result<Option<f64>>) -> Result<ArrayRef> {
     Ok(Arc::new((0..rows).map(score).collect::<Result<Float64Array>>()?))
 }
 
-/// The class that `label` names, counted from 0.
+/// Checks that `label` is a class, counted from 0.
 pub(super) fn class(function: &str, label: i64, classes: usize) -> Result<usize> {
     match usize::try_from(label) {
         Ok(class) if class < classes => Ok(class),
@@ -233,13 +233,13 @@ pub(super) fn class(function: &str, label: i64, classes: usize) -> Result<usize>
     }
 }
 
-/// A list of numbers as a scalar; `None` is NULL.
+/// Converts a list of numbers to a scalar; `None` becomes NULL.
 pub(super) fn list_scalar(values: Option<&Vec<f64>>) -> ScalarValue {
     let row = values.map(|values| values.iter().copied().map(Some));
     ScalarValue::List(Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>([row])))
 }
 
-/// A squared norm as given, where it can be one.
+/// Checks that a value can be a squared norm.
 pub(super) fn squared_norm(function: &str, value: f64) -> Result<f64> {
     if value >= 0.0 && value.is_finite() {
         Ok(value)
@@ -248,7 +248,7 @@ pub(super) fn squared_norm(function: &str, value: f64) -> Result<f64> {
     }
 }
 
-/// The natural logarithm of the literal `base` at `index`; 1 where the call has none.
+/// The natural logarithm of the literal `base` at `index`; 1 if the call has none.
 pub(super) fn log_base(literals: &Literals<'_>, index: usize) -> Result<f64> {
     Ok(literals.number(index, "base", 1.001..=1e6)?.map_or(1.0, libm::log))
 }
@@ -287,7 +287,7 @@ mod tests {
             assert!(lists.get(0, &mut buffer).unwrap().is_none());
             assert_eq!(lists.probabilities(1, &mut buffer).unwrap(), Some([0.25, 0.75].as_slice()));
             assert_eq!(lists.get(2, &mut buffer).unwrap_err().message(), "f: probs has NULL at position 1");
-            // What is built in the same layout is equal to it.
+            // A list rebuilt in the same layout equals the original.
             let mut builder = ListsBuilder::new(array.data_type(), 2);
             builder.append(None);
             builder.append(Some(&[0.25, 0.75]));

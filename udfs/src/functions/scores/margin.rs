@@ -15,7 +15,7 @@ const NAME: &str = "margin";
 
 const PARAMETERS: [Parameter; 2] = [required("values", Kind::Numbers), required("label", Kind::Integer)];
 
-/// What the label gets above the best other class.
+/// Returns how far the score of the label exceeds that of the best other class.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "Margin of the true class: its value less that of the best other class. Positive where the prediction is right. Its sum or mean \

@@ -12,7 +12,7 @@ use super::rescale::{PARAMETERS, Rescaler};
 
 const NAME: &str = "minmax_scale";
 
-/// Numbers of a partition moved to [0, 1].
+/// Rescales the numbers of a partition to [0, 1].
 #[user_doc(
     doc_section(label = "Score Windows"),
     description = "Moves the numbers of a partition to [0, 1]: `(x - min) / (max - min)`; 0 where all are the same. It looks at the whole partition, \

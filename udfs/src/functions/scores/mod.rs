@@ -1,4 +1,4 @@
-//! Scores of training examples: from a model's probabilities, losses and gradients to one number a row.
+//! Scores of training examples: one number per row from a model's probabilities, losses and gradients.
 
 pub mod answer_match;
 mod answers;

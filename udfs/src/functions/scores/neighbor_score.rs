@@ -19,7 +19,7 @@ const NAME: &str = "neighbor_score";
 const PARAMETERS: [Parameter; 3] =
     [required("values", Kind::Numbers), required("lambda", Kind::Any), optional("scale", Kind::Any)];
 
-/// Token scores mixed with those of their neighbours.
+/// Mixes token scores with those of their neighbours.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "Token scores smoothed by their neighbours, `(1 - lambda) x[i] + lambda (x[i-1] + x[i+1])`, where a neighbour beyond the ends counts as 0 \

@@ -1,17 +1,17 @@
-//! What the arguments of a score must be: one declaration serves the signature, the coercion and its errors.
+//! Declarations of arguments, which serve the signature, the coercion and its errors.
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{Signature, Volatility};
 
-/// The kind of an argument.
+/// The kinds of arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::functions) enum Kind {
-    /// A list of numbers, which stays in its precision.
+    /// A list of numbers, which keeps its precision.
     Numbers,
     /// A list of Booleans.
     Flags,
-    /// A whole number, cast to `Int64`.
+    /// An integer, cast to `Int64`.
     Integer,
     /// A number, cast to `Float64`.
     Number,
@@ -19,7 +19,7 @@ pub(in crate::functions) enum Kind {
     Flag,
     /// Text of any layout.
     Text,
-    /// Whatever the function itself checks.
+    /// Any type; the function checks it.
     Any,
 }
 
@@ -32,31 +32,31 @@ pub(in crate::functions) struct Parameter {
 }
 
 impl Parameter {
-    /// How SQL may name it.
+    /// The name of the argument in SQL.
     pub(in crate::functions) fn name(&self) -> &'static str {
         self.name
     }
 }
 
-/// An argument that must be given.
+/// A required argument.
 pub(in crate::functions) const fn required(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, optional: false }
 }
 
-/// An argument that may be left out.
+/// An optional argument.
 pub(in crate::functions) const fn optional(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, optional: true }
 }
 
-/// The signature of a function with `parameters`, which SQL may name.
+/// The signature of a function with `parameters`, which SQL may pass by name.
 pub(in crate::functions) fn signature(parameters: &[Parameter]) -> Signature {
     let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
     let plain = || Signature::user_defined(Volatility::Immutable);
-    // Refused only where two names are the same.
+    // This fails only if two names are equal.
     plain().with_parameter_names(names).unwrap_or_else(|_| plain())
 }
 
-/// The types that arguments of types `given` are cast to.
+/// The types to which arguments of types `given` are cast.
 pub(in crate::functions) fn coerce(
     function: &str,
     parameters: &[Parameter],
@@ -111,7 +111,7 @@ pub(in crate::functions) fn list_of(value: DataType) -> DataType {
     DataType::List(Field::new_list_field(value, true).into())
 }
 
-/// The same layout of list with values of the type that `cast` chooses; `None` for what is no list of them.
+/// The same list layout with the value type that `cast` chooses; `None` if `given` is not a list of a suitable type.
 fn relist(given: &DataType, cast: impl Fn(&DataType) -> Option<DataType>) -> Option<DataType> {
     let field = |field: &Field| Some(std::sync::Arc::new(field.clone().with_data_type(cast(field.data_type())?)));
     Some(match given {

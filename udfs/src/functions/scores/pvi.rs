@@ -14,7 +14,7 @@ const NAME: &str = "pvi";
 
 const PARAMETERS: [Parameter; 2] = [required("p_cond", Kind::Number), required("p_null", Kind::Number)];
 
-/// What the input tells about the label.
+/// Returns how much the input tells about the label.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "Pointwise V-information in bits, `log2 p_cond - log2 p_null`: what the input tells a model about the label (Ethayarajh, Choi and \

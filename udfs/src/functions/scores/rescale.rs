@@ -1,4 +1,4 @@
-//! What `minmax_scale` and `zscore` share: a window function that sees a whole partition at once.
+//! Shared by `minmax_scale` and `zscore`: a window function that sees a whole partition at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,14 +10,15 @@ use datafusion::logical_expr::PartitionEvaluator;
 
 use super::parameters::{Kind, Parameter, required};
 
-/// The argument of both.
+/// The argument of both functions.
 pub(super) const PARAMETERS: [Parameter; 1] = [required("x", Kind::Number)];
 
 /// Rescales a partition.
 pub(super) struct Rescaler {
     /// The SQL name, for errors.
     pub(super) function: &'static str,
-    /// What is subtracted from each number, and what then divides it; where that is 0, all become 0.
+    /// Returns what is subtracted from each number, and what the difference is divided by. If the divisor is 0, all results
+    /// are 0.
     pub(super) scale: fn(&Float64Array) -> (f64, f64),
 }
 

@@ -18,7 +18,7 @@ const NAME: &str = "softmax";
 
 const PARAMETERS: [Parameter; 2] = [required("logits", Kind::Numbers), optional("temperature", Kind::Any)];
 
-/// Logits to probabilities.
+/// Converts logits to probabilities.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "Probabilities of logits: `exp(z / temperature)`, normalised, computed in 64 bits and returned as the list came. A logit of \

@@ -18,7 +18,7 @@ const NAME: &str = "span_runs";
 
 const PARAMETERS: [Parameter; 1] = [required("mask", Kind::Flags)];
 
-/// The runs of true in a mask.
+/// Returns the runs of true in a mask.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "The maximal runs of `true` in a mask, as structs of `start`, counted from 1, and `len`: `array_slice(list, start, start + len - 1)` is what a \

@@ -1,4 +1,4 @@
-//! Aggregates: a state that travels equals one that does not, in one group and in many.
+//! Tests of aggregates: merging serialized states equals direct accumulation, for single and grouped accumulators.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::histogram_entropy::HistogramEntropy;
 use super::topsis_stats::TopsisStats;
 use super::vec_spread::VecSpread;
 
-/// A call of an aggregate with columns, then literals.
+/// A call of an aggregate: columns, then literals.
 struct Call {
     udaf: AggregateUDF,
     exprs: Vec<Arc<dyn PhysicalExpr>>,
@@ -73,7 +73,8 @@ fn evaluate(call: &Call, columns: &[ArrayRef]) -> ScalarValue {
     whole.evaluate().unwrap()
 }
 
-/// Rows `a..b` and `b..` through two states into a third equals all rows in one.
+/// Checks that accumulating rows `a..b` and `b..` in two states and merging them into a third equals accumulating all rows in
+/// one.
 fn travels(call: &Call, columns: &[ArrayRef], close: impl Fn(&ScalarValue, &ScalarValue) -> bool) {
     let expected = evaluate(call, columns);
     let rows = columns[0].len();
@@ -89,7 +90,7 @@ fn travels(call: &Call, columns: &[ArrayRef], close: impl Fn(&ScalarValue, &Scal
         }
         let found = merged.evaluate().unwrap();
         assert!(close(&found, &expected), "cut {cut}: {found} {expected}");
-        // Evaluating twice gives the same.
+        // Evaluating twice returns the same.
         assert!(close(&merged.evaluate().unwrap(), &expected));
     }
 }
@@ -147,7 +148,7 @@ fn histogram_entropy_merges() {
     assert_eq!(evaluate(&call, &columns), ScalarValue::from(2.0));
 }
 
-/// Answers of several groups in no order of their steps.
+/// Answers of several groups, not ordered by step.
 struct Answers {
     groups: Vec<usize>,
     columns: [ArrayRef; 2],
@@ -160,13 +161,13 @@ fn answers(count: usize, rows: usize) -> Answers {
         (state >> 33) % n
     };
     let groups: Vec<usize> = (0..rows).map(|_| below(count as u64) as usize).collect();
-    // A bijection of the row numbers: no step comes twice.
+    // A bijection of row numbers, so that no step occurs twice.
     let steps = (0..rows as i64).map(|row| if row % 11 == 3 { None } else { Some((row * 37) % 1009 - 500) });
     let correct = (0..rows).map(|row| if row % 13 == 5 { None } else { Some(below(3) > 0) }).collect::<BooleanArray>();
     Answers { groups, columns: [Arc::new(correct), Arc::new(steps.collect::<Int64Array>())] }
 }
 
-/// The definition: sort the answers of a group, count the falls.
+/// Reference implementation: sorts the answers of a group and counts falls from right to wrong.
 fn twin(answers: &Answers, group: usize) -> Option<f64> {
     let (correct, steps) =
         (answers.columns[0].as_boolean(), answers.columns[1].as_primitive::<arrow::datatypes::Int64Type>());
@@ -213,7 +214,7 @@ fn forgetting_events_in_many_groups_equal_their_twin() {
     assert_eq!([first, rest].concat(), expected);
     assert!(whole.size() > 0);
 
-    // Half of the rows through states of a prefix and the rest, half row by row.
+    // Half of the rows pass through states of a prefix and the rest; the other half is accumulated row by row.
     let half = 450;
     let part = |start: usize, end: usize| -> Vec<ArrayRef> {
         answers.columns.iter().map(|c| c.slice(start, end - start)).collect()
@@ -228,7 +229,7 @@ fn forgetting_events_in_many_groups_equal_their_twin() {
     merged.merge_batch(&states[0], &(0..7).collect::<Vec<_>>(), groups).unwrap();
     assert_eq!(read(merged.evaluate(EmitTo::All).unwrap()), expected);
 
-    // A filter leaves out what it does not mark.
+    // A filter drops the rows it does not mark.
     let filter = BooleanArray::from_iter((0..900).map(|row| if row % 4 == 0 { None } else { Some(row % 2 == 0) }));
     let marked: Vec<u32> = (0..900).filter(|row| row % 4 != 0 && row % 2 == 0).collect();
     let indices = UInt32Array::from(marked.clone());

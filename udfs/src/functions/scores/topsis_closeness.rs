@@ -25,7 +25,7 @@ const PARAMETERS: [Parameter; 4] = [
     optional("weights", Kind::Any),
 ];
 
-/// Closeness of a row to the ideal over several criteria.
+/// Returns how close a row is to the ideal over several criteria.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "TOPSIS closeness of a row to the ideal, from 0 to 1, the higher the better (Hwang and Yoon, Multiple attribute decision making, 1981): \
@@ -83,7 +83,7 @@ impl ScalarUDFImpl for TopsisCloseness {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        // Lists of literals are not yet folded when a query is planned: they are checked when it runs.
+        // List literals are not folded at planning time, so they are checked when the query runs.
         StatsView::check_type(NAME, args.arg_fields[1].data_type())?;
         Ok(Field::new(NAME, DataType::Float64, true).into())
     }
@@ -105,7 +105,7 @@ impl ScalarUDFImpl for TopsisCloseness {
     }
 }
 
-/// For each criterion whether more is better.
+/// For each criterion, whether higher values are better.
 fn directions(literals: &Literals<'_>) -> Result<Option<Vec<bool>>> {
     let Some(list) = literals.list(2, "directions")? else { return Ok(None) };
     let words = Strings::try_new(&list, "directions")?;

@@ -19,13 +19,13 @@ const NAME: &str = "topsis_stats";
 
 const PARAMETERS: [Parameter; 1] = [required("values", Kind::Numbers)];
 
-/// The field of a state that the statistics do not have: what the sums of squares leave.
+/// An additional field of the state: the low-order part of the sums of squares.
 const LOW: &str = "sum_squares_low";
 
-/// The fields of the statistics: a list each, one value a criterion.
+/// The fields of the statistics: lists with one value per criterion.
 const FIELDS: [&str; 3] = ["sum_squares", "min", "max"];
 
-/// What `topsis_closeness` must know of a column.
+/// Computes the column statistics that `topsis_closeness` needs.
 #[user_doc(
     doc_section(label = "Score Aggregates"),
     description = "What `topsis_closeness` must know of all rows: for each criterion, a value of the list, the sum of its squares, \
@@ -96,15 +96,15 @@ impl AggregateUDFImpl for TopsisStats {
 /// The statistics of every criterion.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
-    /// Sums of squares.
+    /// The sum of squares of each criterion.
     pub(super) sum_squares: Vec<f64>,
-    /// Least values.
+    /// The minimum of each criterion.
     pub(super) min: Vec<f64>,
-    /// Greatest values.
+    /// The maximum of each criterion.
     pub(super) max: Vec<f64>,
 }
 
-/// The same on the way.
+/// The statistics while they are accumulated.
 #[derive(Debug, Default)]
 struct Totals {
     seen: bool,
@@ -114,7 +114,7 @@ struct Totals {
 }
 
 impl Totals {
-    /// Makes room for rows of that many criteria.
+    /// Prepares for rows with that many criteria.
     fn expect(&mut self, criteria: usize) -> Result<()> {
         if !self.seen {
             self.seen = true;
@@ -137,7 +137,7 @@ impl Totals {
         list_scalar(self.seen.then(|| values.collect()).as_ref())
     }
 
-    /// Sums of squares, least and greatest values.
+    /// Sums of squares, minima and maxima as list scalars.
     fn lists(&self) -> [ScalarValue; 3] {
         let sum_squares = self.list(self.sum_squares.iter().map(|sum| sum.value()));
         [sum_squares, self.list(self.min.iter().copied()), self.list(self.max.iter().copied())]
@@ -205,7 +205,7 @@ fn lists<'a>(function: &'static str, columns: [&'a ArrayRef; 3]) -> Result<[List
 }
 
 impl<'a> StatsView<'a> {
-    /// Whether a column of that type can hold statistics; an error says where they come from.
+    /// Checks that a column of that type can hold statistics. The error says how to compute them.
     pub(super) fn check_type(function: &str, data_type: &DataType) -> Result<()> {
         match data_type {
             DataType::Struct(found) if FIELDS.iter().all(|name| found.find(name).is_some()) => Ok(()),
@@ -213,7 +213,7 @@ impl<'a> StatsView<'a> {
         }
     }
 
-    /// Views the argument of `function`.
+    /// Creates a view of the argument of `function`.
     pub(super) fn try_new(function: &'static str, array: &'a ArrayRef) -> Result<Self> {
         let found = array.as_struct_opt().and_then(|stats| {
             let column = |name| stats.column_by_name(name);
@@ -225,7 +225,7 @@ impl<'a> StatsView<'a> {
         }
     }
 
-    /// The statistics of a row; `None` where they are NULL.
+    /// The statistics of a row; `None` if they are NULL.
     pub(super) fn get(&self, row: usize) -> Result<Option<Columns>> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return Ok(None);

@@ -18,7 +18,7 @@ const NAME: &str = "vec_spread";
 
 const PARAMETERS: [Parameter; 2] = [required("vector", Kind::Numbers), optional("measure", Kind::Any)];
 
-/// The spread of vectors, value by value.
+/// Measures the spread of vectors, coordinate by coordinate.
 #[user_doc(
     doc_section(label = "Score Aggregates"),
     description = "Standard deviation of each value over the vectors of a group, as a list of 64-bit numbers; divided by the \
@@ -87,10 +87,10 @@ impl AggregateUDFImpl for VecSpread {
     }
 }
 
-/// The lists of a state: both halves of both sums.
+/// The lists of a state: high and low parts of both sums.
 const SUMS: [&str; 4] = ["sums", "sums_low", "squares", "squares_low"];
 
-/// The sums of a row of states.
+/// Reads the sums in a row of states.
 fn wides((high, low): &(Lists<'_>, Lists<'_>), row: usize) -> Result<Option<Vec<Wide>>> {
     let (mut highs, mut lows) = (vec![], vec![]);
     if high.get(row, &mut highs)?.is_none() || low.get(row, &mut lows)?.is_none() {

@@ -24,7 +24,7 @@ const PARAMETERS: [Parameter; 6] = [
     required("lr", Kind::Number),
 ];
 
-/// What a gradient step on the row does to the output weights.
+/// Returns the effect of a gradient step on the row on the output weights.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "Change of the output layer's weights `W` by one gradient step on the row, in closed form (the two criteria of DONOD, 2025): `don`, the \

@@ -25,7 +25,7 @@ const PARAMETERS: [Parameter; 5] = [
     optional("closed", Kind::Any),
 ];
 
-/// The equal-width bucket of a number.
+/// Returns the equal-width bucket of a number.
 #[user_doc(
     doc_section(label = "Score Functions"),
     description = "The bucket of `x`, 1 to `buckets`, among buckets of equal width from `low` to `high`, with both ends of the range inside: edge `i` is \

@@ -13,7 +13,7 @@ use crate::kernels::wide::Wide;
 
 const NAME: &str = "zscore";
 
-/// Numbers of a partition in standard deviations from their mean.
+/// Standardises the numbers of a partition: their distance from the mean in standard deviations.
 #[user_doc(
     doc_section(label = "Score Windows"),
     description = "Standard score of the numbers of a partition: `(x - mean) / deviation`, with the standard deviation of the whole partition (divided \

@@ -14,7 +14,7 @@ use datafusion_macros::user_doc;
 
 use crate::functions::literals::unsigned;
 
-/// The number of bits in which two 64-bit numbers differ.
+/// Returns the number of bits in which two 64-bit numbers differ.
 #[user_doc(
     doc_section(label = "Sketch Functions"),
     description = "Number of bits in which two unsigned 64-bit numbers differ, such as two results of `simhash`. NULL gives NULL; \

@@ -19,7 +19,7 @@ use crate::kernels::lsh::band_hashes;
 
 const NAME: &str = "lsh_bands";
 
-/// One hash for each band of a MinHash signature.
+/// Returns one hash per band of a MinHash signature.
 #[user_doc(
     doc_section(label = "Sketch Functions"),
     description = "One 64-bit hash for each of `bands` equal bands of a MinHash signature, a list of `bands` UInt64. Two texts \

@@ -23,7 +23,7 @@ use crate::kernels::shingler::{Shingler, Unit};
 const NAME: &str = "minhash";
 const DEFAULT_SEED: i64 = 42;
 
-/// The MinHash signature of the word shingles of a text.
+/// Returns the MinHash signature of the word shingles of a text.
 #[user_doc(
     doc_section(label = "Sketch Functions"),
     description = "MinHash signature of a text, a list of `num_perm` UInt32: the least value of its shingles under each of \

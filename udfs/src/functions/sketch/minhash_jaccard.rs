@@ -17,7 +17,7 @@ use crate::kernels::minhash::estimate_jaccard;
 
 const NAME: &str = "minhash_jaccard";
 
-/// The Jaccard similarity that two MinHash signatures estimate.
+/// Estimates the Jaccard similarity from two MinHash signatures.
 #[user_doc(
     doc_section(label = "Sketch Functions"),
     description = "Estimate of the Jaccard similarity of two sets from their MinHash signatures: the share of places with equal \

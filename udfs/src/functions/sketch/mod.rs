@@ -1,4 +1,4 @@
-//! Sketches: small summaries of texts that estimate how alike they are.
+//! Sketches: small summaries of texts from which similarities are estimated.
 
 pub mod hamming_distance;
 pub mod lsh_bands;

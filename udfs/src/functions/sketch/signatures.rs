@@ -1,20 +1,20 @@
-//! One view over the list layouts that hold MinHash signatures.
+//! A common view of MinHash signatures in any list layout.
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, UInt32Type};
 use datafusion::common::{Result, exec_err, plan_err};
 
-/// Permutations of a signature at most.
+/// Maximum number of permutations in a signature.
 pub(super) const MAX_PERMUTATIONS: u16 = 4096;
 
-/// A list of `width` values in each row.
+/// A list type with `width` values per row.
 pub(super) fn fixed_list(item: DataType, width: usize) -> DataType {
     // A width is at most `MAX_PERMUTATIONS`.
     DataType::FixedSizeList(Field::new_list_field(item, true).into(), width as i32)
 }
 
-/// The type as which a signature of type `given` is read: the same layout with UInt32 values.
+/// The type to which a signature of type `given` is cast: the same layout with UInt32 values.
 pub(super) fn coerce(function: &str, given: &DataType) -> Result<DataType> {
     let item = |field: &FieldRef| -> Option<FieldRef> {
         let integers = field.data_type().is_integer() || field.data_type().is_null();
@@ -66,7 +66,7 @@ impl<'a> Signatures<'a> {
         }
     }
 
-    /// The signature of a row, `None` where it is NULL; an error where a value in it is.
+    /// The signature of a row. Returns `None` if the row is NULL, and an error if one of its values is.
     pub(super) fn get(&self, row: usize) -> Result<Option<&'a [u32]>> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return Ok(None);

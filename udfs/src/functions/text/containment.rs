@@ -13,7 +13,7 @@ use crate::kernels::shingles::containment_sorted;
 
 const NAME: &str = "containment";
 
-/// Share of the shingles of one text that are in another.
+/// Returns the fraction of the shingles of one text that occur in another.
 #[user_doc(
     doc_section(label = "Text Functions"),
     description = "How much of text `a` is in text `b`: the part of the distinct shingles of `a` that `b` has too. \

@@ -1,4 +1,4 @@
-//! Texts: normal forms, shingles and exact similarities.
+//! Text functions: normal forms, shingles and exact similarities.
 
 pub mod char_shingles;
 pub mod containment;

@@ -1,4 +1,4 @@
-//! Texts, patterns and groups of the functions that look for a regular expression.
+//! Arguments of the functions that search regular expressions.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
@@ -13,7 +13,7 @@ use crate::functions::strings::Strings;
 pub(super) const PARAMETERS: [Parameter; 3] =
     [required("text", Kind::Text), required("pattern", Kind::Text), optional("group", Kind::Integer)];
 
-/// Gives `put` the text, the pattern and the group of each row; `None` where one of them is NULL.
+/// Calls `put` with text, pattern and group of each row; `None` if one of them is NULL.
 pub(super) fn search_each(
     function: &str,
     args: &[ArrayRef],
@@ -38,7 +38,7 @@ pub(super) fn search_each(
     Ok(())
 }
 
-/// The pattern and the number of its group, if it has that.
+/// Returns the pattern and the number of the group, if the pattern has such a group.
 fn checked<'a>(function: &str, (written, pattern): (&str, &'a Regex), group: i64) -> Result<(&'a Regex, usize)> {
     let groups = pattern.captures_len();
     match usize::try_from(group).ok().filter(|group| *group < groups) {

@@ -14,7 +14,7 @@ use crate::functions::scores::parameters::{coerce, signature};
 
 const NAME: &str = "regexp_extract";
 
-/// What the first match of a regular expression holds, or one of its groups.
+/// Returns the first match of a regular expression, or one of its groups.
 #[user_doc(
     doc_section(label = "Text Functions"),
     description = "What the first match of a regular expression holds, or one of its groups. The empty text where nothing matches or \

@@ -14,7 +14,7 @@ use crate::functions::scores::parameters::{coerce, list_of, signature};
 
 const NAME: &str = "regexp_extract_all";
 
-/// What all matches of a regular expression hold, or one group of each, in their order.
+/// Returns all matches of a regular expression in order, or one group of each.
 #[user_doc(
     doc_section(label = "Text Functions"),
     description = "What all matches of a regular expression hold, or one group of each, in their order. The \

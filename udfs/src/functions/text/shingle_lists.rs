@@ -1,4 +1,4 @@
-//! Lists of the shingles of texts. A shingle is a view into its text, so that a list takes 16 bytes a shingle, not the
+//! Lists of the shingles of texts. A shingle is a view into its text, so a list takes 16 bytes per shingle rather than the
 //! text `n` times.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use hashbrown::HashSet;
 
-/// Bytes of text after which a new buffer begins; views address 4 GiB.
+/// Maximum number of bytes per text buffer; views can address 4 GiB.
 const BUFFER_BYTES: usize = 1 << 30;
 const MAX_TEXT_BYTES: usize = 1 << 31;
 
@@ -43,7 +43,7 @@ impl ShingleLists {
         self.end_row(false)
     }
 
-    /// Adds the row of the distinct parts `text[start..end]` that `each` names, in the order it names them first.
+    /// Adds a row with the distinct parts `text[start..end]` that `each` reports, in order of first occurrence.
     pub(super) fn push(&mut self, text: &str, each: impl FnOnce(&mut dyn FnMut(usize, usize))) -> Result<()> {
         if text.len() > MAX_TEXT_BYTES {
             return exec_err!("shingles are made of texts up to 2 GiB, and this one has {} bytes", text.len());

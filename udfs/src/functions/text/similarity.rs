@@ -1,4 +1,4 @@
-//! What `jaccard` and `containment` have in common: two texts to two sets of shingles to a number.
+//! Shared by `jaccard` and `containment`: they map two texts to sets of shingles, and these to a number.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::functions::literals::{Literals, literal};
 use crate::functions::strings::{Strings, text};
 use crate::kernels::shingler::{Shingler, Unit};
 
-/// Units in a shingle where the call does not say.
+/// Default number of units per shingle.
 pub(crate) const DEFAULT_N: usize = 5;
-/// Units in a shingle at most.
+/// Maximum number of units per shingle.
 pub(crate) const MAX_N: u16 = 1000;
 
 /// `(a, b [, n [, unit]])`.
@@ -26,19 +26,19 @@ pub(super) fn signature() -> Signature {
     Signature::one_of(arguments, Volatility::Immutable)
 }
 
-/// The unit and the width that a call asks for.
+/// The unit and width that a call specifies.
 pub(super) fn shape(literals: &Literals<'_>) -> Result<(Unit, usize)> {
     let n = literals.count(2, "n", 1..=MAX_N)?.unwrap_or(DEFAULT_N);
     Ok((unit(literals, 3)?, n))
 }
 
-/// The unit at `index`, words where the call does not say.
+/// The unit at `index`; words by default.
 pub(crate) fn unit(literals: &Literals<'_>, index: usize) -> Result<Unit> {
     let name = literals.choice(index, "unit", &Unit::ALL.map(Unit::name))?;
     Ok(Unit::parse(name).unwrap_or_default())
 }
 
-/// Measures two columns of texts row by row. Where neither text has a shingle, equal texts have 1 and others 0.
+/// Measures two columns of texts row by row. If neither text has a shingle, equal texts score 1 and others 0.
 pub(super) fn measure(
     function: &'static str,
     args: &[ColumnarValue],
@@ -59,7 +59,7 @@ pub(super) fn measure(
     make_scalar_function(rows, vec![])(&args[..2])
 }
 
-/// The set of the last text, for columns that repeat one, literals above all.
+/// Caches the set of the last text, for columns that repeat one, above all literals.
 #[derive(Default)]
 struct LastSet<'a> {
     text: Option<&'a str>,

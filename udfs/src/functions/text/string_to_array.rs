@@ -1,6 +1,7 @@
-//! `string_to_array(text, delimiter)`: DataFusion's, faster where every row is split at the same place.
+//! `string_to_array(text, delimiter)`: DataFusion's function, with a fast path for a delimiter that is the same in all rows.
 //!
-//! A part of up to 12 bytes is made at one go and not byte by byte, and longer ones are copied as they are. All other calls are DataFusion's own.
+//! Parts of up to 12 bytes are built in one step rather than byte by byte, and longer ones are copied at once. All other
+//! calls use DataFusion's implementation.
 
 use std::sync::Arc;
 
@@ -12,20 +13,20 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
-/// Bytes of a buffer of long parts.
+/// Size of a buffer of long parts, in bytes.
 const BLOCK: usize = 1 << 20;
 
-/// Bytes of a text that stand in its view.
+/// Maximum number of bytes that are stored inline in a view.
 const INLINE: usize = 12;
 
-/// DataFusion's function with a faster way for one delimiter.
+/// DataFusion's function with a fast path for a single delimiter.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct StringToArray {
     plain: Arc<ScalarUDF>,
 }
 
 impl StringToArray {
-    /// Does what `plain` does.
+    /// Wraps DataFusion's function `plain`.
     pub fn new(plain: Arc<ScalarUDF>) -> Self {
         Self { plain }
     }
@@ -68,7 +69,7 @@ impl ScalarUDFImpl for StringToArray {
     }
 }
 
-/// The parts of each text; none of an empty one.
+/// Splits each text into its parts; an empty text has none.
 fn split(texts: &StringViewArray, delimiter: &str) -> Result<ArrayRef> {
     let mut parts = Parts::default();
     let mut ends = Vec::with_capacity(texts.len() + 1);
@@ -95,13 +96,13 @@ fn split(texts: &StringViewArray, delimiter: &str) -> Result<ArrayRef> {
 #[derive(Default)]
 struct Parts {
     views: Vec<u128>,
-    /// Full buffers of long parts, and the one that is being filled.
+    /// Full buffers of long parts, and the one being filled.
     full: Vec<Buffer>,
     block: Vec<u8>,
 }
 
 impl Parts {
-    /// Adds what stands before, between and after delimiters of `width` bytes at `places`.
+    /// Adds the parts before, between and after the delimiters of `width` bytes at `places`.
     fn add_all(&mut self, text: &[u8], places: impl Iterator<Item = usize>, width: usize) {
         let mut start = 0;
         for place in places {
@@ -115,7 +116,7 @@ impl Parts {
     fn add(&mut self, text: &[u8], start: usize, end: usize) {
         let length = end - start;
         let view = match text.get(start..start + 16).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()) {
-            // The length, and the bytes after it: those beyond the part are cleared.
+            // Combine the length with the following bytes, and clear those beyond the part.
             Some(bytes) if length <= INLINE => {
                 let kept = u128::from_le_bytes(bytes) & ((1 << (8 * length)) - 1);
                 kept << 32 | length as u128
@@ -147,9 +148,9 @@ impl Parts {
 
     fn finish(mut self) -> StringViewArray {
         self.close();
-        // SAFETY: each view is the length and the bytes of a part, or where they stand in the buffer being filled when it was
-        // made, which closed under that number. Parts are UTF-8: they are what lies between two places of a text at which the
-        // delimiter, itself UTF-8, begins or ends.
+        // SAFETY: each view holds the length of a part and either its bytes or its position in the buffer that was being
+        // filled, which was later closed under the same number. Parts are valid UTF-8, because they lie between positions of
+        // a text at which the delimiter, itself UTF-8, begins or ends.
         unsafe { StringViewArray::new_unchecked(ScalarBuffer::from(self.views), self.full, None) }
     }
 }

@@ -1,4 +1,4 @@
-//! One view over the list layouts that hold vectors.
+//! A common view of vectors in any list layout.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err,
 
 use crate::kernels::vector::arithmetic::sizes;
 
-/// The type as which vectors of type `given` are read: their own, but for numbers that are no floats, which are cast.
+/// The type to which vectors of type `given` are cast: unchanged, except that values other than floats are cast to floats.
 pub fn coerce(what: &str, given: &DataType) -> Result<DataType> {
     let item = |field: &FieldRef| -> Option<FieldRef> {
         match field.data_type() {
@@ -32,7 +32,7 @@ pub fn coerce(what: &str, given: &DataType) -> Result<DataType> {
     }
 }
 
-/// The item field of lists that this crate makes.
+/// The item field of lists that this crate creates.
 pub fn float_item(item: DataType) -> FieldRef {
     Field::new_list_field(item, true).into()
 }
@@ -47,7 +47,8 @@ pub fn as_f32(given: &DataType) -> DataType {
     }
 }
 
-/// Rows of 32-bit floats. Floats of 64 bits are rounded to 32; values of a row that are NULL, NaN or infinite are errors.
+/// Vectors as rows of 32-bit floats. 64-bit floats are rounded to 32 bits. NULL, NaN and infinite values within a row are
+/// errors.
 #[derive(Debug)]
 pub struct Embeddings<'a> {
     what: &'a str,
@@ -78,7 +79,7 @@ impl Ends<'_> {
 }
 
 impl<'a> Embeddings<'a> {
-    /// A view of a column; `what` begins its errors.
+    /// Creates a view of a column; errors start with `what`.
     pub fn try_new(what: &'a str, array: &'a ArrayRef) -> Result<Self> {
         let (values, ends) = if let Some(list) = array.as_fixed_size_list_opt() {
             (list.values(), Ends::Width(usize::try_from(list.value_length()).unwrap_or_default()))
@@ -109,12 +110,12 @@ impl<'a> Embeddings<'a> {
         self.rows
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// The vector of a row, `None` where it is NULL. NaN and infinite values are found by [`finite`](Self::finite).
+    /// The vector of a row; `None` if it is NULL. NaN and infinite values are not checked; [`finite`](Self::finite) does so.
     pub fn get(&self, row: usize) -> Result<Option<&[f32]>> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return Ok(None);
@@ -126,7 +127,7 @@ impl<'a> Embeddings<'a> {
         Ok(Some(&self.values[start - self.first..end - self.first]))
     }
 
-    /// The vector of a row, `None` where it is NULL; an error where a value is NaN or infinite.
+    /// The vector of a row; `None` if it is NULL. Returns an error if a value is NaN or infinite.
     pub fn finite(&self, row: usize) -> Result<Option<&[f32]>> {
         match self.get(row)? {
             Some(vector) if sizes(vector).1 == f32::INFINITY => Err(not_finite(self.what, vector)),
@@ -144,20 +145,20 @@ fn array_items(array: &ArrayRef) -> Option<&NullBuffer> {
     }
 }
 
-/// The error for a vector that has a value which is not finite.
+/// The error for a vector with a value that is not finite.
 pub fn not_finite(what: &str, vector: &[f32]) -> DataFusionError {
     let bad = vector.iter().enumerate().find(|(_, x)| !x.is_finite());
     let (at, value) = bad.map_or((0, f32::NAN), |(at, x)| (at, *x));
     exec_datafusion_err!("{what}: value {} of a vector of {} is {value}; vectors must be finite", at + 1, vector.len())
 }
 
-/// The error for two vectors that do not fit.
+/// The error for two vectors of different lengths.
 pub fn mixed<T>(what: &str, a: usize, b: usize) -> Result<T> {
     exec_err!("{what}: vectors of {a} and {b} dimensions; both must have the same")
 }
 
-/// A column of vectors of the type [`as_f32`] gives for `like`; the spans of NULL rows of a fixed-size list are filled by
-/// the caller, of other lists empty.
+/// Builds a vector column of the type that [`as_f32`] returns for `like`. In a fixed-size list, the caller must fill the
+/// values of NULL rows; in other lists, NULL rows are empty.
 pub fn build(like: &DataType, values: Vec<f32>, lengths: &[usize], nulls: Option<NullBuffer>) -> Result<ArrayRef> {
     let (item, values) = (float_item(DataType::Float32), Arc::new(Float32Array::from(values)));
     Ok(match like {
@@ -171,7 +172,7 @@ pub fn build(like: &DataType, values: Vec<f32>, lengths: &[usize], nulls: Option
     })
 }
 
-/// Applies `one` to every vector; it appends the values of the result, or returns false for NULL.
+/// Maps every vector. `one` appends the values of the result, or returns false for NULL.
 pub fn map(
     what: &str,
     array: &ArrayRef,

@@ -17,7 +17,7 @@ use crate::kernels::vector::gaussian::frechet_distance;
 
 const NAME: &str = "frechet_distance";
 
-/// How far two sets of vectors are apart as normal distributions.
+/// Returns the Frechet distance of two sets of vectors, taken as normal distributions.
 #[user_doc(
     doc_section(label = "Vector Functions"),
     description = "Frechet distance of two sets of vectors, each taken as a normal distribution: `|m1 - m2|^2 + tr(S1 + S2 - \

@@ -13,7 +13,7 @@ use super::moments::{Moments, moments_type};
 
 const NAME: &str = "gaussian_moments";
 
-/// What mean and covariance follow from.
+/// Collects the moments from which mean and covariance follow.
 #[user_doc(
     doc_section(label = "Vector Functions"),
     description = "Count, sums and sums of products of the vectors of a group: a struct with the fields `count`, `sum` and `products` \

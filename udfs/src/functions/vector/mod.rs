@@ -1,4 +1,4 @@
-//! Vectors in SQL: lists of 16, 32 or 64-bit floats, of fixed size or not, read as rows of 32-bit floats.
+//! Vector functions. Vectors are lists of 16, 32 or 64-bit floats, of fixed size or not, read as rows of 32-bit floats.
 
 pub mod cosine_similarity;
 pub mod embeddings;

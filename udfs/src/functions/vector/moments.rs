@@ -1,4 +1,4 @@
-//! The state that the aggregates over vectors share: how many rows, the sums of their values and of their products.
+//! The state that the vector aggregates share: number of rows, sums of values, and sums of products.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::kernels::vector::arithmetic::sizes;
 use crate::kernels::vector::exact_sum::{ExactSums, LIMIT};
 use crate::kernels::vector::gaussian::Gaussian;
 
-/// The type of moments in SQL: `count`, the `sum` of each value, and the sums of `products` of values i and j, i <= j.
+/// The SQL type of moments: `count`, the `sum` of each value, and the sums of `products` of values i and j with i <= j.
 pub(super) fn moments_type() -> DataType {
     DataType::Struct(fields())
 }
@@ -26,7 +26,7 @@ fn fields() -> Fields {
     ])
 }
 
-/// Sums over rows; the result does not depend on their order.
+/// Sums over rows that do not depend on their order.
 #[derive(Debug)]
 pub(super) struct Moments {
     function: &'static str,
@@ -37,7 +37,7 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// No rows; `second` says whether products are summed.
+    /// Starts without rows; `second` selects whether products are summed.
     pub(super) fn new(function: &'static str, second: bool) -> Self {
         Self { function, second, count: 0, sums: ExactSums::default(), products: ExactSums::default() }
     }
@@ -50,11 +50,11 @@ impl Moments {
         self.count
     }
 
-    /// Adds a column of vectors; NULL rows do not count.
+    /// Adds a column of vectors; NULL rows are skipped.
     pub(super) fn add(&mut self, vectors: &ArrayRef) -> Result<()> {
         let function = self.function;
         let vectors = Embeddings::try_new(function, vectors)?;
-        // A product of two values must be under the limit too.
+        // The product of two values must also stay below the limit.
         let limit = if self.second { LIMIT.sqrt() } else { LIMIT };
         let mut waiting: Vec<(&[f32], (f32, f32))> = Vec::with_capacity(4);
         for row in 0..vectors.len() {
@@ -92,7 +92,7 @@ impl Moments {
         Ok(())
     }
 
-    /// Adds a column of moments, as [`moments_type`].
+    /// Adds a column of moments of type [`moments_type`].
     pub(super) fn add_moments(&mut self, moments: &ArrayRef) -> Result<()> {
         for row in 0..moments.len() {
             if let Some((count, sum, products)) = read(self.function, moments, row)? {
@@ -108,7 +108,7 @@ impl Moments {
         Ok(())
     }
 
-    /// Takes the number of dimensions of the first row; an error where a later one differs.
+    /// Sets the number of dimensions at the first row; returns an error if a later row differs.
     fn reach(&mut self, dimensions: usize) -> Result<()> {
         if self.count == 0 && self.sums.columns() == 0 {
             self.sums = ExactSums::new(dimensions);
@@ -158,7 +158,7 @@ impl Moments {
         (0..self.sums.columns()).map(|column| self.sums.sum(column) / self.count as f64).collect()
     }
 
-    /// As [`moments_type`].
+    /// The moments as a scalar of type [`moments_type`].
     pub(super) fn scalar(&mut self) -> Result<ScalarValue> {
         self.sums.carry();
         self.products.carry();
@@ -199,7 +199,7 @@ fn read(function: &str, moments: &ArrayRef, row: usize) -> Result<Option<Read>> 
     Ok(Some((count.value(row), sum, products)))
 }
 
-/// The normal distribution with the moments of a row; `None` where they are NULL or of no row.
+/// The normal distribution with the moments of a row; `None` if they are NULL or cover no rows.
 pub(super) fn gaussian(function: &str, moments: &ArrayRef, row: usize) -> Result<Option<Gaussian>> {
     let Some((count, sum, products)) = read(function, moments, row)?.filter(|(count, ..)| *count > 0) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What the functions of two vectors share.
+//! Shared by the functions of two vectors.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use super::embeddings::{self, Embeddings};
 
-/// Both arguments as vectors.
+/// Coerces both arguments to vectors.
 pub(super) fn coerce(function: &str, given: &[DataType]) -> Result<Vec<DataType>> {
     match given {
         [a, b] => Ok(vec![embeddings::coerce(function, a)?, embeddings::coerce(function, b)?]),
@@ -17,8 +17,8 @@ pub(super) fn coerce(function: &str, given: &[DataType]) -> Result<Vec<DataType>
     }
 }
 
-/// Applies `one` to every pair of rows. It gets vectors of the same length; a result that is not finite is its way to say
-/// that a value was not.
+/// Applies `one` to every pair of rows. It receives vectors of equal length. It returns a result that is not finite to report
+/// that an input value was not finite.
 pub(super) fn apply(
     function: &'static str,
     args: &ScalarFunctionArgs,

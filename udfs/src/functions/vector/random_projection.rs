@@ -16,7 +16,7 @@ use crate::kernels::vector::projection::SignProjection;
 const NAME: &str = "random_projection";
 const MOST: i64 = 65_536;
 
-/// A vector in fewer dimensions, with distances about kept.
+/// Projects a vector to fewer dimensions, approximately preserving distances.
 #[user_doc(
     doc_section(label = "Vector Functions"),
     description = "The vector multiplied by a matrix of random signs over the square root of `dimensions` (Achlioptas 2003): \
@@ -55,7 +55,7 @@ fn parameters(literals: &Literals<'_>) -> Result<(usize, u64)> {
 }
 
 fn output(dimensions: usize) -> DataType {
-    // At most MOST.
+    // The dimension is at most `MOST`.
     DataType::FixedSizeList(embeddings::float_item(DataType::Float32), dimensions as i32)
 }
 
