@@ -1,4 +1,4 @@
-//! Dividing a whole number among groups.
+//! Division of a whole number (a budget) among groups.
 
 use std::cmp::Ordering;
 
@@ -12,33 +12,33 @@ pub enum Method {
     Equal,
     /// In proportion to the weights, within the bounds.
     Proportional,
-    /// The nearest allocation to the proportional one, in squares, within the bounds.
+    /// The allocation within the bounds that is nearest to the proportional one in least squares.
     Projection,
 }
 
-/// How shares become whole numbers.
+/// How fractional shares are rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rounding {
-    /// Down, then one more each for the largest remainders until the budget is spent.
+    /// Rounds down, then adds one to the shares with the largest remainders until the budget is spent.
     LargestRemainder,
-    /// Down; the rest is not spent.
+    /// Rounds down; the rest is not spent.
     Floor,
 }
 
 /// A group's bounds and weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Group {
-    /// Most it may take.
+    /// Maximum share.
     pub size: u64,
-    /// Least it must take; at most `size`.
+    /// Minimum share; at most `size`.
     pub floor: u64,
     /// Weight, at least 0.
     pub weight: f64,
 }
 
-/// Divides `budget`, which lies between the sum of the floors and the sum of the sizes. Where two groups are in every way
-/// equal the first one comes first, so the caller's order of groups decides ties. O(k log k).
+/// Divides `budget`, which must lie between the sum of the floors and the sum of the sizes. If two groups are equal in every
+/// respect, the first one takes precedence, so the caller's order of groups breaks ties. O(k log k).
 pub fn allocate(groups: &[Group], budget: u64, method: Method, rounding: Rounding) -> Vec<u64> {
     match method {
         Method::Equal => equal(groups, budget),
@@ -47,7 +47,7 @@ pub fn allocate(groups: &[Group], budget: u64, method: Method, rounding: Roundin
     }
 }
 
-/// Smallest groups first, each gets its size or an equal share of what is left; the last takes the rest.
+/// Visits the smallest groups first. Each receives its size or an equal share of what is left; the last one takes the rest.
 fn equal(groups: &[Group], budget: u64) -> Vec<u64> {
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by_key(|&at| (groups[at].size, at));
@@ -58,12 +58,13 @@ fn equal(groups: &[Group], budget: u64) -> Vec<u64> {
         taken[at] = groups[at].size.min(rest / left);
         rest -= taken[at];
     }
-    // What the last group cannot hold (it is the largest) exceeds the sizes; floors are met because shares are even.
+    // The last group is the largest, so a remainder that exceeds it would exceed the sum of sizes. Floors are met because
+    // shares are even.
     taken
 }
 
-/// `clip(a w, floor, size)` with `a` such that the sum is the budget: what a capped group leaves goes to the others in
-/// proportion. Where the groups with weight are full, those without share the rest evenly.
+/// Computes `clip(a w, floor, size)` with `a` such that the sum is the budget: what a capped group leaves goes to the others
+/// in proportion. Once all groups with weight are full, those without weight share the rest evenly.
 pub fn proportional(groups: &[Group], budget: f64) -> Vec<f64> {
     let share =
         |a: f64| -> Vec<f64> { groups.iter().map(|g| (a * g.weight).clamp(g.floor as f64, g.size as f64)).collect() };
@@ -79,7 +80,7 @@ pub fn proportional(groups: &[Group], budget: f64) -> Vec<f64> {
     share(bisect(0.0, most, |a| share(a).iter().sum::<f64>() >= budget))
 }
 
-/// The Euclidean projection of the proportional targets on the allocations within the bounds: `clip(t + m, floor, size)`.
+/// The Euclidean projection of the proportional targets onto the allocations within the bounds: `clip(t + m, floor, size)`.
 pub fn projection(groups: &[Group], budget: f64) -> Vec<f64> {
     let weights: f64 = groups.iter().map(|g| g.weight).sum();
     let target = |g: &Group| if weights > 0.0 { budget * (g.weight / weights) } else { 0.0 };
@@ -95,7 +96,7 @@ fn shift(groups: &[Group], targets: &[f64], budget: f64) -> Vec<f64> {
     share(bisect(-largest, largest, |m| share(m).iter().sum::<f64>() >= budget))
 }
 
-/// The least `x` between the ends for which `reached` is true, to the last bit or so; `reached` is monotone.
+/// Returns the smallest `x` between the ends for which `reached` is true, almost to the last bit. `reached` must be monotone.
 fn bisect(mut low: f64, mut high: f64, reached: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..200 {
         let middle = low + (high - low) / 2.0;
@@ -108,7 +109,7 @@ fn bisect(mut low: f64, mut high: f64, reached: impl Fn(f64) -> bool) -> f64 {
 }
 
 fn round(groups: &[Group], shares: &[f64], budget: u64, rounding: Rounding) -> Vec<u64> {
-    // A share of 2.9999999999 is 3 less an error of bisection.
+    // A share of 2.9999999999 is 3 with a bisection error.
     let down = |share: f64| (share + 1e-9 * share.max(1.0)).floor();
     let mut taken: Vec<u64> =
         groups.iter().zip(shares).map(|(g, &share)| (down(share) as u64).clamp(g.floor, g.size)).collect();
@@ -196,7 +197,7 @@ mod tests {
             prop_assert!(taken.iter().zip(&shares).all(|(taken, share)| (*taken as f64 - share).abs() < 1.0 + 1e-6));
         }
 
-        /// The conditions of Karush, Kuhn and Tucker: off its bounds every share is the same step from its target.
+        /// Karush-Kuhn-Tucker conditions: shares that are not at a bound are all equally far from their targets.
         #[test]
         fn the_projection_is_optimal((groups, budget) in groups()) {
             let shares = projection(&groups, budget as f64);
@@ -207,7 +208,7 @@ mod tests {
             };
             for a in 0..groups.len() {
                 for b in 0..groups.len() {
-                    // Something can be moved from a to b: then that must not bring the two nearer to their targets.
+                    // If something can be moved from a to b, moving it must not bring the two nearer to their targets.
                     let movable = shares[a] > groups[a].floor as f64 + 1e-6 && shares[b] < groups[b].size as f64 - 1e-6;
                     if movable {
                         prop_assert!(step(b) >= step(a) - 1e-6, "{} {}", step(a), step(b));

@@ -1,4 +1,4 @@
-//! Character classes as one table, read once a character.
+//! A table of character classes, read once per character.
 //!
 //! The classes come from the Unicode tables of `regex-syntax`, the lower-case mapping from the standard library.
 
@@ -25,11 +25,11 @@ pub(super) const CHARS: usize = 0x11_0000;
 
 static TABLE: LazyLock<CharTable> = LazyLock::new(CharTable::build);
 
-/// A byte of flags for every character.
+/// One byte of flags per character.
 #[derive(Debug)]
 pub struct CharTable(CharBytes);
 
-/// A byte for every character, in blocks of 256 of which equal ones are stored once.
+/// One byte per character, in blocks of 256. Equal blocks are stored once.
 #[derive(Debug)]
 pub(super) struct CharBytes {
     blocks: Box<[u16]>,
@@ -37,7 +37,7 @@ pub(super) struct CharBytes {
 }
 
 impl CharBytes {
-    /// The table of these bytes, one for each code point.
+    /// Builds the table from one byte per code point.
     pub(super) fn new(all: &[u8]) -> Self {
         let mut table = Self { blocks: vec![0; CHARS / BLOCK].into(), bytes: Vec::new() };
         for (block, chars) in table.blocks.iter_mut().zip(all.as_chunks().0) {
@@ -61,7 +61,7 @@ impl CharBytes {
 }
 
 impl CharTable {
-    /// The one table of the process, built at its first use.
+    /// The shared table, built on first use.
     pub fn get() -> &'static Self {
         &TABLE
     }
@@ -100,7 +100,7 @@ impl CharTable {
     }
 }
 
-/// The character ranges of a class; none where the pattern is not a class of characters.
+/// The character ranges of a class; empty if the pattern is not a character class.
 pub(super) fn ranges(class: &str) -> Vec<std::ops::RangeInclusive<usize>> {
     match regex_syntax::parse(class).map(regex_syntax::hir::Hir::into_kind) {
         Ok(HirKind::Class(Class::Unicode(class))) => {

@@ -1,4 +1,4 @@
-//! Values in JSON texts, found by their path without building the rest. A value keeps the text that it has in the document.
+//! Finds values in JSON texts by path without parsing the rest. A value keeps its text from the document.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 enum Step {
     /// The value of a key.
     Key(String),
-    /// An item by its number from 0, or from the end where it is negative.
+    /// An array item by position from 0, or from the end if negative.
     Item(i64),
 }
 
@@ -20,10 +20,10 @@ enum Step {
 pub struct Path(Vec<Step>);
 
 impl Path {
-    /// Reads `$.key.list[0]."a key"`, `/key/list/0` or the name of a key.
+    /// Parses `$.key.list[0]."a key"`, `/key/list/0` or the name of a key.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A message that says what is wrong with the path.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(rest) = text.strip_prefix('/') {
             let unescape = |part: &str| part.replace("~1", "/").replace("~0", "~");
@@ -39,10 +39,10 @@ impl Path {
         }
     }
 
-    /// The value at the path; `None` where there is none.
+    /// Finds the value at the path; `None` if there is none.
     ///
     /// # Errors
-    /// The document is no JSON.
+    /// The document is not valid JSON.
     pub fn find<'a>(&self, document: &'a str) -> serde_json::Result<Option<&'a str>> {
         let mut value: &RawValue = serde_json::from_str(document)?;
         for step in &self.0 {
@@ -82,7 +82,7 @@ fn steps(mut rest: &str) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-/// Keys and values in the order of the document.
+/// Keys and values in document order.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -111,7 +111,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The value of `key`; of several the last one, as most readers have it.
+/// The value of `key`. If the key occurs several times, the last one counts, as in most readers.
 fn member<'a>(object: &'a str, key: &str) -> serde_json::Result<Option<&'a RawValue>> {
     if !object.starts_with('{') {
         return Ok(None);
@@ -130,10 +130,10 @@ fn item(array: &str, number: i64) -> serde_json::Result<Option<&RawValue>> {
     Ok(usize::try_from(place).ok().and_then(|place| items.get(place).copied()))
 }
 
-/// The text of a value: a string without quotes and escapes, NULL for null, and anything else as it is written.
+/// The text of a value: a string without quotes and escapes, `None` for null, and anything else as written.
 ///
 /// # Errors
-/// Half of a surrogate pair.
+/// A string contains half of a surrogate pair.
 pub fn text(value: &str) -> serde_json::Result<Option<Cow<'_, str>>> {
     match value {
         "null" => Ok(None),
@@ -142,10 +142,10 @@ pub fn text(value: &str) -> serde_json::Result<Option<Cow<'_, str>>> {
     }
 }
 
-/// The keys of an object, in its order; `None` for any other value.
+/// The keys of an object in document order; `None` for any other value.
 ///
 /// # Errors
-/// The value is no JSON.
+/// The value is not valid JSON.
 pub fn keys(value: &str) -> serde_json::Result<Option<Vec<Cow<'_, str>>>> {
     let value: &RawValue = serde_json::from_str(value)?;
     if !value.get().starts_with('{') {
@@ -158,7 +158,7 @@ pub fn keys(value: &str) -> serde_json::Result<Option<Vec<Cow<'_, str>>>> {
 /// The number of items of an array; `None` for any other value.
 ///
 /// # Errors
-/// The value is no JSON.
+/// The value is not valid JSON.
 pub fn array_length(value: &str) -> serde_json::Result<Option<usize>> {
     let value: &RawValue = serde_json::from_str(value)?;
     if !value.get().starts_with('[') {
@@ -167,7 +167,7 @@ pub fn array_length(value: &str) -> serde_json::Result<Option<usize>> {
     serde_json::from_str::<Vec<IgnoredAny>>(value.get()).map(|items| Some(items.len()))
 }
 
-/// Whether the text is one JSON value.
+/// Whether the text is exactly one JSON value.
 pub fn is_valid(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }

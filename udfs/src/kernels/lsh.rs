@@ -1,28 +1,29 @@
-//! Locality-sensitive hashing of MinHash signatures: cut into bands of rows, two signatures are candidates where a whole
-//! band agrees (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4).
+//! Locality-sensitive hashing of MinHash signatures. Signatures are divided into bands of rows, and two signatures are
+//! candidates if a whole band agrees (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4).
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Widest band that [`bands_for`] considers.
+/// Maximum number of rows per band that [`bands_for`] considers.
 const MAX_ROWS: i32 = 12;
-/// Most bands that [`bands_for`] considers.
+/// Maximum number of bands that [`bands_for`] considers.
 const MAX_BANDS: f64 = 1e6;
-/// What one more hash a document is worth, in probability of a false candidate.
+/// Cost of one more hash per document, in units of the probability of a false candidate.
 const HASH_COST: f64 = 0.001;
 
-/// Probability that two sets of Jaccard `similarity` agree in at least one of `bands` bands of `rows` rows.
+/// The probability that two sets with this Jaccard `similarity` agree in at least one of `bands` bands of `rows` rows.
 pub fn collision_probability(similarity: f64, bands: usize, rows: usize) -> f64 {
     let miss = -similarity.clamp(0.0, 1.0).powf(rows as f64);
     -(bands as f64 * miss.ln_1p()).exp_m1()
 }
 
-/// The banding (bands, rows) that finds a pair at `threshold` with a probability of at least `recall`.
+/// Returns the banding (bands, rows) that finds a pair at `threshold` with a probability of at least `recall`.
 ///
-/// For every width of 1 to 12 rows the fewest bands that reach the recall are considered. Of these the one with the least
-/// cost is taken: the area under the collision probability below the threshold (pairs that only cost a check) plus 0.001
-/// for each of the bands x rows hashes; the narrower on a tie. Threshold 0.7 and recall 0.99 give 17 bands of 4 rows.
+/// For every width from 1 to 12 rows, the smallest number of bands that reaches the recall is considered. The cheapest of
+/// these is taken, and the narrowest on a tie. The cost is the area under the collision probability below the threshold
+/// (pairs that only cost a check) plus 0.001 for each of the bands x rows hashes. Threshold 0.7 and recall 0.99 give 17 bands
+/// of 4 rows.
 ///
-/// `None` unless 0 < threshold <= 1 and 0 < recall < 1, and where even one-row bands would be more than a million.
+/// Returns `None` unless 0 < threshold <= 1 and 0 < recall < 1, or if even one-row bands would number more than a million.
 pub fn bands_for(threshold: f64, recall: f64) -> Option<(usize, usize)> {
     if !(threshold > 0.0 && threshold <= 1.0 && recall > 0.0 && recall < 1.0) {
         return None;
@@ -36,7 +37,7 @@ pub fn bands_for(threshold: f64, recall: f64) -> Option<(usize, usize)> {
             }
             let mut bands = least as usize;
             let rows = rows as usize;
-            // The rounding of the logarithms may have cost the last band.
+            // Rounding in the logarithms may have lost the last band.
             while collision_probability(threshold, bands, rows) < recall {
                 bands += 1;
             }
@@ -54,8 +55,8 @@ fn false_area(threshold: f64, bands: usize, rows: usize) -> f64 {
     (0..STEPS).map(|i| collision_probability((f64::from(i) + 0.5) * step, bands, rows)).sum::<f64>() * step
 }
 
-/// Writes one 64-bit hash for each band of a signature: band `i` is the `i`-th of `out.len()` equal stretches, rows left
-/// over at the end are not used. Bands at different places never share a hash but by chance.
+/// Writes one 64-bit hash per band of a signature. Band `i` is the `i`-th of `out.len()` equal parts; remaining rows at the
+/// end are not used. Bands at different positions share a hash only by chance.
 pub fn band_hashes(signature: &[u32], out: &mut [u64]) {
     let rows = signature.len().checked_div(out.len()).unwrap_or(0);
     let mut bytes = Vec::with_capacity(rows * 4);

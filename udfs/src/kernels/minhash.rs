@@ -1,16 +1,16 @@
-//! MinHash signatures (Broder, On the resemblance and containment of documents, 1997): the share of equal positions of
-//! two signatures estimates the Jaccard similarity of the two sets.
+//! MinHash signatures (Broder, On the resemblance and containment of documents, 1997). The fraction of equal positions in two
+//! signatures estimates the Jaccard similarity of the two sets.
 
 use super::random::SplitMix64;
 
-/// Permutations that are computed together, in vector registers.
+/// Permutations computed together, in vector registers.
 const LANES: usize = 32;
 /// Shingles folded to 32 bits at a time.
 const TILE: usize = 512;
 
 /// A family of permutations of the 32-bit numbers, `x -> (x ^ c) * a` modulo 2³² with odd `a`.
 ///
-/// The shingles are hashes already, so which of them comes first under one permutation is uniformly random.
+/// Shingles are hashes already, so the smallest one under a permutation is uniformly random.
 #[derive(Debug, Clone)]
 pub struct MinHasher {
     num_perm: usize,
@@ -24,7 +24,7 @@ struct Block {
 }
 
 impl MinHasher {
-    /// `num_perm` permutations drawn from the seed; the first ones are the same whatever their number.
+    /// Draws `num_perm` permutations from the seed. The first ones are the same whatever their number.
     pub fn new(num_perm: usize, seed: u64) -> Self {
         let mut random = SplitMix64::new(seed);
         let blocks = (0..num_perm.div_ceil(LANES))
@@ -40,15 +40,15 @@ impl MinHasher {
         Self { num_perm, blocks }
     }
 
-    /// Number of permutations, the length of a signature.
+    /// Number of permutations, which is the length of a signature.
     pub fn num_perm(&self) -> usize {
         self.num_perm
     }
 
-    /// Writes the smallest value of the shingles under each permutation to the first `num_perm` places of `out` (fewer
-    /// where `out` is shorter). No shingle gives `u32::MAX` everywhere.
+    /// Writes the smallest value of the shingles under each permutation to the first `num_perm` places of `out`, or fewer if
+    /// `out` is shorter. Without shingles, all values are `u32::MAX`.
     ///
-    /// Repeated shingles and their order change nothing.
+    /// The order of shingles and repetitions do not matter.
     pub fn signature(&self, shingles: &[u64], out: &mut [u32]) {
         #[cfg(target_arch = "x86_64")]
         {
@@ -106,7 +106,7 @@ impl MinHasher {
     }
 }
 
-/// Share of equal positions of two signatures of the same length, 0 where they are empty.
+/// The fraction of equal positions in two signatures of the same length; 0 if they are empty.
 pub fn estimate_jaccard(a: &[u32], b: &[u32]) -> f64 {
     let equal = a.iter().zip(b).filter(|(a, b)| a == b).count();
     if a.is_empty() { 0.0 } else { equal as f64 / a.len() as f64 }

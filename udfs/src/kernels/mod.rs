@@ -1,4 +1,4 @@
-//! Pure algorithms: slices and numbers in, numbers out. No Arrow and no SQL here.
+//! Pure algorithms on slices and numbers. This module knows neither Arrow nor SQL.
 
 pub mod allocation;
 pub mod chars;

@@ -1,4 +1,4 @@
-//! Elementary text normalisations, and the lists of them that known curation pipelines apply before they compare texts.
+//! Elementary text normalisations, and the lists of them that known curation pipelines apply before comparing texts.
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfd_quick};
 
@@ -9,20 +9,20 @@ use super::chars::{CharTable, DIGIT, MARK, PUNCTUATION, SPACE};
 pub enum Rule {
     /// `lower`: the full Unicode lower-case mapping.
     Lower,
-    /// `trim`: no white space at either end.
+    /// `trim`: removes white space at both ends.
     Trim,
-    /// `collapse_space`: one space for each run of white space.
+    /// `collapse_space`: replaces each run of white space by one space.
     CollapseSpace,
-    /// `strip_punctuation`: no Unicode punctuation and no ASCII symbols.
+    /// `strip_punctuation`: removes Unicode punctuation and ASCII symbols.
     StripPunctuation,
-    /// `strip_ascii_punctuation`: none of the 32 ASCII punctuation characters and symbols.
+    /// `strip_ascii_punctuation`: removes the 32 ASCII punctuation characters and symbols.
     StripAsciiPunctuation,
-    /// `punctuation_to_space`: a space for each character that `strip_punctuation` removes.
+    /// `punctuation_to_space`: replaces each character that `strip_punctuation` removes by a space.
     PunctuationToSpace,
-    /// `datatrove_punctuation_to_space`: a space for each character of datatrove's punctuation list, control characters
-    /// other than tab and line feed included.
+    /// `datatrove_punctuation_to_space`: replaces each character of datatrove's punctuation list by a space, including
+    /// control characters other than tab and line feed.
     DatatrovePunctuationToSpace,
-    /// `digits_to_zero`: one `0` for each decimal number of any script, a fraction after one separator included.
+    /// `digits_to_zero`: replaces each decimal number of any script, including a fraction after one separator, by one `0`.
     DigitsToZero,
     /// `nfc`: canonical composition.
     Nfc,
@@ -30,11 +30,11 @@ pub enum Rule {
     Nfd,
     /// `nfkc`: compatibility composition.
     Nfkc,
-    /// `nfd_strip_marks`: canonical decomposition without the non-spacing marks, so without accents.
+    /// `nfd_strip_marks`: canonical decomposition without the non-spacing marks, and therefore without accents.
     NfdStripMarks,
 }
 
-/// Every rule by its name.
+/// All rules by name.
 pub const RULES: [(&str, Rule); 12] = [
     ("lower", Rule::Lower),
     ("trim", Rule::Trim),
@@ -78,12 +78,12 @@ pub const PRESETS: [(&str, &[Rule]); 5] = [
 /// Printable part of datatrove's `PUNCTUATION`.
 const DATATROVE_PUNCTUATION: &str =
     "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~«»´–—’“„…━►∶、。〈〉《》「」【】！％（），．１：；？～";
-/// What may stand between the digits of a number and those of its fraction, after datatrove's `NUMBERS_PATTERN`.
+/// Separators allowed between the digits of a number and those of its fraction, after datatrove's `NUMBERS_PATTERN`.
 const DECIMAL_SEPARATORS: &str = ".,،٫⎖⎗⎘";
 
-/// The rules of a preset's name or of a comma-separated list of rule names, in the order they apply.
+/// Parses the name of a preset or a comma-separated list of rule names, in order of application.
 ///
-/// An error is the first part that is neither.
+/// The error is the first part that is neither.
 pub fn parse_rules(rules: &str) -> Result<Vec<Rule>, &str> {
     if let Some((_, preset)) = PRESETS.iter().find(|(name, _)| *name == rules.trim()) {
         return Ok(preset.to_vec());
@@ -95,7 +95,7 @@ pub fn parse_rules(rules: &str) -> Result<Vec<Rule>, &str> {
         .collect()
 }
 
-/// Applies a list of rules to text after text; keeps its buffers.
+/// Applies a list of rules to one text after another, reusing its buffers.
 #[derive(Debug, Default)]
 pub struct Normalizer {
     rules: Vec<Rule>,
@@ -104,7 +104,7 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// A normalizer that applies `rules` in their order.
+    /// Creates a normalizer that applies `rules` in order.
     pub fn new(rules: Vec<Rule>) -> Self {
         Self { rules, ..Self::default() }
     }
@@ -123,7 +123,7 @@ impl Normalizer {
 }
 
 impl Rule {
-    /// Appends the text after this rule to `out`.
+    /// Appends the text with this rule applied to `out`.
     pub fn apply(self, text: &str, out: &mut String) {
         let table = CharTable::get();
         match self {

@@ -7,7 +7,7 @@ pub struct SplitMix64 {
 }
 
 impl SplitMix64 {
-    /// The sequence of a seed.
+    /// Creates the sequence of a seed.
     pub fn new(seed: u64) -> Self {
         Self { state: seed }
     }
@@ -20,7 +20,7 @@ impl SplitMix64 {
     }
 }
 
-/// The mixer of SplitMix64: a bijection of the 64-bit numbers that scatters neighbours.
+/// The mixing function of SplitMix64: a bijection of the 64-bit numbers that scatters neighbours.
 #[inline]
 pub fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -34,11 +34,11 @@ pub fn unit_interval(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
-/// Priority of an item of this weight and uniform number `u` in [0, 1): the `k` least priorities are a weighted sample
-/// without replacement (Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006: their largest
-/// `u^(1 / weight)`, on the scale of `-ln`).
+/// Priority of an item with this weight and uniform number `u` in [0, 1). The `k` items with the smallest priorities are a
+/// weighted sample without replacement (Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006; they take
+/// the largest `u^(1 / weight)`, here on the scale of `-ln`).
 ///
-/// Weight 0 gives infinity. The logarithm is that of the `libm` crate, so that every machine computes the same bits.
+/// Weight 0 gives infinity. The logarithm is that of the `libm` crate, so every machine computes the same bits.
 pub fn sampling_key(u: f64, weight: f64) -> f64 {
     if weight > 0.0 { -libm::log1p(-u) / weight } else { f64::INFINITY }
 }

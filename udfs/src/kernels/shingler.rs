@@ -1,17 +1,17 @@
-//! From a text to its shingles.
+//! Turns a text into its shingles.
 
 use serde::{Deserialize, Serialize};
 
 use super::shingles::{char_shingle_hashes, shingle_hashes, to_set};
 use super::words::{Rule, Tokenizer};
 
-/// What a shingle is made of.
+/// The unit of which shingles consist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Unit {
     /// Words or tokens, see [`super::words`].
     Words(Rule),
-    /// Characters of the text as it is.
+    /// Characters of the unmodified text.
     Char,
 }
 
@@ -46,7 +46,7 @@ impl Unit {
         }
     }
 
-    /// The unit of a name.
+    /// Parses the name of a unit.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|unit| unit.name() == name)
     }
@@ -58,7 +58,7 @@ impl Default for Unit {
     }
 }
 
-/// Turns texts into hashes of their shingles; keeps its buffers from text to text.
+/// Computes the shingle hashes of one text after another, reusing its buffers.
 #[derive(Debug)]
 pub struct Shingler {
     unit: Unit,
@@ -68,7 +68,7 @@ pub struct Shingler {
 }
 
 impl Shingler {
-    /// Shingles of `n` units, `n` at least 1.
+    /// Creates a shingler for `n` units per shingle; `n` is at least 1.
     pub fn new(unit: Unit, n: usize) -> Self {
         let rule = if let Unit::Words(rule) = unit { rule } else { Rule::default() };
         Self { unit, n, tokenizer: Tokenizer::new(rule), words: Vec::new() }

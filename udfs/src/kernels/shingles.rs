@@ -1,25 +1,26 @@
-//! Shingles: windows of consecutive words or characters, each as one 64-bit hash, and how much two sets of them share.
+//! Shingles: windows of consecutive words or characters, each as one 64-bit hash, and the overlap of two sets of them.
 //!
-//! Two different shingles of a corpus with `s` distinct ones collide with a probability of about `s² / 2⁶⁵`: for two
-//! documents of a million shingles together, once in 37 million comparisons.
+//! Among `s` distinct shingles, any two collide with a probability of about `s² / 2⁶⁵`: for two documents with a million
+//! shingles together, once in 37 million comparisons.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-// Fractional digits of pi: odd, balanced, nobody's choice.
+// Fractional digits of pi: odd, balanced, and not chosen by anyone.
 const START: u64 = 0x243f_6a88_85a3_08d3;
 const PAIR: u64 = 0x1319_8a2e_0370_7345;
 const LAST: u64 = 0xa409_3822_299f_31d1;
 
-/// Appends one hash for each window of `n` consecutive word hashes.
+/// Appends one hash per window of `n` consecutive word hashes.
 ///
-/// Fewer than `n` words, but at least one, give one hash of them all, in which their number counts. The hash depends on the
-/// order of the words: a chain of folded 64x64 to 128-bit multiplications. `n` is at least 1; 0 gives nothing.
+/// If there are fewer than `n` words, but at least one, appends one hash of them all, which depends on their number. Hashes
+/// depend on the order of the words: they are a chain of folded 64x64 to 128-bit multiplications. `n` is at least 1; 0
+/// appends nothing.
 pub fn shingle_hashes(words: &[u64], n: usize, out: &mut Vec<u64>) {
     if n == 0 || words.is_empty() {
         return;
     }
     match n.min(words.len()) {
-        // Fixed widths unroll; they are the usual ones.
+        // Fixed widths, the usual ones, can be unrolled.
         2 => fixed::<2>(words, out),
         3 => fixed::<3>(words, out),
         5 => fixed::<5>(words, out),
@@ -43,16 +44,16 @@ fn shingle(words: &[u64]) -> u64 {
     if let [last] = last { fold(hash ^ last, LAST) } else { hash }
 }
 
-/// Both halves of the 128-bit product.
+/// Combines both halves of the 128-bit product.
 #[inline(always)]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64
 }
 
-/// Appends the 64-bit XXH3 (seed 0) of the UTF-8 bytes of each window of `n` characters of the text as it is.
+/// Appends the 64-bit XXH3 (seed 0) of the UTF-8 bytes of each window of `n` characters of the unmodified text.
 ///
-/// A shorter text, but not the empty one, gives the hash of all of it. `n` is at least 1; 0 gives nothing.
+/// A shorter text, unless empty, gives one hash of all of it. `n` is at least 1; 0 appends nothing.
 pub fn char_shingle_hashes(text: &str, n: usize, out: &mut Vec<u64>) {
     for_each_char_shingle(text, n, |start, end| out.push(xxh3_64(&text.as_bytes()[start..end])));
 }
@@ -73,13 +74,13 @@ pub fn for_each_char_shingle(text: &str, n: usize, mut shingle: impl FnMut(usize
     }
 }
 
-/// Sorts a list of hashes and leaves each once: the set that the functions below compare.
+/// Sorts hashes and removes duplicates, which gives the sets that the functions below compare.
 pub fn to_set(hashes: &mut Vec<u64>) {
     hashes.sort_unstable();
     hashes.dedup();
 }
 
-/// How many elements two sorted sets share.
+/// Number of elements that two sorted sets share.
 pub fn intersection_sorted(a: &[u64], b: &[u64]) -> usize {
     let (mut i, mut j, mut shared) = (0, 0, 0);
     while i < a.len() && j < b.len() {
@@ -91,15 +92,15 @@ pub fn intersection_sorted(a: &[u64], b: &[u64]) -> usize {
     shared
 }
 
-/// Jaccard similarity of two sorted sets: shared elements by all elements. Two empty sets have 0: nothing shows that
-/// they are alike.
+/// Jaccard similarity of two sorted sets: the number of shared elements divided by that of all elements. It is 0 for two
+/// empty sets, as nothing shows that they are alike.
 pub fn jaccard_sorted(a: &[u64], b: &[u64]) -> f64 {
     let shared = intersection_sorted(a, b);
     let all = a.len() + b.len() - shared;
     if all == 0 { 0.0 } else { shared as f64 / all as f64 }
 }
 
-/// Share of the elements of `a` that are in `b`, both sorted sets; 0 where `a` is empty.
+/// Fraction of the elements of `a` that are in `b`, both sorted sets; 0 if `a` is empty.
 pub fn containment_sorted(a: &[u64], b: &[u64]) -> f64 {
     if a.is_empty() { 0.0 } else { intersection_sorted(a, b) as f64 / a.len() as f64 }
 }
@@ -122,7 +123,8 @@ mod tests {
     fn permuted_repeated_and_cut_windows_differ() {
         let mut seen = HashSet::new();
         let mut windows = 0;
-        // All strings over small alphabets of raw, unhashed symbols, lengths 1 to 6: structure shows where it exists.
+        // All strings over small alphabets of raw, unhashed symbols, with lengths from 1 to 6, because structure in the input
+        // is the hardest case.
         for length in 1..=6_u32 {
             for code in 0..7_u64.pow(length) {
                 let words: Vec<u64> = (0..length).map(|digit| code / 7_u64.pow(digit) % 7).collect();
@@ -140,7 +142,7 @@ mod tests {
         assert_eq!(hashes(&[1, 2], 3).len(), 1);
         assert_eq!(hashes(&[1, 2, 3, 4], 3).len(), 2);
         assert_ne!(hashes(&[7], 3), hashes(&[7, 7], 3));
-        // The window decides, not how it came about.
+        // The hash depends on the window only, not on the requested width.
         assert_eq!(hashes(&[1, 2, 3], 3), hashes(&[1, 2, 3], 9));
     }
 

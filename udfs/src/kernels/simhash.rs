@@ -1,7 +1,7 @@
 //! SimHash (Charikar, Similarity estimation techniques from rounding algorithms, STOC 2002; 64 bits as in Manku, Jain and
 //! Das Sarma, Detecting near-duplicates for web crawling, WWW 2007): similar multisets differ in few bits.
 
-/// The SimHash of a multiset of 64-bit hashes: bit `i` is set where most of the hashes have it; a tie leaves it clear.
+/// The SimHash of a multiset of 64-bit hashes: bit `i` is set if most of the hashes have it set; a tie clears it.
 ///
 /// `None` for the empty multiset.
 pub fn simhash(hashes: &[u64]) -> Option<u64> {
@@ -9,7 +9,7 @@ pub fn simhash(hashes: &[u64]) -> Option<u64> {
         return None;
     }
     let mut ones = [0_u64; 64];
-    // Counters of 32 bits fill the vector registers better; a chunk is far from their end.
+    // 32-bit counters make better use of vector registers, and a chunk is far too short to overflow them.
     for chunk in hashes.chunks(1 << 20) {
         let mut counts = [0_u32; 64];
         for hash in chunk {

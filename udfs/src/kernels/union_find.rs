@@ -1,13 +1,13 @@
 //! Disjoint sets over `0..n`.
 
-/// Union-find with path halving; the smallest member is the representative. Memory 4 bytes an element; nearly O(1) a call.
+/// Union-find with path halving; the smallest member represents a set. Memory: 4 bytes per element. Nearly O(1) per call.
 #[derive(Debug, Clone)]
 pub struct UnionFind {
     parent: Vec<u32>,
 }
 
 impl UnionFind {
-    /// `n` sets of one element.
+    /// Creates `n` sets of one element each.
     pub fn new(n: usize) -> Self {
         Self { parent: (0..n as u32).collect() }
     }
@@ -22,7 +22,7 @@ impl UnionFind {
         x
     }
 
-    /// Joins the sets of `a` and `b`; whether they were apart.
+    /// Joins the sets of `a` and `b` and returns whether they were separate.
     pub fn union(&mut self, a: u32, b: u32) -> bool {
         let (a, b) = (self.find(a), self.find(b));
         self.parent[a.max(b) as usize] = a.min(b);

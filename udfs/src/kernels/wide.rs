@@ -1,19 +1,19 @@
-//! Sums with twice the digits of a 64-bit float.
+//! Double-double arithmetic: sums with twice the digits of a 64-bit float.
 //!
-//! Rows reach an aggregate in an order that depends on partitions and threads. In plain sums that shows in the last digits; here the
-//! order changes no more than the last of 106 bits, which rounding to 53 hides (Dekker, A floating-point technique for extending the
-//! available precision, 1971; Knuth, The art of computer programming 2, 4.2.2).
+//! Rows reach an aggregate in an order that depends on partitions and threads. In plain sums this changes the last digits.
+//! Here the order changes at most the last of 106 bits, which rounding to 53 bits hides (Dekker, A floating-point technique
+//! for extending the available precision, 1971; Knuth, The art of computer programming 2, 4.2.2).
 
-/// A sum: `high` is the nearest 64-bit float, `low` what it leaves.
+/// A sum: `high` is the nearest 64-bit float, `low` the remainder.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Wide {
     /// The nearest float.
     pub high: f64,
-    /// The rest.
+    /// The remainder.
     pub low: f64,
 }
 
-/// The sum of two numbers and its rounding error, exactly.
+/// The sum of two numbers and its exact rounding error.
 #[inline(always)]
 fn two_sum(a: f64, b: f64) -> Wide {
     let high = a + b;
@@ -21,7 +21,7 @@ fn two_sum(a: f64, b: f64) -> Wide {
     Wide { high, low: (a - (high - from_b)) + (b - from_b) }
 }
 
-/// The product of two numbers and its rounding error, exactly where the product is between 2^-960 and 2^990.
+/// The product of two numbers and its rounding error, exact if the product is between 2^-960 and 2^990.
 #[inline(always)]
 fn two_product(a: f64, b: f64) -> Wide {
     let high = a * b;
@@ -29,7 +29,7 @@ fn two_product(a: f64, b: f64) -> Wide {
     Wide { high, low: ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2 }
 }
 
-/// Two numbers of 26 bits.
+/// Splits a number into two of 26 bits.
 #[inline(always)]
 fn halves(x: f64) -> (f64, f64) {
     let shifted = 134_217_729.0 * x;

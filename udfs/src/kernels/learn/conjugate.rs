@@ -5,15 +5,16 @@ use super::dense::{add, inner};
 /// How a solution was reached.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Solved {
-    /// Products with the matrix that it took.
+    /// Number of products with the matrix.
     pub iterations: usize,
-    /// Norm of what is left over, relative to the right-hand side.
+    /// Norm of the residual relative to the right-hand side.
     pub residual: f64,
 }
 
-/// Solves `A x = b` for a symmetric positive definite `A`, given by its product; `x` is the start and the result.
+/// Solves `A x = b` for a symmetric positive definite `A`, given as a function that multiplies by it. `x` is the starting
+/// point and receives the result.
 ///
-/// Ends when the residual is at most `tolerance` of the right-hand side or after `most` products.
+/// Stops when the residual is at most `tolerance` times the right-hand side, or after `most` products.
 pub fn solve<E>(
     mut product: impl FnMut(&[f64]) -> Result<Vec<f64>, E>,
     b: &[f64],

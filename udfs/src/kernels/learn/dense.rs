@@ -1,6 +1,6 @@
 //! Dense products of 64-bit weights and 32-bit inputs.
 
-/// Partial sums kept side by side, so that the compiler can use vector instructions and every machine adds alike.
+/// Partial sums kept side by side, so that the compiler can vectorise and every machine adds in the same order.
 const LANES: usize = 8;
 
 /// Inner product of weights and an input.

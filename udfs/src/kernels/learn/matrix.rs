@@ -1,12 +1,12 @@
 //! Products of small dense matrices of 32-bit floats.
 //!
-//! Every element of a product is one sum in the order of the inner dimension. The width of the registers, the blocking and the number
-//! of threads never change that order, so all machines compute the same bits.
+//! Every element of a product is one sum in the order of the inner dimension. Register width, blocking and number of threads
+//! never change that order, so all machines compute the same bits.
 
-/// Widths of matrices are multiples of this many columns; the rest is zeros.
+/// Matrix widths are multiples of this many columns, padded with zeros.
 pub const LANES: usize = 16;
 
-/// Rows of the left matrix that are multiplied at once.
+/// Rows of the left matrix multiplied at once.
 const ROWS: usize = 4;
 
 /// The left side of a product: element `(row, column)` is at `row * row_step + column * column_step`.
@@ -34,8 +34,8 @@ pub fn padded(count: usize) -> usize {
     count.next_multiple_of(LANES)
 }
 
-/// `out += left * right`. `left` has `rows` x `inner` elements; `right` has `inner` rows and `out` has `rows` rows of `width` values,
-/// a multiple of [`LANES`]. `panel` is scratch that is kept between calls.
+/// Computes `out += left * right`. `left` has `rows` x `inner` elements; `right` has `inner` rows and `out` has `rows` rows
+/// of `width` values, a multiple of [`LANES`]. `panel` is scratch memory reused between calls.
 pub fn add_product(
     left: Left,
     inner: usize,
@@ -62,8 +62,9 @@ pub fn add_product(
     }
 }
 
-/// [`ROWS`] rows of the product with the widest registers of the processor. Nothing is fused, and each element adds up in the order of
-/// the panel, so the bits are those of [`add_rows`]. The instructions are named, because compilers find them in few settings.
+/// Multiplies [`ROWS`] rows with the widest registers of the processor. No multiply-add is fused, and each element is summed
+/// in the order of the panel, so the bits equal those of [`add_rows`]. Intrinsics are explicit because compilers rarely find
+/// these instructions on their own.
 fn add_block(panel: &[[f32; ROWS]], right: &[f32], width: usize, out: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
     {
@@ -98,7 +99,7 @@ mod x86 {
 
     use super::{LANES, ROWS};
 
-    /// Sums of one register a row, over all columns of the panel. `$lanes` divides [`LANES`].
+    /// Keeps one register of sums per row, over all columns of the panel. `$lanes` divides [`LANES`].
     macro_rules! kernel {
         ($name:ident, $feature:literal, $lanes:literal, $load:ident, $store:ident, $splat:ident, $multiply:ident, $add:ident) => {
             #[target_feature(enable = $feature)]

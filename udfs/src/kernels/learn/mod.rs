@@ -1,4 +1,4 @@
-//! Small models trained inside the engine, and what follows from their gradients and curvature.
+//! Small models trained inside the engine, with their gradients and curvature.
 
 pub mod conjugate;
 pub mod dense;

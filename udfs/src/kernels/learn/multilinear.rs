@@ -1,10 +1,10 @@
 //! Data importance by the multilinear extension of a retrieval utility (Lyu et al., Improving retrieval-augmented large
 //! language models via data importance learning, 2023).
 //!
-//! Every source of answers is there with a probability of its own. The utility of a query is the sum of the utilities of
-//! the first `k` retrieved results that are there, divided by `k`; its expectation is linear in each probability.
+//! Every source is included with a probability of its own. The utility of a query is the sum of the utilities of the first
+//! `k` retrieved results that are included, divided by `k`. Its expectation is linear in each probability.
 
-/// Buffers of the gradient, kept between queries.
+/// Buffers for the gradient, reused between queries.
 #[derive(Debug)]
 pub struct Gradient {
     k: usize,
@@ -13,16 +13,16 @@ pub struct Gradient {
 }
 
 impl Gradient {
-    /// For the first `k` results.
+    /// Creates buffers for queries of which the first `k` results count.
     pub fn new(k: usize) -> Self {
         Self { k, before: vec![], after: vec![] }
     }
 
-    /// Calls `add` with each result's number and the derivative of the expected utility by its probability.
+    /// Calls `add` with the number of each result and the derivative of the expected utility with respect to its probability.
     ///
-    /// `before[j]` is the probability that exactly `j` of the results before it are there; `after[j]` the expected utility
-    /// of the `j`-th of the results behind it that are there, nothing where there is none. A result that is there counts if
-    /// fewer than `k` before it are, and then displaces the `(k - j)`-th behind it. O(results * k).
+    /// `before[j]` is the probability that exactly `j` of the preceding results are included. `after[j]` is the expected
+    /// utility of the `j`-th included result behind it, 0 if there is none. An included result counts if fewer than `k`
+    /// preceding ones are included, and it then displaces the `(k - j)`-th one behind it. O(results * k).
     pub fn of(&mut self, utilities: &[f64], probabilities: &[f64], mut add: impl FnMut(usize, f64)) {
         let (k, count) = (self.k, utilities.len());
         self.before.clear();
@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// The expectation by every subset of results.
+    /// The expectation, computed over every subset of results.
     fn expected(utilities: &[f64], probabilities: &[f64], k: usize) -> f64 {
         let mut sum = 0.0;
         for subset in 0_u32..1 << utilities.len() {

@@ -1,18 +1,19 @@
 //! A softmax classifier, linear or with one hidden ReLU layer, trained by stochastic gradient descent on batches of rows.
 //!
-//! Weights and sums are 32-bit floats. Gradients add up over blocks of [`BLOCK`] rows in their order, so nothing depends on threads.
+//! Weights and sums are 32-bit floats. Gradients are added over blocks of [`BLOCK`] rows in order, so results do not depend
+//! on threads.
 
 use super::dense::{cross_entropy, softmax};
 use super::matrix::{Left, add_product, padded};
 use crate::kernels::random::{SplitMix64, unit_interval};
 
-/// Rows that are multiplied at once.
+/// Rows multiplied at once.
 pub const BLOCK: usize = 256;
 
-/// Smaller steps and errors count as zero: the processor would be slow with them.
+/// Smaller steps and errors count as zero, because processors are slow with subnormal numbers.
 const LEAST: f32 = 1e-30;
 
-/// Weights of a layer and what training must remember of them. Rows are inputs, columns outputs padded to `width`.
+/// Weights of a layer with the state that training keeps about them. Rows are inputs, columns are outputs padded to `width`.
 #[derive(Debug, Clone)]
 struct Layer {
     inputs: usize,
@@ -41,7 +42,7 @@ impl Layer {
         }
     }
 
-    /// `out = input * weights`, without the biases.
+    /// Computes `out = input * weights`, without the biases.
     fn forward(&self, input: &[f32], out: &mut Vec<f32>, panel: &mut Vec<[f32; 4]>) {
         let rows = input.len() / self.inputs.max(1);
         out.clear();
@@ -49,7 +50,7 @@ impl Layer {
         add_product(Left::rows(input, self.inputs), self.inputs, &self.weights, self.width, out, panel);
     }
 
-    /// Adds the gradient of `errors`, which the layer made of `input`.
+    /// Adds the gradient that `errors` imply for `input`.
     fn backward(&mut self, input: &[f32], errors: &[f32], panel: &mut Vec<[f32; 4]>) {
         let rows = errors.len() / self.width;
         add_product(Left::transposed(input, self.inputs), rows, errors, self.width, &mut self.gradient, panel);
@@ -82,40 +83,40 @@ pub struct Network {
     classes: usize,
 }
 
-/// What a forward pass of some rows yields; kept between passes.
+/// The result of a forward pass, reused between passes.
 #[derive(Debug, Clone, Default)]
 pub struct Output {
-    /// Input of the last layer where there is a hidden one.
+    /// Input of the last layer, if there is a hidden layer.
     features: Vec<f32>,
     /// `W h` of the last layer, without the bias; padded.
     logits: Vec<f32>,
     /// Class probabilities, padded with zeros.
     probs: Vec<f32>,
-    /// Squared norm of the input of the last layer, one a row.
+    /// Squared norm of the input of the last layer, one value per row.
     pub h_squared: Vec<f32>,
-    /// Errors of the last layer, and on their way back to the hidden one.
+    /// Errors of the last layer, then propagated back to the hidden layer.
     errors: Vec<f32>,
     back: Vec<f32>,
-    /// The last layer's weights, a row a class.
+    /// The weights of the last layer, one row per class.
     turned: Vec<f32>,
     row: Vec<f64>,
     panel: Vec<[f32; 4]>,
 }
 
-/// How a step is taken.
+/// Parameters of a training step.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
     /// Learning rate.
     pub rate: f32,
-    /// Share of the last step that is repeated.
+    /// Fraction of the previous step that is repeated.
     pub momentum: f32,
-    /// Weight of half the squared norm of the weights, biases left out.
+    /// Weight of half the squared norm of the weights, excluding biases.
     pub l2: f32,
 }
 
 impl Network {
-    /// An untrained network. A hidden layer starts from uniform weights of variance 2 / inputs (He et al., 2015); what has no
-    /// hidden layer, and the last layer, start at zero and 1 / hidden.
+    /// Creates an untrained network. A hidden layer starts with uniform weights of variance 2 / inputs (He et al., 2015), and
+    /// the layer above it with variance 1 / hidden. Without a hidden layer, all weights start at zero.
     pub fn new(inputs: usize, hidden: usize, classes: usize, seed: u64) -> Self {
         let mut random = SplitMix64::new(seed);
         let mut fill = |layer: &mut Layer, outputs: usize, from: usize, variance: f64| {
@@ -136,7 +137,7 @@ impl Network {
         Self { hidden: Some(first), last, classes }
     }
 
-    /// Bytes a network of that shape takes, with what a block of rows needs.
+    /// Bytes that a network of that shape takes, including buffers for a block of rows.
     pub fn bytes(inputs: usize, hidden: usize, classes: usize) -> usize {
         let (wide, out) = (padded(hidden), padded(classes));
         let last = if hidden > 0 { wide } else { inputs };
@@ -144,12 +145,12 @@ impl Network {
         size_of::<f32>() * (weights + BLOCK * (inputs + 2 * wide + 3 * out) + 4 * inputs.max(BLOCK))
     }
 
-    /// Norm of the weights of the last layer, its bias left out.
+    /// Norm of the weights of the last layer, excluding the bias.
     pub fn last_norm(&self) -> f64 {
         self.last.weights.iter().map(|weight| f64::from(*weight) * f64::from(*weight)).sum::<f64>().sqrt()
     }
 
-    /// Predicts the classes of some rows, at most [`BLOCK`], which stand one after the other in `input`.
+    /// Predicts the classes of at most [`BLOCK`] rows, which are concatenated in `input`.
     pub fn forward(&self, input: &[f32], out: &mut Output) {
         let Output { features, logits, probs, h_squared, panel, row, .. } = out;
         let below = match &self.hidden {
@@ -177,7 +178,8 @@ impl Network {
         }
     }
 
-    /// Adds the gradient of the cross-entropy of the rows, divided by `batch`, after [`Self::forward`] of the same input.
+    /// Adds the gradient of the cross-entropy of the rows, divided by `batch`. Must follow [`Self::forward`] with the same
+    /// input.
     pub fn backward(&mut self, input: &[f32], labels: &[usize], batch: usize, out: &mut Output) {
         let Output { features, probs, errors, back, turned, panel, .. } = out;
         let (width, share) = (self.last.width, 1.0 / batch as f32);
@@ -211,7 +213,7 @@ impl Network {
         layer.backward(input, back, panel);
     }
 
-    /// Takes a step along the gradient that was added up, and clears it.
+    /// Takes a step along the accumulated gradient and clears it.
     pub fn step(&mut self, step: Step) {
         if let Some(layer) = &mut self.hidden {
             layer.step(step);
@@ -219,7 +221,7 @@ impl Network {
         self.last.step(step);
     }
 
-    /// Whether every weight is a number.
+    /// Whether every weight is finite.
     pub fn is_finite(&self) -> bool {
         let layers = self.hidden.iter().chain([&self.last]);
         layers.flat_map(|layer| layer.weights.iter().chain(&layer.biases)).all(|weight| weight.is_finite())

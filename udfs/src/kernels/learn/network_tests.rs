@@ -1,8 +1,8 @@
-//! Networks against a plain loop in 64 bits.
+//! Tests networks against plain loops in 64 bits.
 
 use super::*;
 
-/// The same network as plain loops over rows in 64 bits: units with weights by output, then a bias.
+/// The same network as plain 64-bit loops over rows. Each unit has its weights, then its bias.
 struct Plain {
     hidden: Vec<(Vec<f64>, f64)>,
     last: Vec<(Vec<f64>, f64)>,
@@ -38,7 +38,7 @@ impl Plain {
         probs
     }
 
-    /// One step without momentum on all rows.
+    /// Takes one step without momentum on all rows.
     fn step(&mut self, rows: &[(Vec<f64>, usize)], rate: f64) {
         let zero = |units: &[(Vec<f64>, f64)]| units.iter().map(|(w, _)| (vec![0.0; w.len()], 0.0)).collect::<Vec<_>>();
         let (mut lower, mut upper) = (zero(&self.hidden), zero(&self.last));

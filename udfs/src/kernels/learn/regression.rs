@@ -1,19 +1,19 @@
-//! Multinomial logistic regression without a bias: gradient, curvature and optimum of
-//! `mean cross-entropy + l2 / 2 |W|^2` over shards of rows.
+//! Multinomial logistic regression without a bias: gradient, Hessian and optimum of `mean cross-entropy + l2 / 2 |W|^2` over
+//! shards of rows.
 //!
-//! Weights are a row of `inputs` numbers a class. The objective is convex and, with `l2` above 0, has one optimum.
+//! Weights have one row of `inputs` numbers per class. The objective is convex and has a single optimum if `l2` is above 0.
 
 use std::ops::Range;
 
 use super::conjugate;
 use super::dense::{add, add_scaled, cross_entropy, dot, inner, softmax};
 
-/// Rows of a training set: `visit` calls its argument with each input and label of a range.
+/// The rows of a training set. `visit` calls its argument with input and label of each row in a range.
 pub trait Rows<E>: Sync {
     /// Number of rows.
     fn len(&self) -> usize;
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -22,23 +22,23 @@ pub trait Rows<E>: Sync {
     fn visit(&self, range: Range<usize>, each: &mut dyn FnMut(&[f32], usize)) -> Result<(), E>;
 }
 
-/// Parts into which rows are cut, whatever the number of threads, so that sums are the same on all machines.
+/// Number of shards into which rows are divided, whatever the number of threads, so that sums are the same on all machines.
 pub const SHARDS: usize = 16;
 
-/// Shape and penalty of a regression, and the threads that work on it.
+/// Shape and penalty of a regression, and the number of threads.
 #[derive(Debug, Clone, Copy)]
 pub struct Regression {
-    /// Length of an input.
+    /// Values per input.
     pub inputs: usize,
     /// Number of classes.
     pub classes: usize,
     /// Weight of half the squared norm of the weights.
     pub l2: f64,
-    /// Threads at most.
+    /// Maximum number of threads.
     pub threads: usize,
 }
 
-/// Sum over rows of what `add` adds for a row, by shards.
+/// Sums, shard by shard, what `add` adds for each row.
 fn sum<E: Send>(
     rows: &impl Rows<E>,
     size: usize,
@@ -89,7 +89,7 @@ impl Regression {
         out.extend(weights.chunks_exact(self.inputs.max(1)).map(|row| dot(row, input)));
     }
 
-    /// Mean cross-entropy over rows without the penalty, and its gradient.
+    /// Returns the mean cross-entropy without the penalty, and its gradient.
     pub fn risk<E: Send>(&self, weights: &[f64], rows: &impl Rows<E>) -> Result<(f64, Vec<f64>), E> {
         let size = self.size();
         let mut total = sum(rows, size + 1, self.threads, |scratch, total, input, label| {
@@ -107,7 +107,7 @@ impl Regression {
         Ok((risk, total))
     }
 
-    /// Product of the Hessian of the objective with `direction`.
+    /// Multiplies the Hessian of the objective by `direction`.
     pub fn curvature<E: Send>(&self, weights: &[f64], rows: &impl Rows<E>, direction: &[f64]) -> Result<Vec<f64>, E> {
         let mut total = sum(rows, self.size(), self.threads, |scratch, total, input, _| {
             self.add_curvature(weights, input, direction, scratch, total);
@@ -117,7 +117,7 @@ impl Regression {
         Ok(total)
     }
 
-    /// Adds a row's product `(diag(p) - p p^T) V x` times `x^T`.
+    /// Adds the product `(diag(p) - p p^T) V x` times `x^T` of one row.
     pub fn add_curvature(
         &self,
         weights: &[f64],
@@ -138,7 +138,7 @@ impl Regression {
         }
     }
 
-    /// The optimum from `weights` by Newton's method with conjugate gradients, and the norm of its gradient.
+    /// Finds the optimum from `weights` by Newton's method with conjugate gradients. Returns the norm of the gradient there.
     pub fn fit<E: Send>(&self, weights: &mut [f64], rows: &impl Rows<E>, tolerance: f64) -> Result<f64, E> {
         let objective = |weights: &[f64]| -> Result<(f64, Vec<f64>), E> {
             let (risk, mut gradient) = self.risk(weights, rows)?;
@@ -153,7 +153,7 @@ impl Regression {
             }
             let downhill: Vec<f64> = gradient.iter().map(|g| -g).collect();
             let mut direction = vec![0.0; downhill.len()];
-            // The nearer the optimum, the more exact the step.
+            // The nearer the optimum, the more exactly the step is computed.
             let forcing = norm.sqrt().clamp(1e-10, 0.1);
             conjugate::solve(|v| self.curvature(weights, rows, v), &downhill, &mut direction, forcing, 500)?;
             let slope = inner(&gradient, &direction);
@@ -163,7 +163,7 @@ impl Regression {
                 add(&mut moved, length, &direction);
                 let (next, next_gradient) = objective(&moved)?;
                 let next_norm = inner(&next_gradient, &next_gradient).sqrt();
-                // At the floor of rounding the value says nothing any more, the gradient still does.
+                // At the limit of rounding, the value no longer tells progress but the gradient does.
                 if next <= value + 1e-4 * length * slope || (length == 1.0 && next_norm < 0.5 * norm) {
                     (value, gradient, norm) = (next, next_gradient, next_norm);
                     break Some(moved);
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    /// Three clouds that overlap.
+    /// Three overlapping clusters of points.
     fn data(count: usize, seed: u64) -> Data {
         let mut random = SplitMix64::new(seed);
         let mut number = || unit_interval(random.next_u64()) as f32;

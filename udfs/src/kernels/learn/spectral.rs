@@ -3,32 +3,32 @@
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
-/// Eigenvalues below this share of the greatest count as zero.
+/// Eigenvalues below this fraction of the largest count as zero.
 const RANK: f64 = 1e-12;
 
-/// The least degree, where the approximation makes one of next to nothing.
+/// Minimum degree of a row, in case the approximation makes it almost zero.
 const DEGREE: f64 = 1e-12;
 
-/// Passes of k-means at most.
+/// Maximum number of k-means passes.
 const PASSES: usize = 100;
 
-/// Shows every row to what it is given.
+/// Calls its argument with every row.
 pub type Visit<'a, E> = dyn Fn(&mut dyn FnMut(&[f32])) -> Result<(), E> + 'a;
 
-/// Landmarks with what turns affinities to them into features whose inner products approximate affinities.
+/// Landmarks, and the map from affinities with them to features whose inner products approximate affinities.
 #[derive(Debug, Clone)]
 pub struct Nystrom {
     landmarks: Vec<f32>,
     width: usize,
     /// `1 / (2 sigma^2)`.
     scale: f64,
-    /// Features from affinities: the inverse square root of the affinities among the landmarks.
+    /// Maps affinities to features: the inverse square root of the affinities among the landmarks.
     project: DMatrix<f64>,
 }
 
 impl Nystrom {
-    /// From landmarks of `width` numbers each. `sigma` is the width of the Gaussian affinity; 0 takes the median distance between
-    /// landmarks. O(m^3).
+    /// Prepares the features for landmarks of `width` numbers each. `sigma` is the width of the Gaussian affinity; 0 selects
+    /// the median distance between landmarks. O(m^3) for m landmarks.
     pub fn new(landmarks: Vec<f32>, width: usize, sigma: f64) -> Self {
         let count = landmarks.len() / width.max(1);
         if count == 0 {
@@ -55,8 +55,8 @@ impl Nystrom {
         )
     }
 
-    /// The leading `k` eigenvectors of the normalised affinity, a unit row of numbers for every row that `visit` shows; the
-    /// second answer is how many there are, fewer than `k` where the landmarks carry no more. Rows are shown three times.
+    /// Returns the leading `k` eigenvectors of the normalised affinity, as one unit-length row of numbers per row that
+    /// `visit` shows, and their number, which is below `k` if the landmarks have lower rank. Rows are visited three times.
     pub fn embed<E>(&self, k: usize, visit: &Visit<'_, E>) -> Result<(Vec<f64>, usize), E> {
         if self.project.nrows() == 0 {
             return Ok((vec![], 0));
@@ -94,8 +94,8 @@ impl Nystrom {
     }
 }
 
-/// k-means over unit rows of `k` numbers, begun from the row `first` and then, again and again, from the row most at right angles to
-/// those taken. Clusters are numbered in the order in which the rows show them. O(n k^2) a pass.
+/// Runs k-means over unit-length rows of `k` numbers. The initial centres are the row `first` and then, repeatedly, the row
+/// most orthogonal to those taken. Clusters are numbered in order of first occurrence. O(n k^2) per pass.
 pub fn cluster(rows: &[f64], k: usize, first: usize) -> Vec<u32> {
     let count = rows.len() / k.max(1);
     if count == 0 || k == 0 {
@@ -147,7 +147,7 @@ fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
 }
 
-/// The median of the squared distances between different points; 1 where all are one point.
+/// The median of the squared distances between distinct points; 1 if all points coincide.
 fn median(squares: &DMatrix<f64>) -> f64 {
     let pairs = (0..squares.ncols()).flat_map(|b| (0..b).map(move |a| (a, b)));
     let mut found: Vec<f64> = pairs.map(|pair| squares[pair]).filter(|square| *square > 0.0).collect();
@@ -155,7 +155,7 @@ fn median(squares: &DMatrix<f64>) -> f64 {
     found.get(found.len() / 2).copied().unwrap_or(1.0)
 }
 
-/// Places of the values, the greatest first.
+/// Positions of the values in descending order.
 fn descending(values: &DVector<f64>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
@@ -181,7 +181,8 @@ mod tests {
         nystrom.embed(k, &visit).unwrap()
     }
 
-    /// With every row a landmark nothing is approximated: the eigenvectors span what those of the dense matrix span.
+    /// If every row is a landmark, nothing is approximated: the eigenvectors span the same space as those of the dense
+    /// matrix.
     #[test]
     fn all_landmarks_give_the_dense_eigenvectors() {
         let points = points(40);

@@ -2,7 +2,7 @@
 
 use regex_syntax::hir::{Class, HirKind};
 
-/// A set of characters; membership is one bit test for ASCII and a binary search else.
+/// A set of characters. A lookup is one bit test for ASCII and a binary search otherwise.
 #[derive(Debug)]
 pub struct CharSet {
     ascii: u128,
@@ -10,8 +10,8 @@ pub struct CharSet {
 }
 
 impl CharSet {
-    /// The characters of a bracketed class such as `[\p{Nd}]`. A pattern that is no class gives the empty set: patterns are
-    /// constants of this program, each with a test.
+    /// The characters of a bracketed class such as `[\p{Nd}]`. A pattern that is not a class gives the empty set; patterns
+    /// are constants of this program and each has a test.
     pub fn new(pattern: &str) -> Self {
         let ranges = match regex_syntax::parse(pattern).map(|hir| hir.into_kind()) {
             Ok(HirKind::Class(Class::Unicode(class))) => class.iter().map(|r| (r.start(), r.end())).collect(),

@@ -40,8 +40,8 @@ pub fn normalize(text: &str, out: &mut String) {
     spacy_english::tokenize_into(&simple, out);
 }
 
-/// Lower-cases, makes each number `0`, each punctuation character a space, squeezes white space, decomposes (NFD) and drops
-/// nonspacing marks: in this order, so that what decomposes into punctuation stays.
+/// Lower-cases, replaces each number by `0` and each punctuation character by a space, collapses white space, decomposes
+/// (NFD) and drops nonspacing marks. Because of this order, characters that decompose into punctuation are kept.
 fn simplify(text: &str) -> String {
     let lower = text.to_lowercase();
     let mut simple = String::with_capacity(lower.len());

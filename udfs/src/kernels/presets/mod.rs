@@ -98,8 +98,8 @@ impl Preset {
     }
 }
 
-/// Writes one 64-bit hash for each band of a `signature` of `preset` over `out`: two signatures that agree in a band agree in
-/// its hash. Nothing where the signature is empty.
+/// Writes one 64-bit hash per band of a `signature` of `preset` to `out`. Two signatures that agree in a band agree in its
+/// hash. Writes nothing if the signature is empty.
 pub fn band_hashes(preset: Preset, signature: &[u64], out: &mut Vec<u64>) {
     let Parameters { bands, rows, .. } = preset.parameters();
     let mut bytes = Vec::with_capacity(rows * 8);
@@ -117,7 +117,7 @@ impl fmt::Display for Preset {
     }
 }
 
-/// The error of [`Preset::from_str`]: names what was given and what there is.
+/// The error of [`Preset::from_str`]: names the given and the existing presets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownPreset(String);
 
@@ -141,7 +141,7 @@ impl FromStr for Preset {
     }
 }
 
-/// Sketches documents by one preset; keeps its buffers from document to document.
+/// Sketches documents by one preset, reusing its buffers.
 #[derive(Debug, Clone)]
 pub struct PresetSketcher {
     preset: Preset,
@@ -150,7 +150,7 @@ pub struct PresetSketcher {
 }
 
 impl PresetSketcher {
-    /// A sketcher for `preset`. Draws the permutations: keep it, and clone it for other threads.
+    /// Creates a sketcher for `preset`. This draws the permutations, so keep it, and clone it for other threads.
     pub fn new(preset: Preset) -> Self {
         Self { preset, permutations: preset.permutations(), normalized: String::new() }
     }
@@ -160,25 +160,25 @@ impl PresetSketcher {
         self.preset
     }
 
-    /// Writes the signature of `text` over `out` and returns the number of shingles, repeated ones counted again.
+    /// Writes the signature of `text` to `out` and returns the number of shingles, including repetitions.
     ///
-    /// `None` means that the text has no shingle. Then `out` is what the tool computes: nothing where it makes no
-    /// signature ([`ShortDocument::Kept`]), the signature of the empty set where it makes one
-    /// ([`ShortDocument::Collapsed`]). Values of 32-bit presets are widened.
+    /// Returns `None` if the text has no shingle. `out` then holds what the tool computes: nothing if it makes no signature
+    /// ([`ShortDocument::Kept`]), or the signature of the empty set ([`ShortDocument::Collapsed`]). Values of 32-bit presets
+    /// are widened.
     pub fn signature(&mut self, text: &str, out: &mut Vec<u64>) -> Option<usize> {
         self.fold(text, out, |_| ())
     }
 
-    /// Writes the XXH3 64-bit hashes of the shingles over `out`, in text order, repeated ones again.
+    /// Writes the XXH3 64-bit hashes of the shingles to `out`, in text order, including repetitions.
     ///
-    /// Two documents' Jaccard similarity under the preset is that of these hashes as sets; the strings hashed are the
+    /// The Jaccard similarity of two documents under the preset is that of these hashes as sets. The hashed strings are the
     /// ones that [`Self::signature`] sketches.
     pub fn shingle_hashes(&mut self, text: &str, out: &mut Vec<u64>) {
         out.clear();
         for_each_shingle(self.preset, text, &mut self.normalized, |shingle| out.push(xxh3_64(shingle.as_bytes())));
     }
 
-    /// [`Self::signature`] and [`Self::shingle_hashes`] in one pass over `text`.
+    /// Combines [`Self::signature`] and [`Self::shingle_hashes`] in one pass over `text`.
     pub fn sketch(&mut self, text: &str, signature: &mut Vec<u64>, shingles: &mut Vec<u64>) -> Option<usize> {
         shingles.clear();
         self.fold(text, signature, |shingle| shingles.push(xxh3_64(shingle.as_bytes())))
@@ -199,7 +199,7 @@ impl PresetSketcher {
     }
 }
 
-/// Calls `f` with each shingle in text order; returns how many there were.
+/// Calls `f` with each shingle in text order and returns their number.
 fn for_each_shingle(preset: Preset, text: &str, normalized: &mut String, mut f: impl FnMut(&str)) -> usize {
     let Parameters { ngram, unit, .. } = preset.parameters();
     normalized.clear();

@@ -1,6 +1,6 @@
-//! The numbers that a preset fixes.
+//! Parameters of the presets.
 
-/// What the shingles of a preset are made of.
+/// The unit of which shingles consist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
     /// Words, joined by one space.
@@ -14,11 +14,11 @@ pub enum Unit {
 pub enum ShortDocument {
     /// It has no signature and is always kept.
     Kept,
-    /// It gets the signature of the empty set: all such documents are duplicates of each other.
+    /// It receives the signature of the empty set, so all such documents are duplicates of each other.
     Collapsed,
 }
 
-/// The numbers of a preset.
+/// The parameters of a preset.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parameters {
     /// Values in a signature.
@@ -27,14 +27,14 @@ pub struct Parameters {
     pub bands: usize,
     /// Signature values in a band.
     pub rows: usize,
-    /// Units in a shingle.
+    /// Units per shingle.
     pub ngram: usize,
-    /// What a shingle is made of.
+    /// The unit of which shingles consist.
     pub unit: Unit,
     /// The Jaccard similarity that the tool names as its threshold (FineWeb: `(1/bands)^(1/rows)`, in two decimals).
     pub threshold: f64,
     /// Seed of the permutations.
     pub seed: u32,
-    /// The fate of a document without a shingle.
+    /// What happens to a document without a shingle.
     pub short_document: ShortDocument,
 }

@@ -1,7 +1,7 @@
-//! Base hashes and permutations shared by datasketch and all that descends from it.
+//! Base hashes and permutations of datasketch and the tools derived from it.
 //!
-//! A permutation sends `h` to `((h * a + b) mod 2^64 mod (2^61 - 1)) & mask`. The wrap at 2^64 comes from 64-bit
-//! arithmetic in numpy and makes this another function than the universal hash of the literature.
+//! A permutation maps `h` to `((h * a + b) mod 2^64 mod (2^61 - 1)) & mask`. The wrap at 2^64 comes from numpy's 64-bit
+//! arithmetic and makes this a different function from the universal hash of the literature.
 
 use rand_mt::Mt;
 use sha1::{Digest, Sha1};
@@ -58,12 +58,12 @@ impl Permutations {
         self.a.len()
     }
 
-    /// The largest value a signature may hold, which is also each value of the empty set's signature.
+    /// The maximum value in a signature, which is also every value in the signature of the empty set.
     pub fn mask(&self) -> u64 {
         self.mask
     }
 
-    /// Lowers each value of `signature` to that of `hash` under its permutation.
+    /// Replaces each value of `signature` by the minimum of itself and `hash` under its permutation.
     pub fn fold_min(&self, hash: u64, signature: &mut [u64]) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {

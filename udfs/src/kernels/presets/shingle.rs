@@ -1,8 +1,8 @@
-//! n-grams as slices of a normalised text: nothing is joined or stored.
+//! n-grams as slices of a normalised text, without copying.
 
 use std::iter::once;
 
-/// The n-grams of the units between single spaces; two spaces in a row enclose an empty unit.
+/// The n-grams of units separated by single spaces. Two consecutive spaces enclose an empty unit.
 pub fn words(text: &str, n: usize) -> impl Iterator<Item = &str> {
     let starts = once(0).chain(text.match_indices(' ').map(|(i, _)| i + 1));
     let ends = text.match_indices(' ').map(|(i, _)| i).chain(once(text.len())).skip(n.saturating_sub(1));

@@ -28,7 +28,7 @@ would nt ve,would ve,y all,you d,you d ve,you ll,you ll ve,you re,you ve";
 /// Longest key of [`SPECIAL`] in bytes.
 const LONGEST_SPECIAL: usize = 10;
 
-/// Special case -> its tokens, joined by a space.
+/// Maps each special case to its tokens, joined by a space.
 static SPECIAL: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
     let split = CONTRACTIONS.split(',').map(|tokens| (tokens.replace(' ', ""), tokens));
     split.chain([QUOTE_S, SPACE_TAG].map(|whole| (whole.to_string(), whole))).collect()
@@ -179,7 +179,7 @@ fn joins(before: &str, after: &str) -> bool {
         && after.chars().next().is_some_and(|c| LETTERS.contains(c))
 }
 
-/// Makes one token of neighbours that spell a special case. They lie side by side in `span`.
+/// Merges adjacent pieces that spell a special case into one token. They must be adjacent in `span`.
 fn merge<'a>(span: &'a str, pieces: &[&str], tokens: &mut Vec<&'a str>) {
     let Some(first) = pieces.first().filter(|first| span.contains(**first)) else { return };
     let mut i = 0;

@@ -1,4 +1,4 @@
-//! Signatures against those of the tools themselves; see `benches/peers/goldens/make_goldens.py`.
+//! Tests signatures against those of the tools themselves; see `benches/peers/goldens/make_goldens.py`.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// Compares a folder of goldens; returns (equal, all) documents and describes the first few that differ.
+/// Compares with a folder of reference signatures. Returns (equal, all) documents and describes the first few that differ.
 fn compare(folder: &Path, preset: Preset) -> (usize, usize, Vec<String>) {
     let read =
         |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap() };

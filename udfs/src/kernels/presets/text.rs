@@ -1,4 +1,4 @@
-//! Python's notion of white space, which three of the tools inherit.
+//! White space as Python defines it, which three of the tools inherit.
 
 /// `str.isspace` and `\s` of Python: Unicode white space and the four ASCII separators.
 pub fn is_space(c: char) -> bool {

@@ -12,22 +12,22 @@ use super::chars::{is_space, trim};
 use super::lines::lines;
 use super::tokens::count_sentences;
 
-/// Most characters of a word in a line that is kept.
+/// Maximum number of characters of a word in a kept line.
 pub const MAX_WORD_LENGTH: usize = 1000;
-/// Fewest words of a line that is kept.
+/// Minimum number of words in a kept line.
 pub const MIN_WORDS_PER_LINE: usize = 3;
-/// Fewest sentences of a document that is kept.
+/// Minimum number of sentences in a kept document.
 pub const MIN_SENTENCES: u64 = 5;
 
 const POLICIES: [&str; 6] =
     ["terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"];
 
-/// What the rules look at.
+/// The measurements of C4's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct C4Quality {
     /// Lines of the text.
     pub line_count: u64,
-    /// Lines that stay.
+    /// Lines that are kept.
     pub kept_line_count: u64,
     /// Lines dropped for a word of more than 1000 characters.
     pub long_word_line_count: u64,
@@ -39,11 +39,11 @@ pub struct C4Quality {
     pub javascript_line_count: u64,
     /// Lines dropped for a phrase of cookie and privacy notices.
     pub policy_line_count: u64,
-    /// Sentences in the lines that stay.
+    /// Sentences in the kept lines.
     pub sentence_count: u64,
-    /// Whether `lorem ipsum` stands in a line long enough and terminated.
+    /// Whether `lorem ipsum` occurs in a line that is long enough and terminated.
     pub lorem_ipsum: bool,
-    /// Whether `{` stands in such a line without `javascript`.
+    /// Whether `{` occurs in such a line without `javascript`.
     pub curly_bracket: bool,
     /// Which of the two came first.
     refused: Option<&'static str>,
@@ -55,12 +55,12 @@ impl C4Quality {
         Self::walk(text, |_| {})
     }
 
-    /// The first rule broken.
+    /// The first violated rule.
     pub fn failed(&self) -> Option<&'static str> {
         self.refused.or_else(|| (self.sentence_count < MIN_SENTENCES).then_some("too_few_sentences"))
     }
 
-    /// Measures `text` and hands on every line that stays, without citation marks.
+    /// Measures `text` and passes every kept line, without citation marks, to `keep`.
     fn walk(text: &str, mut keep: impl FnMut(&str)) -> Self {
         let mut found = Self::default();
         for line in lines(text) {
@@ -107,8 +107,7 @@ impl C4Quality {
     }
 }
 
-/// The lines of `text` that stay, without citation marks, joined by line feeds: what C4 keeps of a page, whatever the
-/// verdict on it.
+/// The kept lines of `text`, without citation marks, joined by line feeds: what C4 keeps of a page, whatever its verdict.
 pub fn clean(text: &str) -> String {
     let mut cleaned = String::new();
     C4Quality::walk(text, |line| {
@@ -146,7 +145,7 @@ fn without_citations(line: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// Bytes of the citation mark at the start of `s`, 0 if there is none.
+/// Length in bytes of the citation mark at the start of `s`; 0 if there is none.
 fn citation(s: &str) -> usize {
     for mark in ["[edit]", "[citation needed]"] {
         if s.starts_with(mark) {
@@ -164,7 +163,7 @@ struct Phrases {
     policy: bool,
 }
 
-/// Which phrases stand in `line`, in capitals or not, in one pass: only six letters start one.
+/// Finds the policy phrases in `line`, ignoring case, in one pass: only six letters can start one.
 fn phrases(line: &str) -> Phrases {
     let mut found = Phrases::default();
     let bytes = line.as_bytes();

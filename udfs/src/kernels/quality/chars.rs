@@ -1,4 +1,4 @@
-//! Classes of characters on which the published filters rest.
+//! Character classes used by the published filters.
 
 /// White space: the Unicode property, plus the four ASCII separators U+001C to U+001F, which Python (and so every
 /// published filter) also splits at.
@@ -11,8 +11,8 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// Marks that end a sentence in some script: Unicode `Sentence_Terminal` in the state in which FineWeb's
-/// line-punctuation rule uses it (which adds three Khmer signs).
+/// Marks that end a sentence in some script: Unicode `Sentence_Terminal` as FineWeb's line-punctuation rule uses it, with
+/// three additional Khmer signs.
 pub fn ends_sentence(c: char) -> bool {
     const RANGES: [(u32, u32); 77] = [
         (0x589, 0x589),
@@ -111,8 +111,8 @@ fn position(lo: u32, hi: u32, c: u32) -> std::cmp::Ordering {
     }
 }
 
-/// Characters of which a word must not consist entirely to count as a word in the Gopher rules: ASCII punctuation,
-/// control characters, common punctuation of other scripts, and every mark that ends a sentence.
+/// Symbols: in the Gopher rules, a word that consists of symbols only does not count. They are ASCII punctuation, control
+/// characters, common punctuation of other scripts, and every mark that ends a sentence.
 pub fn is_symbol(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_punctuation() || c.is_ascii_control();
@@ -128,7 +128,7 @@ pub fn is_symbol(c: char) -> bool {
     }
 }
 
-/// Punctuation (general category P), exact for ASCII and for the blocks in which text in use has its punctuation.
+/// Punctuation (general category P), exact for ASCII and for the blocks with punctuation in actual use.
 pub fn is_punctuation(c: char) -> bool {
     match c {
         '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~' => false,

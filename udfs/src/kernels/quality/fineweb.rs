@@ -6,18 +6,18 @@ use super::lines::{Repeats, is_blank, unify};
 use super::tokens::count_words;
 use super::{char_len, ratio};
 
-/// Smallest fraction of lines that end with a sentence mark.
+/// Minimum fraction of lines that end with a sentence mark.
 pub const MIN_PUNCTUATED_LINES: f64 = 0.12;
-/// Most characters of a short line.
+/// Maximum number of characters of a short line.
 pub const SHORT_LINE: u64 = 30;
-/// Largest fraction of short lines.
+/// Maximum fraction of short lines.
 pub const MAX_SHORT_LINES: f64 = 0.67;
-/// Largest fraction of characters in lines equal to an earlier one.
+/// Maximum fraction of characters in lines equal to an earlier one.
 pub const MAX_DUPLICATE_CHARS: f64 = 0.01;
-/// Most line feeds to a word.
+/// Maximum number of line feeds per word.
 pub const MAX_LINE_FEEDS: f64 = 0.3;
 
-/// What the rules look at.
+/// The measurements of FineWeb's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct FinewebQuality {
     /// Lines with more than white space.
@@ -26,9 +26,9 @@ pub struct FinewebQuality {
     pub punctuated_line_fraction: f64,
     /// Fraction of these with at most 30 characters.
     pub short_line_fraction: f64,
-    /// Characters in lines equal to an earlier one, of all characters but line feeds.
+    /// Characters in lines equal to an earlier one, as a fraction of all characters except line feeds.
     pub duplicate_line_char_fraction: f64,
-    /// Line feeds to a word.
+    /// Line feeds per word.
     pub line_feed_ratio: f64,
 }
 
@@ -57,7 +57,7 @@ impl FinewebQuality {
         }
     }
 
-    /// The first rule broken.
+    /// The first violated rule.
     pub fn failed(&self) -> Option<&'static str> {
         let rules = [
             (self.line_count == 0, "empty"),

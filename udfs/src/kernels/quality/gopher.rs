@@ -6,37 +6,37 @@ use super::lines::lines;
 use super::ratio;
 use super::tokens::for_each_word;
 
-/// Fewest words of a document that is kept.
+/// Minimum number of words in a kept document.
 pub const MIN_WORDS: u64 = 50;
-/// Most words of a document that is kept.
+/// Maximum number of words in a kept document.
 pub const MAX_WORDS: u64 = 100_000;
-/// Smallest mean word length kept.
+/// Minimum mean word length.
 pub const MIN_MEAN_WORD_LENGTH: f64 = 3.0;
-/// Largest mean word length kept.
+/// Maximum mean word length.
 pub const MAX_MEAN_WORD_LENGTH: f64 = 10.0;
-/// Most `#`, and most ellipses, to a word.
+/// Maximum number of `#`, and of ellipses, per word.
 pub const MAX_SYMBOL_RATIO: f64 = 0.1;
-/// Largest fraction of lines that start with a bullet.
+/// Maximum fraction of lines that start with a bullet.
 pub const MAX_BULLET_LINES: f64 = 0.9;
-/// Largest fraction of lines that end with an ellipsis.
+/// Maximum fraction of lines that end with an ellipsis.
 pub const MAX_ELLIPSIS_LINES: f64 = 0.3;
-/// Smallest fraction of words with a letter.
+/// Minimum fraction of words that contain a letter.
 pub const MIN_ALPHABETIC_WORDS: f64 = 0.8;
-/// Fewest different stop words.
+/// Minimum number of different stop words.
 pub const MIN_STOP_WORDS: u64 = 2;
 
 const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
-/// What the rules look at.
+/// The measurements of Gopher's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct GopherQuality {
     /// Words that do not consist of symbols only.
     pub word_count: u64,
-    /// Mean characters of those words.
+    /// Mean number of characters of those words.
     pub mean_word_length: f64,
-    /// `#` signs to a word of any kind.
+    /// `#` signs per word of any kind.
     pub hash_ratio: f64,
-    /// `...` and `…` to a word of any kind.
+    /// `...` and `…` per word of any kind.
     pub ellipsis_ratio: f64,
     /// Fraction of lines that start with `•` or `-`.
     pub bullet_line_fraction: f64,
@@ -86,7 +86,7 @@ impl GopherQuality {
         }
     }
 
-    /// The first rule broken.
+    /// The first violated rule.
     pub fn failed(&self) -> Option<&'static str> {
         let rules = [
             (self.word_count < MIN_WORDS, "too_few_words"),
@@ -104,7 +104,7 @@ impl GopherQuality {
     }
 }
 
-/// Number of `…` and of `...` that do not overlap.
+/// Number of `…` and of non-overlapping `...`.
 fn ellipses(text: &str) -> u64 {
     let (mut found, mut run) = (0, 0);
     let bytes = text.as_bytes();

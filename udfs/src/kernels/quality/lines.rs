@@ -8,8 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::char_len;
 use super::chars::is_space;
 
-/// `text` with CR LF, CR, next line, line separator and paragraph separator as LF, so that every rule takes them for the
-/// same.
+/// Replaces CR LF, CR, next line, line separator and paragraph separator by LF, so that all rules treat them alike.
 pub fn unify(text: &str) -> Cow<'_, str> {
     const BREAKS: [char; 4] = ['\r', '\u{85}', '\u{2028}', '\u{2029}'];
     if !BREAKS.iter().any(|&c| text.contains(c)) {
@@ -28,14 +27,14 @@ pub fn unify(text: &str) -> Cow<'_, str> {
     Cow::Owned(unified)
 }
 
-/// Whether a line separates paragraphs: it is empty or holds white space only.
+/// Whether a line separates paragraphs, that is, is empty or only white space.
 pub fn is_blank(line: &str) -> bool {
     line.chars().all(is_space)
 }
 
-/// The lines of `text` at every line boundary that Unicode and Python know: LF, CR, CR LF, vertical tab, form feed,
-/// U+001C to U+001E, next line, line separator, paragraph separator. A boundary at the end starts no further line, so
-/// the empty text has none.
+/// Iterates over the lines of `text`, split at every line boundary that Unicode and Python know: LF, CR, CR LF, vertical tab,
+/// form feed, U+001C to U+001E, next line, line separator, paragraph separator. A boundary at the end does not start another
+/// line, so the empty text has none.
 pub fn lines(text: &str) -> Lines<'_> {
     Lines { rest: text }
 }
@@ -62,7 +61,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Bytes of the line boundary at the start of `bytes`, if there is one.
+/// Length in bytes of the line boundary at the start of `bytes`, if there is one.
 fn boundary(bytes: &[u8]) -> Option<usize> {
     match bytes {
         [b' '..=0x7f, ..] => None,
@@ -74,7 +73,7 @@ fn boundary(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// How much of a sequence of elements repeats an earlier one. Elements are told apart by a 64-bit hash.
+/// Counts how many elements of a sequence repeat an earlier one. Elements are compared by a 64-bit hash.
 #[derive(Debug, Default)]
 pub struct Repeats {
     seen: HashSet<u64>,
@@ -82,7 +81,7 @@ pub struct Repeats {
     pub elements: u64,
     /// Elements equal to an earlier one.
     pub repeated: u64,
-    /// Characters in those.
+    /// Characters in repeated elements.
     pub repeated_chars: u64,
 }
 

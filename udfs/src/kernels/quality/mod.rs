@@ -1,9 +1,8 @@
-//! Quality signals of a text: what the filters of Gopher, C4 and FineWeb measure, their verdicts, and the removal of
+//! Quality signals of a text: the measurements and verdicts of the filters of Gopher, C4 and FineWeb, and the removal of
 //! personal data.
 //!
-//! Every kernel takes a text and returns plain numbers; `failed` on the result names the first rule broken, in the
-//! order in which datatrove 0.10 applies the rules. Lengths are counted in characters (Unicode scalar values). All of
-//! them run in time linear in the text.
+//! Every kernel takes a text and returns plain numbers. `failed` on the result names the first violated rule, in the order in
+//! which datatrove 0.10 applies the rules. Lengths are in characters (Unicode scalar values). All kernels run in linear time.
 
 pub mod c4;
 pub mod chars;
@@ -15,12 +14,12 @@ pub mod pii;
 pub mod repetition;
 pub mod tokens;
 
-/// `part / whole`, and 0 where there is nothing to divide by.
+/// `part / whole`, or 0 if `whole` is 0.
 pub fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Characters of `text`.
+/// Number of characters in `text`.
 pub fn char_len(text: &str) -> u64 {
     if text.is_ascii() { text.len() as u64 } else { text.chars().count() as u64 }
 }
@@ -36,7 +35,7 @@ mod tests {
     use super::repetition::GopherRepetition;
     use super::{language, tokens};
 
-    /// Texts of our own as datatrove 0.10 judges them (`benches/peers/goldens/quality.py`).
+    /// Compares with datatrove 0.10 on our own texts (`benches/peers/goldens/quality.py`).
     #[test]
     fn goldens() {
         let goldens: serde_json::Value = serde_json::from_str(include_str!("goldens/quality.json")).unwrap();
@@ -50,11 +49,11 @@ mod tests {
                 ("c4_quality", C4Quality::measure(text).failed()),
                 ("fineweb_quality", FinewebQuality::measure(text).failed()),
             ] {
-                // datatrove takes the CR of a CR LF for the last character of a line.
+                // datatrove counts the CR of a CR LF as the last character of a line.
                 if filter == "fineweb_quality" && text.contains('\r') {
                     continue;
                 }
-                // Absent where datatrove divides by zero.
+                // Missing where datatrove divides by zero.
                 if let Some(expected) = golden.get(filter) {
                     assert_eq!(expected.as_str(), failed, "{filter} of {name}");
                 }
@@ -65,7 +64,7 @@ mod tests {
         }
     }
 
-    /// Every signal of `text` as text: of CR LF, CR and LF the same is measured.
+    /// All signals of `text` as text, to compare measurements with CR LF, CR and LF.
     fn signals(text: &str) -> String {
         let (gopher, repetition) = (GopherQuality::measure(text), GopherRepetition::measure(text));
         let (c4, fineweb) = (C4Quality::measure(text), FinewebQuality::measure(text));
@@ -82,7 +81,7 @@ mod tests {
         }
     }
 
-    /// Texts that are nothing but one thing: no panic, and no number that is none.
+    /// Degenerate texts of a single repeated element must neither panic nor give NaN.
     #[test]
     fn odd_texts() {
         for text in ["", "\0", " ", "\n", "\r\n", "🎉", "\u{301}", "\u{feff}", "\u{200b}", "　", "-", "…"] {
@@ -146,7 +145,7 @@ mod tests {
         }
     }
 
-    /// Each would take hours if it took more than linear time.
+    /// With more than linear time, each of these would take hours.
     #[test]
     fn linear_on_hard_texts() {
         const N: usize = 2_000_000;

@@ -13,25 +13,25 @@ use super::lines::{Repeats, is_blank, unify};
 use super::tokens::for_each_word;
 use super::{char_len, ratio};
 
-/// Largest fraction of repeated lines, and of repeated paragraphs.
+/// Maximum fraction of repeated lines, and of repeated paragraphs.
 pub const MAX_DUPLICATES: f64 = 0.3;
-/// Largest fraction of characters in repeated lines, and in repeated paragraphs.
+/// Maximum fraction of characters in repeated lines, and in repeated paragraphs.
 pub const MAX_DUPLICATE_CHARS: f64 = 0.2;
-/// Largest fraction of characters in the top 2-, 3- and 4-gram.
+/// Maximum fraction of characters in the top 2-, 3- and 4-gram.
 pub const MAX_TOP: [f64; 3] = [0.2, 0.18, 0.16];
-/// Largest fraction of characters in repeated 5- to 10-grams.
+/// Maximum fraction of characters in repeated 5- to 10-grams.
 pub const MAX_REPEATED: [f64; 6] = [0.15, 0.14, 0.13, 0.12, 0.11, 0.1];
 
-/// What the rules look at; all are fractions from 0 to 1.
+/// The measurements of the rules, all fractions from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct GopherRepetition {
-    /// Paragraphs (separated by blank lines) equal to an earlier one, of all paragraphs.
+    /// Fraction of paragraphs (separated by blank lines) equal to an earlier one.
     pub duplicate_paragraph_fraction: f64,
-    /// Characters in those, of all characters.
+    /// Fraction of characters in those paragraphs.
     pub duplicate_paragraph_char_fraction: f64,
-    /// Lines equal to an earlier one, of all lines; blank lines separate lines.
+    /// Fraction of lines equal to an earlier one; blank lines only separate lines.
     pub duplicate_line_fraction: f64,
-    /// Characters in those, of all characters.
+    /// Fraction of characters in those lines.
     pub duplicate_line_char_fraction: f64,
     /// Characters in the top n-gram, for n = 2, 3, 4.
     pub top_ngram_char_fraction: [f64; 3],
@@ -48,7 +48,7 @@ impl GopherRepetition {
         for_each_paragraph(trim(text), |p| paragraphs.add(p));
         let mut lines = Repeats::default();
         text.split('\n').filter(|line| !is_blank(line)).for_each(|line| lines.add(line));
-        // datatrove counts what lies before a line feed at the start and behind one at the end.
+        // datatrove also counts what precedes a line feed at the start and follows one at the end.
         lines.elements += u64::from(starts_blank(text)) + u64::from(ends_blank(text));
         let mut found = Self {
             duplicate_paragraph_fraction: ratio(paragraphs.repeated, paragraphs.elements),
@@ -68,7 +68,7 @@ impl GopherRepetition {
         found
     }
 
-    /// The first rule broken.
+    /// The first violated rule.
     pub fn failed(&self) -> Option<&'static str> {
         const TOP: [&str; 3] = ["top_2_gram", "top_3_gram", "top_4_gram"];
         const REPEATED: [&str; 6] = [
@@ -91,7 +91,7 @@ impl GopherRepetition {
     }
 }
 
-/// Calls `paragraph` with every run of lines that are not blank.
+/// Calls `paragraph` with every run of non-blank lines.
 fn for_each_paragraph<'a>(text: &'a str, mut paragraph: impl FnMut(&'a str)) {
     let (mut start, mut end, mut at) = (0, 0, 0);
     for line in text.split('\n') {
@@ -119,17 +119,17 @@ fn ends_blank(text: &str) -> bool {
     text.rsplit_once('\n').is_some_and(|(_, line)| is_blank(line))
 }
 
-/// The n-grams of a document's words, n growing from 2, told apart by a 64-bit hash.
+/// The n-grams of a document's words, for increasing n from 2, compared by a 64-bit hash.
 ///
-/// An n-gram can occur twice only where both (n-1)-grams in it do, so each n looks only at the places the one before
-/// left over; on ordinary text few are left from n = 4 on. At most 2^32 - 1 words are looked at.
+/// An n-gram can occur twice only if both (n-1)-grams in it do, so each n examines only the positions left over by the
+/// previous one. In ordinary text few are left from n = 4 on. At most 2^32 - 1 words are examined.
 struct Grams {
     n: usize,
-    /// `BASE` to the n-th.
+    /// The n-th power of `BASE`.
     power: u64,
     /// `prefix[i]` is a polynomial in `BASE` over the hashes of the first `i` words.
     prefix: Vec<u64>,
-    /// Characters of each word.
+    /// Number of characters of each word.
     chars: Vec<u32>,
     /// Whether the n-gram that starts at this word occurs more than once.
     again: Vec<bool>,
@@ -142,11 +142,11 @@ struct Slot {
     count: u32,
 }
 
-/// Any odd number with well-mixed bits does.
+/// Any odd number with well-mixed bits would do.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Grams {
-    /// The words of `text`; n is 1, and every word is taken to occur more than once.
+    /// Starts at n = 1, where every word is assumed to occur more than once.
     fn new(text: &str) -> Self {
         let (mut prefix, mut chars, mut sum) = (vec![0], Vec::new(), 0u64);
         for_each_word(text, |word| {
@@ -162,7 +162,7 @@ impl Grams {
 
     fn hash(&self, at: usize) -> u64 {
         let sum = self.prefix[at + self.n].wrapping_sub(self.prefix[at].wrapping_mul(self.power));
-        // Spreads the high bits over the low ones, which choose the bucket.
+        // Mix the high bits into the low ones, which select the bucket.
         (sum ^ (sum >> 32)).wrapping_mul(BASE)
     }
 
@@ -170,8 +170,8 @@ impl Grams {
         self.chars[at..at + self.n].iter().map(|&c| u64::from(c)).sum()
     }
 
-    /// Goes on to the next n; returns where the n-gram that occurs most often starts first and how often it occurs, or
-    /// `None` where none occurs twice.
+    /// Advances to the next n. Returns the first position of the most frequent n-gram and its count; `None` if no n-gram
+    /// occurs twice.
     fn advance(&mut self) -> Option<(usize, u32)> {
         self.n += 1;
         self.power = self.power.wrapping_mul(BASE);
@@ -205,8 +205,8 @@ impl Grams {
         best
     }
 
-    /// Goes on to the next n; characters in the n-gram that occurs most often, times its count: the first n-gram where
-    /// all occur once.
+    /// Advances to the next n. Returns the number of characters of the most frequent n-gram times its count; if all occur
+    /// once, of the first n-gram.
     fn next_top(&mut self) -> u64 {
         let best = self.advance();
         if self.chars.len() < self.n {
@@ -216,8 +216,8 @@ impl Grams {
         (self.len(at) + self.n as u64 - 1) * u64::from(count)
     }
 
-    /// Goes on to the next n; characters in n-grams equal to one further left, taken from left to right without
-    /// overlap.
+    /// Advances to the next n. Returns the number of characters in n-grams equal to one further left, counted from left to
+    /// right without overlap.
     fn next_repeated(&mut self) -> u64 {
         self.advance();
         self.table.clear();
@@ -256,7 +256,7 @@ mod tests {
         found
     }
 
-    /// The definitions, without any shortcut.
+    /// Reference implementation: the definitions without any shortcut.
     fn brute(text: &str) -> ([f64; 3], [f64; 6]) {
         let (words, chars) = (words(text), text.chars().count().max(1) as f64);
         let top = [2, 3, 4].map(|n| {

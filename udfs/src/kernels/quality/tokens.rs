@@ -78,15 +78,15 @@ pub fn for_each_word<'a>(text: &'a str, mut word: impl FnMut(&'a str)) {
     }
 }
 
-/// Number of words of `text`.
+/// Number of words in `text`.
 pub fn count_words(text: &str) -> u64 {
     let mut n = 0;
     for_each_word(text, |_| n += 1);
     n
 }
 
-/// Number of sentences of `text`: a sentence ends with a word that is one sentence mark, and the next one starts at the
-/// next word that is not punctuation (the rule of spaCy's sentencizer).
+/// Number of sentences in `text`. A sentence ends with a word that is a single sentence mark; the next one starts at the next
+/// word that is not punctuation (the rule of spaCy's sentencizer).
 pub fn count_sentences(text: &str) -> u64 {
     let (mut n, mut ended) = (0, true);
     for_each_word(text, |word| {
@@ -132,7 +132,7 @@ fn split<'a>(piece: &'a str, suffixes: &mut Vec<&'a str>, word: &mut impl FnMut(
     }
 }
 
-/// Bytes of the word that comes off the start of `s`, 0 if none does.
+/// Length in bytes of the word to split off the start of `s`; 0 if there is none.
 fn prefix(s: &str) -> usize {
     let bytes = s.as_bytes();
     match bytes[0] {
@@ -150,7 +150,7 @@ fn prefix(s: &str) -> usize {
     }
 }
 
-/// Bytes of the word that comes off the end of `s`, 0 if none does.
+/// Length in bytes of the word to split off the end of `s`; 0 if there is none.
 fn suffix(s: &str) -> usize {
     let bytes = s.as_bytes();
     let n = bytes.len();
@@ -193,7 +193,7 @@ fn ends_before_stop(head: &str) -> bool {
     }
 }
 
-/// Bytes of the clitic that ends `s`, 0 if none does.
+/// Length in bytes of the clitic that ends `s`; 0 if there is none.
 fn clitic(s: &str) -> usize {
     let quote = |tail: &str| s.strip_suffix(tail).and_then(|head| head.strip_suffix(['\'', '’']));
     for tail in ["s", "S"] {
@@ -214,7 +214,7 @@ fn clitic(s: &str) -> usize {
     }
 }
 
-/// Bytes of the unit that ends `s` after a digit, 0 if none does.
+/// Length in bytes of the unit that ends `s` after a digit; 0 if there is none.
 fn unit(s: &str) -> usize {
     const UNITS: [&str; 54] = [
         "%", "G", "GB", "Gb", "K", "KB", "Kb", "M", "MB", "Mb", "Pa", "T", "TB", "cm", "cm²", "cm³", "dm", "dm²",
@@ -227,7 +227,7 @@ fn unit(s: &str) -> usize {
     if UNITS.contains(&tail) { digit } else { 0 }
 }
 
-/// Whether `s` is one word although its end looks like something to take off.
+/// Whether `s` is one word although its end looks like something to split off.
 fn is_whole(s: &str) -> bool {
     const ABBREVIATIONS: [&str; 99] = [
         "Adm.", "Ak.", "Ala.", "Apr.", "Ariz.", "Ark.", "Aug.", "Bros.", "Calif.", "Co.", "Colo.", "Conn.", "Corp.",
@@ -249,7 +249,7 @@ fn is_whole(s: &str) -> bool {
     }
 }
 
-/// The words of a stem: one if it is an address, else what lies between and at its inner marks.
+/// The words of a stem: one if it is an address, otherwise its inner marks and the parts between them.
 fn infixes<'a>(stem: &'a str, word: &mut impl FnMut(&'a str)) {
     let bytes = stem.as_bytes();
     let (mut start, mut at, mut checked) = (0, 0, false);
@@ -279,7 +279,7 @@ fn may_split(b: u8) -> bool {
     matches!(b, b'.' | b',' | b'-' | b'~' | b'+' | b'*' | b'^' | b':' | b'<' | b'>' | b'=' | b'/' | 0xc2 | 0xe2..)
 }
 
-/// Bytes of the inner mark of `stem` at byte `at`, 0 if nothing is to be cut there.
+/// Length in bytes of the inner mark of `stem` at byte `at`; 0 if the stem is not split there.
 fn infix(stem: &str, at: usize) -> usize {
     let Some(tail) = stem.get(at..) else { return 0 };
     let mut chars = tail.chars();

@@ -1,10 +1,10 @@
-//! Whether a generated text arrives at a known answer.
+//! Compares the final answer of a generated text with a known answer.
 
-/// Whether the final answer of `generated` is that of `gold`.
+/// Whether the final answers of `generated` and `gold` agree.
 ///
-/// Both are read alike: what the last `\boxed{}` holds; else what follows the last `####`; else what follows the last
+/// The answer of a text is the content of the last `\boxed{}`; else what follows the last `####`; else what follows the last
 /// `answer is`, `answer:` or `answer =`, to the end of the line; else the whole text. A gold answer that is a number is
-/// compared by value with the last number of the generated one, other answers as text without regard to case, white
+/// compared by value with the last number of the generated one. Other answers are compared as text, ignoring case, white
 /// space, `$`, `\text{}` and final punctuation.
 pub fn answer_match(generated: &str, gold: &str) -> bool {
     let (found, wanted) = (final_answer(generated), plain(final_answer(gold)));
@@ -14,7 +14,7 @@ pub fn answer_match(generated: &str, gold: &str) -> bool {
     }
 }
 
-/// Without the spaces beside signs, and without the brackets of a choice such as `(b)`.
+/// Removes spaces beside signs, and the brackets of a choice such as `(b)`.
 fn compact(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     let sign = |at: Option<usize>| at.and_then(|at| letters.get(at)).is_none_or(|c| !c.is_alphanumeric());
@@ -27,7 +27,7 @@ fn compact(text: &str) -> String {
     }
 }
 
-/// `\frac34` as `\frac{3}{4}`.
+/// Rewrites `\frac34` as `\frac{3}{4}`.
 fn braces(text: &str) -> String {
     let mut parts = text.split("\\frac");
     let mut whole = parts.next().unwrap_or_default().to_owned();
@@ -66,7 +66,7 @@ fn first_line(text: &str) -> &str {
     text.trim_start().lines().next().unwrap_or_default()
 }
 
-/// What stands between the brace at the start of `text` and the one that closes it.
+/// The text between the brace at the start of `text` and its closing brace.
 fn braced(text: &str) -> Option<&str> {
     let mut depth = 0_usize;
     for (at, c) in text.char_indices() {
@@ -82,7 +82,7 @@ fn braced(text: &str) -> Option<&str> {
     None
 }
 
-/// Lower case, one space between words, without decoration.
+/// Converts to lower case with single spaces and without decoration.
 fn plain(text: &str) -> String {
     let mut text = text.trim().to_lowercase();
     for wrap in ["\\text{", "\\mathrm{", "\\textbf{", "\\mbox{"] {
@@ -98,7 +98,7 @@ fn plain(text: &str) -> String {
     words.join(" ").trim_matches(|c: char| matches!(c, '.' | ',' | ';' | ':' | '!' | '"' | '\'') || c == ' ').to_owned()
 }
 
-/// The value of a text that is one number and nothing else: `1,234.5`, `-3/4`, `\frac{3}{4}`, `50%`, `€ 7`.
+/// The value of a text that is a single number: `1,234.5`, `-3/4`, `\frac{3}{4}`, `50%`, `€ 7`.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim_start_matches(['€', '£']).trim().trim_end_matches('%').trim();
     if let Some(at) = text.find("\\frac{") {
@@ -124,7 +124,7 @@ fn nonzero(value: f64) -> Option<f64> {
     (value != 0.0).then_some(value)
 }
 
-/// A decimal number; commas may part its whole digits by threes, and an exponent of ten may follow.
+/// Parses a decimal number, with optional commas between thousands and an optional exponent of ten.
 fn decimal(text: &str) -> Option<f64> {
     if let Some((mantissa, exponent)) = text.split_once('e') {
         let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
@@ -146,7 +146,7 @@ fn decimal(text: &str) -> Option<f64> {
     if fine { text.replace(',', "").parse().ok() } else { None }
 }
 
-/// The last number in a text, or the text's own value where it is one number.
+/// The last number in a text, or the value of the text if it is a single number.
 fn last_number(text: &str) -> Option<f64> {
     if let Some(value) = number(text) {
         return Some(value);
@@ -154,7 +154,7 @@ fn last_number(text: &str) -> Option<f64> {
     let part = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '/' | '-' | '+' | 'e');
     let candidates = text.rsplit(|c: char| !part(c)).map(|word| {
         let word = word.trim_end_matches(['.', ',', '/', 'e']);
-        // The point of `.5` is its own where no letter or other point stands before it.
+        // The point of `.5` belongs to the number unless a letter or another point precedes it.
         let point = word.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         let start = word.as_ptr() as usize - text.as_ptr() as usize;
         if point && !text[..start].ends_with(char::is_alphanumeric) {

@@ -1,16 +1,16 @@
 //! Equal-width buckets, and the entropy of a histogram.
 
-/// Which end of a bucket belongs to it.
+/// Which end of its range a bucket includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Closed {
-    /// `[low, high)`; the last bucket holds its upper end too.
+    /// `[low, high)`; the last bucket also includes its upper end.
     Left,
-    /// `(low, high]`; the first bucket holds its lower end too.
+    /// `(low, high]`; the first bucket also includes its lower end.
     Right,
 }
 
-/// The bucket of `value`, 1 to `count`, of `count` buckets of equal width from `low` to `high`; 0 below `low` and
-/// `count + 1` above `high`. Edge `i` is `low + (high - low) * i / count`, and a value is compared with exactly that.
+/// The bucket of `value`, from 1 to `count`, among `count` buckets of equal width from `low` to `high`; 0 below `low` and
+/// `count + 1` above `high`. Edge `i` is exactly `low + (high - low) * i / count`.
 pub fn bucket(value: f64, low: f64, high: f64, count: u64, closed: Closed) -> u64 {
     if value < low {
         return 0;
@@ -20,7 +20,7 @@ pub fn bucket(value: f64, low: f64, high: f64, count: u64, closed: Closed) -> u6
     }
     let edge = |index: u64| if index == count { high } else { low + (high - low) * (index as f64 / count as f64) };
     let share = (value - low) / (high - low);
-    // Where all is one point, or the quotient is rounded, the edges decide.
+    // If the range is a single point, or the quotient is rounded, compare with the edges.
     let mut bucket = if share.is_finite() { ((share * count as f64) as u64).min(count - 1) } else { 0 };
     let above = |edge: f64| match closed {
         Closed::Left => value >= edge,

@@ -1,7 +1,6 @@
 //! Forgetting events (Toneva et al., An empirical study of example forgetting during deep neural network learning, 2019).
 
-/// How often a correct answer is followed by a wrong one, over answers in the order of the steps; `None` where none was
-/// ever correct.
+/// How often a correct answer is followed by a wrong one, over answers ordered by step; `None` if none was ever correct.
 pub fn forgetting_events(answers: impl Iterator<Item = bool>) -> Option<u64> {
     let (mut previous, mut learned, mut events) = (false, false, 0);
     for correct in answers {

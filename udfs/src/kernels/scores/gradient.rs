@@ -1,7 +1,7 @@
-//! Scores that follow from the gradient of the cross-entropy of a softmax layer, in closed form.
+//! Scores derived in closed form from the gradient of the cross-entropy of a softmax layer.
 //!
-//! With `e = p - y` the gradient of the layer's weights is `e h^T` and that of its bias `e`: their norms and their
-//! inner products with the weights need no gradient to be stored.
+//! With `e = p - y`, the gradient of the layer's weights is `e h^T` and that of its bias `e`. Their norms and inner products
+//! with the weights can be computed without storing a gradient.
 
 /// Squared norm of `p - y`, the error vector of a prediction.
 fn error_squared(probs: &[f64], label: usize) -> f64 {
@@ -15,23 +15,23 @@ pub fn el2n(probs: &[f64], label: usize) -> f64 {
     error_squared(probs, label).sqrt()
 }
 
-/// What the label gets above the best of the other classes; two classes at least.
+/// How far the value of the label exceeds the best of the other classes. Requires at least two classes.
 pub fn margin(values: &[f64], label: usize) -> f64 {
     let others = values.iter().enumerate().filter(|(class, _)| *class != label).map(|(_, &value)| value);
     values[label] - others.fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// GraNd of the last layer: the norm of its gradient, from the squared norm of its input.
+/// GraNd of the last layer: the norm of its gradient, computed from the squared norm of its input.
 pub fn grand(probs: &[f64], label: usize, h_squared: f64, bias: bool) -> f64 {
     (error_squared(probs, label) * (h_squared + if bias { 1.0 } else { 0.0 })).sqrt()
 }
 
-/// What one gradient step on the row does to the norm of the last layer's weights: by how much it falls (DON), and the
-/// norm of the change (NOD). `logits` are without the bias, `norm` is the Frobenius norm of the weights.
+/// The effect of one gradient step on the norm of the last layer's weights: by how much it falls (DON), and the norm of the
+/// change (NOD). `logits` exclude the bias; `norm` is the Frobenius norm of the weights.
 pub fn weight_delta(logits: &[f64], probs: &[f64], label: usize, h_squared: f64, norm: f64, rate: f64) -> (f64, f64) {
     let along: f64 = logits.iter().zip(probs).map(|(z, p)| z * p).sum::<f64>() - logits[label];
     let change = rate * (error_squared(probs, label) * h_squared).sqrt();
-    // ||W|| - ||W'|| as a quotient of the difference of squares, which does not cancel.
+    // ||W|| - ||W'|| as a quotient with the difference of squares, which avoids cancellation.
     let fall = 2.0 * rate * along - change * change;
     let after = (norm * norm - fall).max(0.0).sqrt();
     let don = if norm + after > 0.0 { fall / (norm + after) } else { 0.0 };

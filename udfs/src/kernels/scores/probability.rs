@@ -1,24 +1,24 @@
-//! Probabilities of classes: their check and the softmax that makes them.
+//! Class probabilities: validation, and softmax.
 
 use std::fmt;
 
-/// Why numbers are no probabilities or no logits.
+/// Why numbers are not valid probabilities or logits.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
     /// The list is empty.
     Empty,
-    /// A value that is NaN, infinite or, for a probability, outside [0, 1]; positions count from 1 as in SQL.
+    /// A value is NaN, infinite or, for a probability, outside [0, 1]. Positions count from 1 as in SQL.
     Value {
         /// Position in the list.
         position: usize,
-        /// What is there.
+        /// The value.
         value: f64,
     },
-    /// Probabilities that do not sum to one.
+    /// Probabilities do not sum to one.
     Sum {
         /// Their sum.
         sum: f64,
-        /// How far from one it may be.
+        /// The allowed deviation from one.
         tolerance: f64,
     },
 }
@@ -33,7 +33,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Checks that `values` are probabilities of exclusive classes.
+/// Checks that `values` are probabilities of mutually exclusive classes.
 pub fn check_probabilities(values: &[f64], tolerance: f64) -> Result<(), Fault> {
     if values.is_empty() {
         return Err(Fault::Empty);
@@ -50,7 +50,7 @@ pub fn check_probabilities(values: &[f64], tolerance: f64) -> Result<(), Fault> 
     if (sum - 1.0).abs() <= tolerance { Ok(()) } else { Err(Fault::Sum { sum, tolerance }) }
 }
 
-/// Checks that every value is a number.
+/// Checks that all values are finite.
 pub fn check_finite(values: &[f64]) -> Result<(), Fault> {
     if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(first(values, |value| !value.is_finite())) }
 }
@@ -60,9 +60,9 @@ fn first(values: &[f64], wrong: impl Fn(f64) -> bool) -> Fault {
     found.map_or(Fault::Empty, |(at, &value)| Fault::Value { position: at + 1, value })
 }
 
-/// Turns logits into probabilities in place: `exp(z / temperature)`, normalised.
+/// Converts logits to probabilities in place: `exp(z / temperature)`, normalised.
 ///
-/// A logit of minus infinity is a class that cannot be. NaN, infinity, and minus infinity everywhere are faults.
+/// A logit of minus infinity is an impossible class. NaN, infinity, or minus infinity everywhere are errors.
 pub fn softmax(logits: &mut [f64], temperature: f64) -> Result<(), Fault> {
     let wrong = |value: f64| value.is_nan() || value == f64::INFINITY;
     if logits.iter().any(|value| wrong(*value)) {

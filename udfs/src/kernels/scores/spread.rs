@@ -1,11 +1,11 @@
-//! Spread of vectors, value by value, in one pass.
+//! Spread of vectors, coordinate by coordinate, in one pass.
 
 use crate::kernels::wide::Wide;
 
-/// Sums and sums of squares of vectors of one length, with digits enough for their difference; two of them merge.
+/// Sums and sums of squares of vectors of equal length, with enough digits for their difference. Two of them can be merged.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spread {
-    /// Vectors seen.
+    /// Number of vectors.
     pub count: u64,
     /// Their sum.
     pub sums: Vec<Wide>,
@@ -14,7 +14,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Adds a vector; `false` where its length differs from that of the others.
+    /// Adds a vector; `false` if its length differs from that of the others.
     #[must_use]
     pub fn add(&mut self, vector: &[f64]) -> bool {
         if self.count == 0 {
@@ -31,7 +31,7 @@ impl Spread {
         true
     }
 
-    /// Adds the vectors another has seen; `false` where their length differs.
+    /// Adds the vectors of another spread; `false` if their length differs.
     #[must_use]
     pub fn merge(&mut self, other: &Self) -> bool {
         if other.count == 0 {
@@ -50,7 +50,7 @@ impl Spread {
         true
     }
 
-    /// Variance of each value over the vectors, divided by their number: (n * sum of squares - square of the sum) / n^2.
+    /// Population variance of each coordinate: (n * sum of squares - square of the sum) / n^2.
     pub fn variances(&self) -> impl Iterator<Item = f64> + '_ {
         let count = self.count.max(1) as f64;
         self.sums.iter().zip(&self.squares).map(move |(sum, squares)| {

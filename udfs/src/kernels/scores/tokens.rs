@@ -2,23 +2,23 @@
 
 use std::ops::Range;
 
-/// Exponential of the mean; `None` where no token counts.
+/// Exponential of the mean; `None` if there are no tokens.
 pub fn perplexity(losses: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = losses.fold((0.0, 0_u64), |(sum, count), loss| (sum + loss, count + 1));
     (count > 0).then(|| libm::exp(sum / count as f64))
 }
 
-/// `(1 - lambda) x[i] + lambda (x[i-1] + x[i+1])`; a neighbour that is not there counts as 0.
+/// Computes `(1 - lambda) x[i] + lambda (x[i-1] + x[i+1])`; a missing neighbour counts as 0.
 pub fn neighbor_scores(values: &[f64], lambda: f64) -> Vec<f64> {
     let at = |index: Option<usize>| index.and_then(|index| values.get(index)).copied().unwrap_or_default();
     let score = |i: usize| (1.0 - lambda) * values[i] + lambda * (at(i.checked_sub(1)) + at(Some(i + 1)));
     (0..values.len()).map(score).collect()
 }
 
-/// Marks the `count` highest (or lowest) values; of equal ones the earlier.
+/// Marks the `count` highest (or lowest) values; on ties, the earlier ones.
 pub fn top_mask(values: &[f64], count: usize, highest: bool) -> Vec<bool> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    // The sort is stable: positions decide ties.
+    // The sort is stable, so positions break ties.
     order.sort_by(|&a, &b| if highest { values[b].total_cmp(&values[a]) } else { values[a].total_cmp(&values[b]) });
     let mut mask = vec![false; values.len()];
     order.into_iter().take(count).for_each(|at| mask[at] = true);

@@ -1,22 +1,22 @@
 //! TOPSIS: rank by closeness to the ideal (Hwang and Yoon, Multiple attribute decision making, 1981).
 
-/// What must be known of a column of criteria.
+/// The statistics of a criterion.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Criterion {
     /// Sum of the squares of its values.
     pub sum_squares: f64,
-    /// The least value.
+    /// The minimum.
     pub min: f64,
-    /// The greatest value.
+    /// The maximum.
     pub max: f64,
-    /// Whether more is better.
+    /// Whether higher values are better.
     pub benefit: bool,
     /// Its weight.
     pub weight: f64,
 }
 
-/// `d- / (d+ + d-)`, distances from the worst and the best row that could be, of vector-normalised, weighted values; 0.5
-/// where all rows are the same.
+/// Computes `d- / (d+ + d-)`, with the distances from the worst and the best possible row of vector-normalised, weighted
+/// values; 0.5 if all rows are equal.
 pub fn closeness(values: &[f64], criteria: &[Criterion]) -> f64 {
     let (mut to_best, mut to_worst) = (0.0, 0.0);
     for (value, c) in values.iter().zip(criteria) {

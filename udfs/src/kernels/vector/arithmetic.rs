@@ -1,18 +1,18 @@
-//! Products, norms and distances of pairs.
+//! Products, norms and distances of pairs of vectors.
 //!
-//! A product of two 32-bit floats is exact in 64 bits, so fused and separate multiplication agree; sixteen partial sums let
-//! the compiler use vector registers of any width, and they are added up in one order.
+//! A product of two 32-bit floats is exact in 64 bits, so fused and separate multiplication agree. Sixteen partial sums let
+//! the compiler use vector registers of any width; they are added up in a fixed order.
 
-/// Partial sums. Enough to hide the latency of an addition.
+/// Number of partial sums, enough to hide the latency of an addition.
 const LANES: usize = 16;
 
-/// The sums of `N` terms of each pair, in one pass.
+/// Sums `N` terms of each pair of values in one pass.
 #[inline(always)]
 fn accumulate<const N: usize>(a: &[f32], b: &[f32], terms: impl Fn(f64, f64) -> [f64; N]) -> [f64; N] {
     let mut sums = [[0.0_f64; LANES]; N];
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();
     let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    // By number: the compiler does not always see through a zip here.
+    // Index explicitly: the compiler does not always see through a zip here.
     for chunk in 0..a_chunks.len().min(b_chunks.len()) {
         let (a, b) = (&a_chunks[chunk], &b_chunks[chunk]);
         for lane in 0..LANES {
@@ -43,8 +43,8 @@ fn total(mut sums: [f64; LANES]) -> f64 {
     sums[0]
 }
 
-/// Runs `$body`, a function of this module, compiled for the widest registers of the processor. The code is the same and nothing is
-/// fused, so the result is too.
+/// Runs `$body`, a function of this module, compiled for the widest registers of the processor. The source is the same and
+/// nothing is fused, so the result is the same too.
 macro_rules! widest {
     ($body:ident, ($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {
         {
@@ -76,7 +76,7 @@ macro_rules! widest {
 
 pub(crate) use widest;
 
-/// Sum of products. Slices of one length.
+/// Dot product. The slices must have equal length.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     widest!(dot_of, (a: &[f32], b: &[f32]) -> f64)
 }
@@ -92,7 +92,7 @@ pub fn squared_norm(a: &[f32]) -> f64 {
     dot(a, a)
 }
 
-/// Square of the Euclidean distance. Slices of one length.
+/// Squared Euclidean distance. The slices must have equal length.
 pub fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     widest!(squared_distance_of, (a: &[f32], b: &[f32]) -> f64)
 }
@@ -103,7 +103,7 @@ fn squared_distance_of(a: &[f32], b: &[f32]) -> f64 {
     squares
 }
 
-/// Adds `weight` times `vector` to `sums`. Slices of one length.
+/// Adds `weight` times `vector` to `sums`. The slices must have equal length.
 pub fn add_scaled(sums: &mut [f64], vector: &[f32], weight: f64) {
     widest!(add_scaled_of, (sums: &mut [f64], vector: &[f32], weight: f64))
 }
@@ -113,20 +113,20 @@ fn add_scaled_of(sums: &mut [f64], vector: &[f32], weight: f64) {
     sums.iter_mut().zip(vector).for_each(|(sum, value)| *sum += f64::from(*value) * weight);
 }
 
-/// Cosine of the angle of two vectors with these squared norms, from -1 to 1; `None` where one is zero.
+/// Cosine of two vectors with the given squared norms, from -1 to 1; `None` if a vector is zero.
 pub fn cosine(a: &[f32], b: &[f32], a_squared: f64, b_squared: f64) -> Option<f64> {
     let scale = (a_squared * b_squared).sqrt();
     (scale > 0.0).then(|| (dot(a, b) / scale).clamp(-1.0, 1.0))
 }
 
-/// The same, measuring the lengths too: each value is read once. NaN where a value is not finite.
+/// Cosine of two vectors, computing the norms too, so that each value is read once. NaN if a value is not finite.
 pub fn cosine_alone(a: &[f32], b: &[f32]) -> Option<f64> {
     let [product, a_squared, b_squared] = products(a, b);
     let scale = (a_squared * b_squared).sqrt();
     (scale != 0.0).then(|| (product / scale).clamp(-1.0, 1.0))
 }
 
-/// The sums of the products of `a` with `b`, of `a` with itself and of `b` with itself. Slices of one length.
+/// The dot products of `a` with `b`, `a` with itself and `b` with itself. The slices must have equal length.
 fn products(a: &[f32], b: &[f32]) -> [f64; 3] {
     widest!(products_of, (a: &[f32], b: &[f32]) -> [f64; 3])
 }
@@ -136,7 +136,8 @@ fn products_of(a: &[f32], b: &[f32]) -> [f64; 3] {
     accumulate(a, b, |a, b| [a * b, a * a, b * b])
 }
 
-/// Appends `a` scaled to length one; false, and nothing appended, where it is zero; `None` where a value is not finite.
+/// Appends `a` scaled to length one. Returns false and appends nothing if `a` is zero; returns `None` if a value is not
+/// finite.
 pub fn push_normalized(a: &[f32], out: &mut Vec<f32>) -> Option<bool> {
     let norm = squared_norm(a).sqrt();
     if !norm.is_finite() {
@@ -156,7 +157,7 @@ fn push_scaled(a: &[f32], scale: f64, out: &mut Vec<f32>) {
 #[inline(always)]
 fn push_scaled_of(a: &[f32], scale: f64, out: &mut Vec<f32>) {
     out.reserve(a.len());
-    // Straight to its place: filling it with zeros first would be half of the work.
+    // Write directly into spare capacity: zeroing it first would be half of the work.
     for (slot, value) in out.spare_capacity_mut().iter_mut().zip(a) {
         slot.write((f64::from(*value) * scale) as f32);
     }
@@ -164,7 +165,8 @@ fn push_scaled_of(a: &[f32], scale: f64, out: &mut Vec<f32>) {
     unsafe { out.set_len(out.len() + a.len()) };
 }
 
-/// The least size of a value that is not zero, and the largest one, that of a NaN being infinite. Infinite and zero for zeros alone.
+/// The smallest nonzero absolute value, and the largest one, where NaN counts as infinite. Returns infinity and zero if all
+/// values are zero.
 pub fn sizes(a: &[f32]) -> (f32, f32) {
     widest!(sizes_of, (a: &[f32]) -> (f32, f32))
 }

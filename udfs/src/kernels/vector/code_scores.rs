@@ -1,23 +1,23 @@
-//! Cosines of codes, and what they leave open about the vectors.
+//! Cosines of int8 codes, with bounds on the cosines of the original vectors.
 
 use super::codes::Codes;
 use super::panels::{Panel, WIDTH, multiply, pack};
 use super::search::Metric;
 
-/// What rounding to 32 bits adds to the cosine of two codes, with room.
+/// Bound on the error from rounding the cosine of two codes to 32 bits, with some reserve.
 const ROUNDING: f64 = 1e-6;
 
-/// The cosines of the codes of a block, kept to be used again.
+/// The cosines of a block of codes; buffers are reused.
 #[derive(Debug, Default)]
 pub struct CodeScores {
     cosines: Vec<f32>,
     columns: usize,
-    /// Sine of each left row's angle to its code, and the largest of the right rows.
+    /// Sine of the angle between each left row and its code, and the largest such sine of the right rows.
     sines: (Vec<f32>, f64),
     panel: Vec<[i32; WIDTH]>,
 }
 
-/// Right codes in the order in which they are multiplied: for those that many left ones meet, one after the other.
+/// Right codes in multiplication order, to be reused with many left codes.
 #[derive(Debug)]
 pub struct Panels {
     width: usize,
@@ -27,7 +27,7 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// The panels of codes.
+    /// Arranges codes in panels.
     pub fn of(codes: &Codes) -> Self {
         let width = codes.width.max(1);
         let mut words = vec![[0; WIDTH]; codes.words.len().div_ceil(WIDTH * width) * width];
@@ -42,7 +42,7 @@ impl Panels {
         self.inverse.len()
     }
 
-    /// Whether there is no code.
+    /// Whether there are no codes.
     pub fn is_empty(&self) -> bool {
         self.inverse.is_empty()
     }
@@ -53,7 +53,7 @@ fn largest_sine(codes: &Codes) -> f64 {
 }
 
 impl CodeScores {
-    /// The cosine of every left code and every right one.
+    /// Computes the cosine of every left code with every right code.
     pub fn fill(&mut self, left: &Codes, right: &Codes) {
         self.start(left, right.len(), largest_sine(right));
         if right.width == 0 {
@@ -68,7 +68,7 @@ impl CodeScores {
         self.panel = panel;
     }
 
-    /// The same for right codes that are in panels.
+    /// The same for right codes that are already in panels.
     pub fn fill_panels(&mut self, left: &Codes, right: &Panels) {
         self.start(left, right.len(), right.sine);
         for (number, panel) in right.words.chunks_exact(right.width).enumerate() {
@@ -98,14 +98,14 @@ impl CodeScores {
         });
     }
 
-    /// Scores instead of cosines, for squared lengths of the vectors, with the margin of each left row: how far a score may be
-    /// from that of the vectors.
+    /// Converts the cosines to scores, given the squared lengths of the vectors. Returns for each left row a margin: how far
+    /// a score may be from the exact one.
     pub fn score(&mut self, metric: Metric, left: &[f64], right: &[f64], margins: &mut Vec<f64>) {
         margins.clear();
         let largest = right.iter().copied().fold(0.0, f64::max);
         let lengths = right.iter().map(|squared| squared.sqrt() as f32).collect::<Vec<_>>();
         for (at, &squared) in left.iter().enumerate() {
-            // The cosine changes by no more than the angle, and than from 1 to -1.
+            // The cosine changes by no more than the angle, and by no more than from 1 to -1.
             let (sine, cosine) = self.sum_of_angles(at);
             let turn = if cosine > 0.0 { (sine + 1.0 - cosine).min(2.0) } else { 2.0 } + ROUNDING;
             let row = &mut self.cosines[at * self.columns..(at + 1) * self.columns];
@@ -122,48 +122,49 @@ impl CodeScores {
         }
     }
 
-    /// The score of the codes below which no right row can be the one nearest to left row `at`, where the largest is `best` and
-    /// [`Self::score`] gave `margin`.
+    /// The code score below which a right row cannot be nearest to left row `at`, given the largest score `best` and the
+    /// `margin` from [`Self::score`].
     pub fn floor_of_nearest(&self, metric: Metric, at: usize, best: f32, margin: f64) -> f32 {
         let uniform = f64::from(best) - 2.0 * margin;
         let floor = match metric {
-            // Twice the angles, which is less than twice the margin unless the two are at right angles.
+            // Twice the angles; this is less than twice the margin unless the two are orthogonal.
             Metric::Cosine => self.certain(at, self.certain(at, best.into()).0).0.max(uniform),
             Metric::L2 => uniform,
         };
         (floor as f32).next_down()
     }
 
-    /// Sine and cosine of the largest sum of the angles of left row `at` and a right row to their codes.
+    /// Sine and cosine of the largest possible sum of two angles: of left row `at` to its code, and of any right row to its
+    /// code.
     fn sum_of_angles(&self, at: usize) -> (f64, f64) {
         let (own, other) = (f64::from(self.sines.0[at]), self.sines.1);
         let cosine = |sine: f64| (1.0 - sine * sine).max(0.0).sqrt();
         (own * cosine(other) + other * cosine(own), cosine(own) * cosine(other) - own * other)
     }
 
-    /// The cosines, or scores, of a left code.
+    /// The cosines, or scores, of left row `at`.
     pub fn row(&self, at: usize) -> &[f32] {
         &self.cosines[at * self.columns..(at + 1) * self.columns]
     }
 
-    /// The same to be changed.
+    /// The same, mutable.
     pub fn row_mut(&mut self, at: usize) -> &mut [f32] {
         &mut self.cosines[at * self.columns..(at + 1) * self.columns]
     }
 
-    /// For vectors of left row `at` and any right row: below the first cosine of their codes the cosine of the vectors is below
-    /// `threshold`; from the second on it is at least that.
+    /// Bounds for left row `at` and any right row. If the cosine of their codes is below the first value, the cosine of the
+    /// vectors is below `threshold`; if it is at least the second value, that of the vectors is at least `threshold`.
     pub fn certain(&self, at: usize, threshold: f64) -> (f64, f64) {
         let (sine, total) = self.sum_of_angles(at);
         let across = (1.0 - threshold * threshold).max(0.0).sqrt();
-        // Angles beyond a right one leave everything open.
+        // If the angles sum to more than a right angle, nothing is certain.
         if total <= 0.0 {
             return (f64::NEG_INFINITY, f64::INFINITY);
         }
         let below = threshold * total - across * sine;
-        // Where the sum of the angles is larger than that of the threshold, no vectors are certain to be near enough.
+        // If the sum of the angles exceeds the angle of the threshold, no vectors are certain to be near enough.
         let above = if threshold <= total { threshold * total + across * sine } else { f64::INFINITY };
-        // An angle beyond two right ones is none.
+        // An angle beyond 180 degrees does not exist.
         let below = if threshold < -total { f64::NEG_INFINITY } else { below };
         (below - ROUNDING, above + ROUNDING)
     }

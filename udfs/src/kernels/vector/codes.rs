@@ -1,51 +1,51 @@
-//! Directions in 8 bits a value: a quarter of the memory of a vector, products several times as fast, and a bound of what they
-//! leave open.
+//! Int8 quantisation of directions. A code takes a quarter of the memory of a vector, its products are several times as fast,
+//! and the error is bounded.
 //!
-//! A code is a vector of whole numbers from -127 to 127 that points nearly where its vector does. The angle between the two is
-//! measured once, and angles obey the triangle inequality: the angle of two vectors differs from that of their codes by no more
-//! than the sum of the two. Products of codes are whole numbers, so they do not depend on blocks, threads or machines.
+//! A code is a vector of integers from -127 to 127 that points nearly in the direction of its vector. The angle between the
+//! two is measured once. By the triangle inequality, the angle between two vectors differs from that between their codes by
+//! at most the sum of both angles. Products of codes are integers, so they do not depend on blocks, threads or machines.
 
 use std::ops::Range;
 
 use super::arithmetic::{dot, sizes, squared_norm, widest};
 
-/// Codes in a word.
+/// Number of int8 values in a word.
 pub(super) const WORD: usize = 4;
-/// Largest code.
+/// Largest absolute value of a code.
 const LARGEST: f64 = 127.0;
 
-/// Most values in a vector: more could overflow a sum.
+/// Maximum number of dimensions: with more, a sum could overflow.
 pub const MOST_DIMENSIONS: usize = 1 << 16;
 
-/// Codes of vectors.
+/// Int8 codes of a set of vectors.
 #[derive(Debug, Clone, Default)]
 pub struct Codes {
-    /// Words of a code.
+    /// Number of words per code.
     pub(super) width: usize,
     pub(super) words: Vec<i32>,
-    /// 128 times the sum of each code: what sums with the right codes taken 128 larger are too large by.
+    /// 128 times the sum of each code. Sums are too large by this amount if the values of the right codes are shifted by 128.
     pub(super) offset: Vec<i32>,
-    /// One over each code's length; 0 for a vector of zeros.
+    /// Reciprocal of each code's length; 0 for a zero vector.
     pub(super) inverse: Vec<f32>,
-    /// Sine of the angle between vector and code, rounded up; 1 for a vector of zeros.
+    /// Sine of the angle between vector and code, rounded up; 1 for a zero vector.
     pub(super) sine: Vec<f32>,
-    /// The code that is made.
+    /// The code being computed.
     rounded: Vec<f32>,
     bytes: Vec<u8>,
 }
 
 impl Codes {
-    /// Bytes of a code of that many dimensions.
+    /// Bytes per code with that many dimensions.
     pub fn size(dimensions: usize) -> usize {
         dimensions.div_ceil(WORD) * WORD + 12
     }
 
-    /// No codes of vectors of that many dimensions.
+    /// Creates an empty set for vectors with that many dimensions.
     pub fn new(dimensions: usize) -> Self {
         Self { width: dimensions.div_ceil(WORD), ..Self::default() }
     }
 
-    /// The codes of vectors of that many dimensions, which are one after the other. O(n d).
+    /// Quantises concatenated vectors with that many dimensions. O(n d).
     pub fn of(vectors: &[f32], dimensions: usize) -> Self {
         let mut codes = Self::new(dimensions);
         let rows = vectors.len() / dimensions.max(1);
@@ -62,12 +62,12 @@ impl Codes {
         self.inverse.len()
     }
 
-    /// Whether there is no code.
+    /// Whether there are no codes.
     pub fn is_empty(&self) -> bool {
         self.inverse.is_empty()
     }
 
-    /// Takes all codes out and makes place for those of `dimensions` values.
+    /// Removes all codes and prepares for vectors with `dimensions` values.
     pub fn clear(&mut self, dimensions: usize) {
         self.width = dimensions.div_ceil(WORD);
         self.words.clear();
@@ -76,7 +76,7 @@ impl Codes {
         self.sine.clear();
     }
 
-    /// Adds the code of a finite vector. O(d).
+    /// Adds the code of a vector with finite values. O(d).
     pub fn push(&mut self, vector: &[f32]) {
         let (_, most) = sizes(vector);
         let scale = if most > 0.0 { LARGEST / f64::from(most) } else { 0.0 };
@@ -95,13 +95,13 @@ impl Codes {
         }
         let product = dot(vector, codes);
         let cosine_squared = product * product / squared / squared_norm(vector);
-        // Sums of 64 bits are off by far less than what is added here.
+        // The error of the 64-bit sums is far below what is added here.
         let sine = (1.0 - cosine_squared + 1e-11).clamp(0.0, 1.0).sqrt();
         self.inverse.push((1.0 / squared.sqrt()) as f32);
         self.sine.push((sine as f32).next_up());
     }
 
-    /// Adds codes of another set, which are of as many dimensions.
+    /// Adds codes of another set with the same number of dimensions.
     pub fn extend(&mut self, from: &Self, rows: Range<usize>) {
         self.words.extend_from_slice(&from.words[rows.start * from.width..rows.end * from.width]);
         self.offset.extend_from_slice(&from.offset[rows.clone()]);
@@ -109,7 +109,7 @@ impl Codes {
         self.sine.extend_from_slice(&from.sine[rows]);
     }
 
-    /// The codes as records of [`Self::size`] bytes, at the end of `out`.
+    /// Appends the codes to `out` as records of [`Self::size`] bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
         for (row, ((offset, inverse), sine)) in self.offset.iter().zip(&self.inverse).zip(&self.sine).enumerate() {
             let words = &self.words[row * self.width..(row + 1) * self.width];
@@ -120,7 +120,7 @@ impl Codes {
         }
     }
 
-    /// Adds codes from their records; what is left of a record is left out.
+    /// Adds codes from their records; an incomplete record at the end is ignored.
     pub fn read(&mut self, records: &[u8]) {
         for record in records.chunks_exact((self.width + 3) * WORD) {
             let (words, [offset, inverse, sine]) = record.as_chunks().0.split_at(self.width) else { continue };
@@ -132,7 +132,7 @@ impl Codes {
     }
 }
 
-/// Whole numbers from -127 to 127 as bytes; their sum.
+/// Converts integers from -127 to 127 to bytes and returns their sum.
 fn narrow(codes: &[f32], out: &mut [u8]) -> i32 {
     widest!(narrow_of, (codes: &[f32], out: &mut [u8]) -> i32)
 }
@@ -143,7 +143,7 @@ fn narrow_of(codes: &[f32], out: &mut [u8]) -> i32 {
     codes.iter().map(|code| *code as i32).sum()
 }
 
-/// From -127 to 127, as the largest value becomes 127.
+/// Scales and rounds values to integers from -127 to 127; the largest absolute value becomes 127.
 fn round(vector: &[f32], scale: f64, out: &mut [f32]) {
     widest!(round_of, (vector: &[f32], scale: f64, out: &mut [f32]))
 }

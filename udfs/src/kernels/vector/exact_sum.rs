@@ -1,32 +1,32 @@
-//! Sums whose result does not depend on the order of their terms.
+//! Sums that do not depend on the order of their terms.
 //!
-//! Floating-point addition is not associative, so an aggregate over partitions would change with the plan. Here every term
-//! is cut at two fixed places of the binary scale and rounded at a third; the pieces are whole multiples of their place and
-//! add up without rounding (pre-rounded summation: Demmel and Nguyen, Fast Reproducible Floating-Point Summation, 2013,
-//! with places fixed in advance).
+//! Floating-point addition is not associative, so a plain aggregate over partitions would change with the plan. Here every
+//! term is split at two fixed binary places and rounded at a third. The pieces are integer multiples of their place and add
+//! up without rounding (pre-rounded summation: Demmel and Nguyen, Fast Reproducible Floating-Point Summation, 2013, with
+//! places fixed in advance).
 
 use super::arithmetic::widest;
 
-/// The least terms that may be refused: 2^32.
+/// Terms from 2^32 on may be refused.
 pub const LIMIT: f64 = 4_294_967_296.0;
 
-/// Places: multiples of 4, of 2^-28, of 2^-58.
+/// The places: multiples of 4, of 2^-28 and of 2^-58.
 const PLACES: [f64; 3] = [4.0, 1.0 / (1_u64 << 28) as f64, 1.0 / (1_u64 << 58) as f64];
 
-/// The least number of 24 bits all of which are above the last place.
+/// The smallest number all of whose 24 bits are above the last place.
 const SMALLEST: f32 = 1.0 / (1_u64 << 35) as f32;
 
-/// Terms after which the lower places are carried into the higher: 2^30 times their count stays within 53 bits.
+/// Number of terms after which lower places are carried into higher ones: 2^30 times this count stays within 53 bits.
 const CARRY_AFTER: u32 = 1 << 21;
 
-/// The sums of a fixed number of columns. Each term counts to the nearest 2^-58.
+/// Sums of a fixed number of columns. Each term is rounded to the nearest 2^-58.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ExactSums {
     places: [Vec<f64>; 3],
     terms: u32,
 }
 
-/// `x` to the nearest multiple of `place`, for |x| under 2^51 times it.
+/// Rounds `x` to the nearest multiple of `place`, for |x| below 2^51 times `place`.
 #[inline(always)]
 fn round_to(x: f64, place: f64) -> f64 {
     // Numbers near 1.5 * 2^52 have a spacing of one.
@@ -34,7 +34,7 @@ fn round_to(x: f64, place: f64) -> f64 {
     (x + shift) - shift
 }
 
-/// What a term gives to each place.
+/// The contribution of a term to each place.
 #[inline(always)]
 fn cut(x: f64) -> [f64; 3] {
     let high = round_to(x, PLACES[0]);
@@ -61,7 +61,7 @@ fn add_together_of(sums: &mut ExactSums, [a, b, c, d]: [&[f32]; 4]) {
     let (b, c, d) = (&b[..columns], &c[..columns], &d[..columns]);
     let [high, middle, low] = &mut sums.places;
     let (high, middle, low) = (&mut high[..columns], &mut middle[..columns], &mut low[..columns]);
-    // By number: the compiler does not see through so many zips.
+    // Index explicitly: the compiler does not see through so many zips.
     for at in 0..columns {
         let x = (f64::from(a[at]) + f64::from(b[at])) + (f64::from(c[at]) + f64::from(d[at]));
         let [to_high, to_middle, to_low] = cut(x);
@@ -72,7 +72,7 @@ fn add_together_of(sums: &mut ExactSums, [a, b, c, d]: [&[f32]; 4]) {
 }
 
 impl ExactSums {
-    /// Sums of `columns` columns, all zero.
+    /// Creates `columns` sums of zero.
     pub fn new(columns: usize) -> Self {
         Self { places: std::array::from_fn(|_| vec![0.0; columns]), terms: 0 }
     }
@@ -82,17 +82,17 @@ impl ExactSums {
         self.places[0].len()
     }
 
-    /// Adds `scale * terms[i]` to column `first + i`; each of these must be under [`LIMIT`].
+    /// Adds `scale * terms[i]` to column `first + i`; each product must be below [`LIMIT`].
     pub fn add(&mut self, first: usize, terms: &[f32], scale: f64) {
         add_scaled(self, first, terms, scale);
     }
 
-    /// Adds `rows[0][i]` to `rows[3][i]` to column `i`, given with their [`sizes`](super::arithmetic::sizes), which must be under
-    /// [`LIMIT`]. Says itself that terms were added.
+    /// Adds `rows[0][i]` to `rows[3][i]` to column `i`. The rows come with their [`sizes`](super::arithmetic::sizes) and must
+    /// be below [`LIMIT`]. No call of `end_term` is needed.
     ///
-    /// Where the largest value is less than 2^27 times the least one that is not zero, all are multiples of a number 2^50 times
-    /// smaller than the largest: 64 bits hold the sum of four without rounding, which is cut then. None may have digits below the
-    /// last place, to which each counts by itself.
+    /// If the largest absolute value is less than 2^27 times the smallest nonzero one, all values are multiples of a number
+    /// 2^50 times smaller than the largest. 64 bits then hold the sum of four without rounding, and only that sum is split.
+    /// No value may have digits below the last place, where each value is rounded individually.
     pub fn add_four(&mut self, rows: [(&[f32], (f32, f32)); 4]) {
         let least = rows.iter().fold(f32::INFINITY, |least, (_, sizes)| least.min(sizes.0));
         let most = rows.iter().fold(0.0_f32, |most, (_, sizes)| most.max(sizes.1));
@@ -108,7 +108,7 @@ impl ExactSums {
         }
     }
 
-    /// Adds `terms[i]` to column `first + i`; each of these must be under 2^21 times [`LIMIT`].
+    /// Adds `terms[i]` to column `first + i`; each term must be below 2^21 times [`LIMIT`].
     pub fn add_wide(&mut self, first: usize, terms: &[f64]) {
         self.add_terms(first, terms.iter().copied());
         self.carry();
@@ -127,7 +127,7 @@ impl ExactSums {
         }
     }
 
-    /// Says that one more term was added to every column.
+    /// Records that one more term was added to every column.
     pub fn end_term(&mut self) {
         self.terms += 1;
         if self.terms >= CARRY_AFTER {
@@ -135,7 +135,7 @@ impl ExactSums {
         }
     }
 
-    /// Adds the sums of others, as given by [`parts`](Self::parts) after [`carry`](Self::carry).
+    /// Adds other sums, as given by [`parts`](Self::parts) after [`carry`](Self::carry).
     pub fn merge(&mut self, parts: &[f64]) {
         self.carry();
         let columns = self.columns();
@@ -147,7 +147,7 @@ impl ExactSums {
         self.carry();
     }
 
-    /// Moves what exceeds a place into the next higher one.
+    /// Carries what exceeds a place into the next higher one.
     pub fn carry(&mut self) {
         self.terms = 0;
         let [high, middle, low] = &mut self.places;
@@ -159,7 +159,7 @@ impl ExactSums {
         }
     }
 
-    /// The three places of all columns, one place after the other.
+    /// The three places of all columns, one place after another.
     pub fn parts(&self) -> Vec<f64> {
         self.places.concat()
     }
@@ -170,7 +170,7 @@ impl ExactSums {
         high[column] + (middle[column] + low[column])
     }
 
-    /// Bytes held.
+    /// Bytes in memory.
     pub fn size(&self) -> usize {
         self.columns() * 3 * size_of::<f64>()
     }

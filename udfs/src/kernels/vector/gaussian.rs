@@ -12,8 +12,8 @@ pub struct Gaussian {
 }
 
 impl Gaussian {
-    /// From `count`, the sums of `x` and the sums of `x_i * x_j` for `i <= j`, row by row. With one row, or fewer, the
-    /// covariance is zero; otherwise it is that of the sample (divisor n - 1).
+    /// Computes the distribution from `count`, the sums of `x` and the sums of `x_i * x_j` for `i <= j`, row by row. With at
+    /// most one row the covariance is zero; otherwise it is the sample covariance (divisor n - 1).
     pub fn from_sums(count: u64, sums: &[f64], products: &[f64]) -> Self {
         let dimensions = sums.len();
         let n = count.max(1) as f64;
@@ -32,10 +32,10 @@ impl Gaussian {
     }
 }
 
-/// `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))` (Dowson and Landau 1982), at least 0; O(d^3).
+/// Computes `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))` (Dowson and Landau 1982), at least 0; O(d^3).
 ///
-/// The trace of the root is the sum of the square roots of the eigenvalues of `R S2 R` with `R = S1^(1/2)`: symmetric and
-/// without negative eigenvalues but for rounding, which count as 0.
+/// The trace of the root is the sum of the square roots of the eigenvalues of `R S2 R` with `R = S1^(1/2)`. This matrix is
+/// symmetric; eigenvalues below zero can only come from rounding and count as 0.
 pub fn frechet_distance(a: &Gaussian, b: &Gaussian) -> f64 {
     let dimensions = a.mean.len();
     if dimensions == 0 {

@@ -1,5 +1,5 @@
-//! Vectors of 32-bit floats: every sum is taken in 64 bits and in one fixed order, so that a result depends on the values
-//! alone and never on batches, threads, partitions or the machine.
+//! Vectors of 32-bit floats. Every sum is computed in 64 bits and in a fixed order, so results depend on the values alone and
+//! never on batches, threads, partitions or the machine.
 
 pub mod arithmetic;
 pub mod bytes;

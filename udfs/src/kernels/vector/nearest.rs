@@ -1,8 +1,8 @@
-//! The k nearest rows of a block: products in 32 bits propose, sums in 64 bits decide.
+//! The k nearest rows of a block: 32-bit products propose, 64-bit sums decide.
 
 use super::search::{Best, Metric, Rows, Scores, at_least};
 
-/// The nearest rows found so far, nearest first; of equally near ones the smaller number comes first.
+/// The nearest rows found so far, nearest first (ties: the smaller number first).
 #[derive(Debug, Clone)]
 pub struct Nearest {
     k: usize,
@@ -11,7 +11,7 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    /// Nothing found yet of at most `k` rows, none of which has a score below `least`.
+    /// Starts empty. Keeps at most `k` rows with scores of at least `least`.
     pub fn new(k: usize, least: f64) -> Self {
         Self { k, least, found: Vec::with_capacity(k.min(64)) }
     }
@@ -21,7 +21,7 @@ impl Nearest {
         &self.found
     }
 
-    /// The score below which no row is taken any more.
+    /// The minimum score that a new row must reach.
     pub fn floor(&self) -> f64 {
         match self.found.last() {
             Some(last) if self.found.len() == self.k => last.score,
@@ -29,7 +29,7 @@ impl Nearest {
         }
     }
 
-    /// Takes a row where it is among the nearest. O(k).
+    /// Adds a row if it is among the nearest. O(k).
     pub fn offer(&mut self, score: f64, number: u32) {
         if self.k == 0 || score < self.floor() || score.is_nan() {
             return;
@@ -46,11 +46,12 @@ impl Nearest {
     }
 }
 
-/// Candidates of a row, kept to be used again.
+/// Candidates of a row; the buffer is reused.
 pub type Candidates = Vec<(f32, u32)>;
 
-/// Offers `nearest` of left row `at` the right rows for which `number` gives a number; [`Scores::fill`] has been called with
-/// both. Exact scores are computed only of rows that the error of the products leaves in doubt.
+/// Offers right rows to `nearest`, for left row `at`. [`Scores::fill`] must have been called with both. `number` maps a right
+/// row to its number, or `None` to skip it. Exact scores are computed only for rows that the error bound of the products
+/// leaves undecided.
 pub fn improve_nearest(
     metric: Metric,
     (left, right): (Rows<'_>, Rows<'_>),
@@ -61,7 +62,7 @@ pub fn improve_nearest(
     nearest: &mut Nearest,
 ) {
     let (row, margin) = scores.row(at);
-    // One rounding down, so that the comparison can be made in 32 bits.
+    // Use the next smaller value, so that the comparison is safe in 32 bits.
     let floor = ((nearest.floor() - margin) as f32).next_down();
     candidates.clear();
     at_least(row, floor, |there| {
@@ -70,7 +71,7 @@ pub fn improve_nearest(
         }
     });
     if candidates.len() > nearest.k {
-        // The k-th exact score is at least the k-th approximate one less its error.
+        // The k-th exact score is at least the k-th approximate one minus its error.
         let (_, kth, _) = candidates.select_nth_unstable_by(nearest.k.max(1) - 1, |a, b| b.0.total_cmp(&a.0));
         let cut = ((f64::from(kth.0) - 2.0 * margin) as f32).next_down();
         candidates.retain(|(score, _)| *score >= cut);

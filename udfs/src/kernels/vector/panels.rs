@@ -1,20 +1,20 @@
-//! Products of codes: whole numbers, the same with every instruction set.
+//! Products of int8 codes: integers, the same with every instruction set.
 
 use super::codes::WORD;
 
-/// Right rows of a panel.
+/// Number of right rows in a panel.
 pub(super) const WIDTH: usize = 32;
-/// Left rows multiplied at once: 24 registers of sums with AVX-512.
+/// Number of left rows multiplied at once: 24 registers of sums with AVX-512.
 const TILE: usize = 12;
-/// Left rows multiplied at once where there are few.
+/// Number of left rows multiplied at once if there are few.
 const SMALL_TILE: usize = 3;
-/// Flips the sign bit of each code in a word: the same as adding 128 without signs.
+/// Flips the sign bit of each value in a word, which equals adding 128 to make it unsigned.
 const SIGNS: i32 = i32::from_ne_bytes([0x80; WORD]);
 
 /// Word `k` of each of 32 right rows, for every `k`.
 pub(super) type Panel = [[i32; WIDTH]];
 
-/// Calls `put` for every left row, in order, with its sums with the rows of a panel, whose codes are taken 128 larger.
+/// Calls `put` for every left row, in order, with its sums over the rows of a panel, whose values are shifted by 128.
 pub(super) fn multiply(left: &[i32], panel: &Panel, mut put: impl FnMut(usize, &[i32; WIDTH])) {
     let (kernel, width) = (Kernel::of_this_processor(), panel.len());
     let mut at = 0;
@@ -32,13 +32,13 @@ pub(super) fn multiply(left: &[i32], panel: &Panel, mut put: impl FnMut(usize, &
     single.for_each(|row| put(&kernel.tile::<1>(row, panel)));
 }
 
-/// Puts word `k` of each of the rows, with signs flipped, into `panel[k]`; zeros where there are fewer rows.
+/// Writes word `k` of each of the rows, with signs flipped, to `panel[k]`; missing rows become zeros.
 pub(super) fn pack(rows: &[i32], panel: &mut Panel) {
     let width = panel.len();
     if rows.len() < WIDTH * width {
         panel.as_flattened_mut().fill(0);
     }
-    // A few words of all rows at a time: what is written stays in the nearest cache.
+    // Process a few words of all rows at a time, so that writes stay in the nearest cache.
     for first in (0..width).step_by(16) {
         let end = (first + 16).min(width);
         for (at, row) in rows.chunks_exact(width).enumerate() {
@@ -52,7 +52,7 @@ pub(super) fn pack(rows: &[i32], panel: &mut Panel) {
 /// The sums of `M` left rows and a panel.
 type Sums<const M: usize> = [[i32; WIDTH]; M];
 
-/// The instructions that are used.
+/// The instruction set in use.
 #[derive(Debug, Clone, Copy)]
 enum Kernel {
     #[cfg(target_arch = "x86_64")]
@@ -121,7 +121,7 @@ mod x86 {
         let width = panel.len();
         assert_eq!(rows.len(), M * width);
         let mut sums = [[_mm512_setzero_si512(); 2]; M];
-        // Plain loops: what is called must be compiled for the same instructions, and closures in libraries are not.
+        // Plain loops: called functions must be compiled for the same instructions, and library closures are not.
         let mut at = 0;
         while at < width {
             // SAFETY: `at` is below the number of words, each of which is for 32 rows: two registers.
@@ -153,7 +153,7 @@ mod x86 {
         out
     }
 
-    /// Every other code of the panel at a time, in 16 bits: sums of two products fit 32.
+    /// Processes every other value of the panel at a time, in 16 bits, so that sums of two products fit 32 bits.
     #[target_feature(enable = "avx2")]
     pub(super) fn avx2<const M: usize>(rows: &[i32], panel: &Panel) -> Sums<M> {
         let width = panel.len();

@@ -1,13 +1,13 @@
-//! The plane in which vectors vary most: their first two principal components.
+//! The plane along which vectors vary most: their first two principal components.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use crate::kernels::random::{SplitMix64, unit_interval};
 
-/// Directions that are followed; more than two, so that the first two settle soon.
+/// Number of directions that are iterated. Having more than two makes the first two converge quickly.
 const WIDTH: usize = 8;
 
-/// Multiplications by the covariance.
+/// Number of multiplications by the covariance.
 const ROUNDS: usize = 24;
 
 /// A plane through the mean of vectors.
@@ -18,9 +18,9 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// The plane of these rows of `dimensions` values each: the two leading eigenvectors of their covariance by subspace
-    /// iteration (Halko, Martinsson and Tropp, Finding structure with randomness, 2011, section 4.5). Each axis points
-    /// where its largest value is positive. O(rows * dimensions * 400); sums are taken in the order of the rows.
+    /// Fits the plane to rows of `dimensions` values each: the two leading eigenvectors of their covariance, by subspace
+    /// iteration (Halko, Martinsson and Tropp, Finding structure with randomness, 2011, section 4.5). The largest value of
+    /// each axis is positive. O(rows * dimensions * 400); sums are taken in the order of the rows.
     pub fn of(rows: &[f32], dimensions: usize) -> Self {
         let dimensions = dimensions.max(1);
         let count = (rows.len() / dimensions).max(1) as f64;
@@ -60,7 +60,7 @@ impl Plane {
         Self { mean, axes }
     }
 
-    /// Where a vector, times `scale`, lies on the plane.
+    /// The coordinates on the plane of a vector times `scale`.
     pub fn place(&self, vector: &[f32], scale: f64) -> [f64; 2] {
         let mut place = [0.0; 2];
         for (axis, sum) in self.axes.iter().zip(&mut place) {
@@ -71,7 +71,7 @@ impl Plane {
     }
 }
 
-/// The covariance, times the number of rows, applied to each of `basis`.
+/// Multiplies each of `basis` by the covariance times the number of rows.
 fn times_covariance(rows: &[f32], mean: &[f64], basis: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let mut out = vec![vec![0.0; mean.len()]; basis.len()];
     let mut centred = vec![0.0; mean.len()];
@@ -87,7 +87,7 @@ fn times_covariance(rows: &[f32], mean: &[f64], basis: &[Vec<f64>]) -> Vec<Vec<f
     out
 }
 
-/// Gram-Schmidt, twice; directions that vanish become zero.
+/// Gram-Schmidt, applied twice; directions that vanish become zero.
 fn orthonormalise(basis: &mut [Vec<f64>]) {
     for at in 0..basis.len() {
         let (before, rest) = basis.split_at_mut(at);
@@ -105,7 +105,7 @@ fn orthonormalise(basis: &mut [Vec<f64>]) {
     }
 }
 
-/// Eight partial sums, so that the compiler uses vector registers; always added up in one order.
+/// Dot product with eight partial sums, so that the compiler can use vector registers; added up in a fixed order.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (a_chunks, a_rest) = a.as_chunks::<8>();

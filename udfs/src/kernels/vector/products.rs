@@ -1,16 +1,16 @@
-//! Blocks of inner products in 32 bits: fast, and only ever a proposal. What decides is [`super::arithmetic`], which is why
-//! every use comes with a bound of the error.
+//! Blocks of dot products in 32 bits: fast, but only a proposal. [`super::arithmetic`] decides, so every use comes with an
+//! error bound.
 
 use nalgebra::{DMatrixView, DMatrixViewMut};
 
 use super::arithmetic::dot;
 
-/// Sides up to which a matrix is not worth packing.
+/// Matrices with sides up to this are not worth packing.
 const SMALL: usize = 5;
 
-/// Sets `out[i * right_rows + j]` to the inner product of row `i` of `left` and row `j` of `right`.
+/// Sets `out[i * right_rows + j]` to the dot product of row `i` of `left` and row `j` of `right`.
 ///
-/// Both hold rows of `dimensions` values one after the other; `out` is at least `left_rows * right_rows` long.
+/// Both hold concatenated rows of `dimensions` values. `out` must have a length of at least `left_rows * right_rows`.
 pub fn products(left: &[f32], right: &[f32], dimensions: usize, out: &mut [f32]) {
     if dimensions == 0 || left.is_empty() || right.is_empty() {
         out.fill(0.0);
@@ -26,7 +26,7 @@ pub fn products(left: &[f32], right: &[f32], dimensions: usize, out: &mut [f32])
         }
         return;
     }
-    // Column-major matrices: `out` has a column for each left row and a row for each right row.
+    // Column-major matrices: `out` has one column per left row and one row per right row.
     let right = DMatrixView::from_slice_with_strides(right, right_rows, dimensions, dimensions, 1);
     let left = DMatrixView::from_slice(left, dimensions, left_rows);
     DMatrixViewMut::from_slice(out, right_rows, left_rows).gemm(1.0, &right, &left, 0.0);

@@ -3,8 +3,9 @@
 use super::arithmetic::dot;
 use crate::kernels::random::SplitMix64;
 
-/// A matrix of random signs: `|Px|^2` is `|x|^2` on average, and distances are kept within `1 +- e` for n rows with about
-/// `8 ln(n) / e^2` dimensions (Johnson and Lindenstrauss 1984; signs: Achlioptas, Database-friendly random projections, 2003).
+/// A matrix of random signs. On average `|Px|^2` equals `|x|^2`, and distances between n rows are preserved within `1 +- e`
+/// with about `8 ln(n) / e^2` dimensions (Johnson and Lindenstrauss 1984; signs: Achlioptas, Database-friendly random
+/// projections, 2003).
 #[derive(Debug)]
 pub struct SignProjection {
     from: usize,
@@ -13,7 +14,7 @@ pub struct SignProjection {
 }
 
 impl SignProjection {
-    /// The matrix of a seed, from `from` to `to` dimensions.
+    /// Draws the matrix from a seed, mapping `from` to `to` dimensions.
     pub fn new(from: usize, to: usize, seed: u64) -> Self {
         let mut random = SplitMix64::new(seed);
         let mut signs = Vec::with_capacity(from * to);
@@ -26,7 +27,7 @@ impl SignProjection {
         Self { from, signs, scale: 1.0 / (to as f64).sqrt() }
     }
 
-    /// Appends the projection of `x`, which has the dimensions the matrix starts from.
+    /// Appends the projection of `x`, which must have `from` dimensions.
     pub fn push(&self, x: &[f32], out: &mut Vec<f32>) {
         out.extend(self.signs.chunks_exact(self.from.max(1)).map(|signs| (dot(x, signs) * self.scale) as f32));
     }

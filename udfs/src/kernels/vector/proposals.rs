@@ -1,34 +1,34 @@
-//! The rows that may be among the k nearest of a row, by scores that are only nearly right.
+//! Rows that may be among the k nearest of a row, judged by approximate scores.
 
 use super::search::at_least;
 
-/// Rows that may be among the nearest, whatever their exact scores are.
+/// Rows that may be among the nearest, whatever their exact scores turn out to be.
 #[derive(Debug, Clone)]
 pub struct Proposals {
     k: usize,
     least: f64,
     /// The largest margin of a score so far.
     margin: f64,
-    /// The k-th largest score when it was last looked at.
+    /// The k-th largest score when it was last computed.
     kth: f64,
-    /// Rows up to which the k-th score is not looked at again.
+    /// Number of rows up to which the k-th score is not computed again.
     room: usize,
     found: Vec<(f32, u32)>,
 }
 
 impl Proposals {
-    /// Nothing found yet of at most `k` rows, none of which has an exact score below `least`.
+    /// Starts empty. Keeps candidates for `k` rows with exact scores of at least `least`.
     pub fn new(k: usize, least: f64) -> Self {
         Self { k, least, margin: 0.0, kth: f64::NEG_INFINITY, room: 2 * k + 32, found: vec![] }
     }
 
-    /// Takes those of `scores` that may matter; each is within `margin` of the exact one. The row of a place is `number` of it;
-    /// `None`: the place is left out.
+    /// Adds those of `scores` that may matter; each is within `margin` of the exact score. `number` maps a position to its
+    /// row, or `None` to skip it.
     pub fn take(&mut self, scores: &[f32], margin: f64, number: impl Fn(usize) -> Option<u32>) {
-        // The exact k-th score is at least the k-th of these less the margin it came with.
+        // The exact k-th score is at least the approximate one minus its margin.
         let floor = self.least.max(self.kth - self.margin) - margin;
         self.margin = self.margin.max(margin);
-        // One rounding down, so that the comparison can be made in 32 bits.
+        // Use the next smaller value, so that the comparison is safe in 32 bits.
         at_least(scores, (floor as f32).next_down(), |there| {
             if let Some(number) = number(there) {
                 self.found.push((scores[there], number));
@@ -50,7 +50,7 @@ impl Proposals {
         self.room = 2 * self.found.len() + 32;
     }
 
-    /// The proposed rows, the largest score first, each with the most that its exact score can be.
+    /// The proposed rows, largest score first, each with an upper bound on its exact score.
     pub fn finish(mut self) -> impl Iterator<Item = (f64, u32)> {
         self.prune();
         self.found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

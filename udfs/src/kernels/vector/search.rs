@@ -1,15 +1,15 @@
-//! Nearest and similar rows in blocks: products in 32 bits propose, sums in 64 bits decide.
+//! Nearest and similar rows in blocks: 32-bit products propose, 64-bit sums decide.
 
 use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{cosine, squared_distance};
 use super::products::{error_bound, products};
 
-/// How near two vectors are.
+/// The metric of nearness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Cosine of the angle; a vector of zeros is never compared.
+    /// Cosine of the angle; zero vectors are never compared.
     Cosine,
     /// Euclidean distance.
     L2,
@@ -24,12 +24,12 @@ impl Metric {
         }
     }
 
-    /// The metric of a SQL name.
+    /// The metric with that SQL name.
     pub fn from_name(name: &str) -> Self {
         if name == "l2" { Self::L2 } else { Self::Cosine }
     }
 
-    /// The nearer, the larger: the cosine, or the squared distance below zero.
+    /// The score, which is larger for nearer rows: the cosine, or the negative squared distance.
     pub fn score(self, a: &[f32], b: &[f32], a_squared: f64, b_squared: f64) -> f64 {
         match self {
             Self::Cosine => cosine(a, b, a_squared, b_squared).unwrap_or(-1.0),
@@ -37,7 +37,7 @@ impl Metric {
         }
     }
 
-    /// The distance that belongs to a score: 1 - cosine, or the Euclidean distance.
+    /// The distance for a score: 1 - cosine, or the Euclidean distance.
     pub fn distance(self, score: f64) -> f64 {
         match self {
             Self::Cosine => 1.0 - score,
@@ -45,7 +45,7 @@ impl Metric {
         }
     }
 
-    /// How far an approximate score may be from the exact one, for squared lengths up to these.
+    /// How far an approximate score may be from the exact one, for squared lengths up to the given ones.
     fn margin(self, dimensions: usize, a_squared: f64, b_squared: f64) -> f64 {
         match self {
             Self::Cosine => error_bound(dimensions),
@@ -57,14 +57,14 @@ impl Metric {
     }
 }
 
-/// Rows one after the other, with the squares of their lengths.
+/// Concatenated rows with their squared lengths.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
-    /// `dimensions` values for each row.
+    /// `dimensions` values per row.
     pub values: &'a [f32],
-    /// The square of each row's length, as [`super::arithmetic::squared_norm`] gives it.
+    /// The squared length of each row, as computed by [`super::arithmetic::squared_norm`].
     pub squared: &'a [f64],
-    /// Values in a row.
+    /// Values per row.
     pub dimensions: usize,
 }
 
@@ -79,18 +79,18 @@ impl<'a> Rows<'a> {
         self.squared.len()
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.squared.is_empty()
     }
 
-    /// The exact score of a row here and a row there.
+    /// The exact score of row `at` with row `there` of `other`.
     pub fn score(&self, metric: Metric, at: usize, other: &Rows<'_>, there: usize) -> f64 {
         metric.score(self.row(at), other.row(there), self.squared[at], other.squared[there])
     }
 }
 
-/// The approximate scores of a block, kept to be used again.
+/// The approximate scores of a block; buffers are reused.
 #[derive(Debug, Default)]
 pub struct Scores {
     values: Vec<f32>,
@@ -134,12 +134,12 @@ impl Scores {
         (&self.values[at * self.columns..(at + 1) * self.columns], self.metric_margin[at])
     }
 
-    /// The same to be changed.
+    /// The same, mutable.
     pub fn row_mut(&mut self, at: usize) -> (&mut [f32], f64) {
         (&mut self.values[at * self.columns..(at + 1) * self.columns], self.metric_margin[at])
     }
 
-    /// Takes a pair out of the search.
+    /// Excludes a pair from the search.
     pub fn exclude(&mut self, left: usize, right: usize) {
         self.values[left * self.columns + right] = f32::NEG_INFINITY;
     }
@@ -150,7 +150,7 @@ impl Scores {
 pub struct Best {
     /// Its exact score.
     pub score: f64,
-    /// Its number; [`NOBODY`] where none was found.
+    /// Its number; [`NOBODY`] if no row was found.
     pub number: u32,
 }
 
@@ -161,7 +161,7 @@ impl Best {
     /// Nothing found.
     pub const NONE: Self = Self { score: f64::NEG_INFINITY, number: NOBODY };
 
-    /// Takes another row where it is nearer, or as near with a smaller number.
+    /// Replaces the row by another that is nearer, or equally near with a smaller number.
     pub fn offer(&mut self, score: f64, number: u32) {
         if score > self.score || (score == self.score && number < self.number) {
             *self = Self { score, number };
@@ -169,7 +169,7 @@ impl Best {
     }
 }
 
-/// Offers `best` of left row `at` the first `limit` right rows, which are numbered by `number`; [`Scores::fill`] has been
+/// Offers the first `limit` right rows, numbered by `number`, to `best` for left row `at`. [`Scores::fill`] must have been
 /// called with both.
 pub fn improve(
     metric: Metric,
@@ -186,15 +186,15 @@ pub fn improve(
     if most < floor || most == f64::NEG_INFINITY {
         return;
     }
-    // One rounding down, so that the comparison can be made in 32 bits.
+    // Use the next smaller value, so that the comparison is safe in 32 bits.
     let floor = (floor as f32).next_down();
     at_least(row, floor, |there| best.offer(left.score(metric, at, &right, there), number(there)));
 }
 
-/// Scores looked at together: mostly one comparison tells that none of them matters.
+/// Scores examined together: usually one comparison shows that none of them matters.
 const GROUP: usize = 32;
 
-/// The largest score; no score is NaN.
+/// The largest score; no score may be NaN.
 pub fn largest(row: &[f32]) -> f32 {
     let (groups, rest) = row.as_chunks::<GROUP>();
     let mut lanes = [f32::NEG_INFINITY; GROUP];
@@ -213,7 +213,7 @@ pub fn largest(row: &[f32]) -> f32 {
     rest.iter().fold(lanes[0], |most, score| if *score > most { *score } else { most })
 }
 
-/// Calls `visit` with the place of every score from `floor` on, in order.
+/// Calls `visit` with the position of every score of at least `floor`, in order.
 pub fn at_least(row: &[f32], floor: f32, mut visit: impl FnMut(usize)) {
     for (number, group) in row.chunks(GROUP).enumerate() {
         if group.iter().fold(false, |any, score| any | (*score >= floor)) {
@@ -223,7 +223,8 @@ pub fn at_least(row: &[f32], floor: f32, mut visit: impl FnMut(usize)) {
     }
 }
 
-/// The first of the first `limit` right rows whose exact cosine with left row `at` is at least `threshold`, and the cosine.
+/// The first among the first `limit` right rows whose exact cosine with left row `at` is at least `threshold`, and that
+/// cosine.
 pub fn first_similar(
     (left, right): (Rows<'_>, Rows<'_>),
     scores: &Scores,
@@ -263,7 +264,7 @@ mod tests {
     fn the_nearest_row_is_the_exact_one_in_any_tiling() {
         for metric in [Metric::Cosine, Metric::L2] {
             let ((a, a2), (b, b2)) = (random(40, 24, 1), random(90, 24, 2));
-            // Rows that are nearly, and exactly, as near as others.
+            // Rows that are almost, or exactly, as near as others.
             let mut b = b;
             b.copy_within(0..24 * 5, 24 * 60);
             let mut b2 = b2;

@@ -1,18 +1,18 @@
-//! Chinese or Japanese.
+//! Distinguishes Chinese and Japanese.
 //!
-//! Kana is Japanese. Han characters alone are Chinese where enough of them are used in Chinese only: simplified forms
-//! that Japan does not share, and the pronouns and particles of the modern language. A text of other characters, such
-//! as a Japanese headline, a name or classical Chinese, could be either.
+//! Kana is Japanese. Han characters alone are Chinese if enough of them are used in Chinese only: simplified forms that Japan
+//! does not share, and the pronouns and particles of the modern language. Other texts, such as a Japanese headline, a name or
+//! classical Chinese, could be either.
 
 use super::{UNDETERMINED, confidence};
 
-/// Fewest characters that tell for a reliable answer.
+/// Minimum number of distinguishing characters for a reliable answer.
 const MIN_SIGNS: usize = 2;
-/// Least share of kana, of kana and kanji, in a Japanese text.
+/// Minimum fraction of kana among kana and kanji in a Japanese text.
 const MIN_KANA: f64 = 0.1;
-/// Least share of the characters that tell Chinese.
+/// Minimum fraction of characters that indicate Chinese.
 const MIN_CHINESE: f64 = 0.04;
-/// Least share of the characters that tell Cantonese, among those of Chinese.
+/// Minimum fraction of characters that indicate Cantonese among those that indicate Chinese.
 const MIN_CANTONESE: f64 = 0.2;
 
 /// The language of a text in Han characters and kana, with its confidence.

@@ -1,22 +1,22 @@
-//! A bounded part of a text that stands for the whole.
+//! A bounded sample of a text.
 
 use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// Most bytes of a text that are looked at.
+/// Maximum number of bytes of a text that are read.
 pub const SAMPLE_BYTES: usize = 16 * 1024;
-/// Into how many pieces a sample of a longer text is divided.
+/// Number of pieces in a sample of a longer text.
 const PIECES: usize = 8;
 
-/// `text` in NFC; of a text over 16 KiB, eight pieces of 2 KiB at equal distances, the first at its start and the
-/// last at its end. The cost does not depend on the length of the text.
+/// Returns `text` in NFC. If it exceeds 16 KiB, returns eight pieces of 2 KiB at equal distances, the first at its start and
+/// the last at its end. The cost does not depend on the length of the text.
 pub fn sample(text: &str) -> Cow<'_, str> {
     let sample = spread(text, SAMPLE_BYTES);
     if is_nfc_quick(sample.chars()) == IsNormalized::Yes { sample } else { Cow::Owned(sample.nfc().collect()) }
 }
 
-/// `text`, or at most `bytes` of it: pieces at equal distances, each with a line feed behind it.
+/// Returns `text`, or at most `bytes` of it: pieces at equal distances, each followed by a line feed.
 pub fn spread(text: &str, bytes: usize) -> Cow<'_, str> {
     if text.len() <= bytes {
         return Cow::Borrowed(text);

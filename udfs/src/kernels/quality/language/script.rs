@@ -1,8 +1,8 @@
-//! Scripts: which one a text is written in, and which language alone is written in it.
+//! The script of a text, and the languages that have a script to themselves.
 
 use unicode_script::{Script, UnicodeScript};
 
-/// Letters of each script in a text.
+/// Number of letters of each script in a text.
 #[derive(Debug, Default)]
 pub struct Scripts {
     counts: Vec<(Script, u64)>,
@@ -13,9 +13,9 @@ pub struct Scripts {
 pub struct Main {
     /// ISO 15924 code.
     pub code: &'static str,
-    /// Letters of it.
+    /// Number of its letters.
     pub letters: u64,
-    /// Its share of all letters.
+    /// Its fraction of all letters.
     pub share: f64,
 }
 
@@ -57,7 +57,7 @@ impl Scripts {
         self.counts.iter().find(|(s, _)| *s == script).map_or(0, |&(_, n)| n)
     }
 
-    /// The script with the most letters; the first in the text of two that have as many. Kanji and kana count as one.
+    /// The script with the most letters; on a tie, the first in the text. Kanji and kana count as one script.
     pub fn main(&self) -> Option<Main> {
         let all: u64 = self.counts.iter().map(|(_, n)| n).sum();
         let kana = self.of(Script::Hiragana) + self.of(Script::Katakana);
@@ -74,8 +74,8 @@ impl Scripts {
     }
 }
 
-/// The language that `script` is written for today, where there is one. `None` also where `text` uses letters of the
-/// script that this language does not have.
+/// The only language that is written in `script` today, if there is one. `None` if `text` uses letters of the script that
+/// this language lacks.
 pub fn only_language(script: &str, text: &str) -> Option<&'static str> {
     let (code, foreign): (_, fn(char) -> bool) = match script {
         "Armn" => ("hye", |_| false),
@@ -105,7 +105,7 @@ pub fn only_language(script: &str, text: &str) -> Option<&'static str> {
         "Thai" => ("tha", |_| false),
         _ => return None,
     };
-    // A few are names and quotations.
+    // A few foreign letters may be names and quotations.
     let (foreign, letters) = text
         .chars()
         .filter(|c| !c.is_ascii() && c.is_alphabetic())

@@ -1,4 +1,4 @@
-//! What is told of the sentences of our own in `sentences.tsv` (code of the language, sentence).
+//! Tests detection on our own sentences in `sentences.tsv` (language code, sentence).
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ fn long_texts_are_reliable() {
         *texts.entry(language).or_default() += &format!("{text} ");
     }
     let unsure: Vec<_> = texts.into_iter().filter(|(_, text)| !detect(text).reliable).map(|(code, _)| code).collect();
-    // Indonesian and Malay share most words; Zulu has few that stand alone.
+    // Indonesian and Malay share most words; Zulu has few words that stand alone.
     assert_eq!(unsure, ["ind", "zul"]);
 }
 

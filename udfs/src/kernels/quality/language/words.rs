@@ -1,4 +1,4 @@
-//! Languages told by their common words.
+//! Detects languages by their common words.
 
 use std::sync::LazyLock;
 
@@ -8,41 +8,42 @@ use unicode_normalization::char::is_combining_mark;
 use super::UNDETERMINED;
 use super::sample::spread;
 
-/// Languages that are told, and their common words.
+/// Known languages and their common words.
 pub(super) const KNOWN: &str = include_str!("known.tsv");
-/// Other languages, and common words of theirs; the closer to a known one, the more.
+/// Other languages and their common words; the closer to a known language, the more words.
 const UNKNOWN: &str = include_str!("unknown.tsv");
 
-/// Bytes of a sample that trigrams are taken from. More change little, and they are the slowest part.
+/// Number of bytes of a sample from which trigrams are taken. More bytes change little, and trigrams are the slowest part.
 const TRIGRAM_BYTES: usize = 4 * 1024;
 
-/// What a reliable answer takes, at least.
+/// Minimum requirements for a reliable answer.
 struct Bounds {
-    /// Weight of the common words of the language.
+    /// Total weight of the common words of the language.
     weight: f64,
-    /// Their share of all words.
+    /// Their fraction of all words.
     share: f64,
-    /// Their weight, as a multiple of that of the common words of any other language.
+    /// Their weight as a multiple of that of the common words of any other language.
     lead: f64,
 }
 
-/// Where trigrams say the same, and are confident.
+/// Requirements if trigrams agree with high confidence.
 const CONFIDENT: Bounds = Bounds { weight: 1.0, share: 0.1, lead: 1.25 };
-/// Where trigrams say the same.
+/// Requirements if trigrams agree.
 const AGREED: Bounds = Bounds { weight: 2.0, share: 0.1, lead: 1.25 };
-/// Where they do not.
+/// Requirements if trigrams disagree.
 const ALONE: Bounds = Bounds { weight: 3.0, share: 0.15, lead: 1.6 };
-/// Common words that a language has and a close relative has not: how many tell, and how many times those of the other.
+/// Minimum number of common words that a language has and its close relative lacks, both absolute and as a multiple of the
+/// relative's own.
 const MIN_OWN: f64 = 3.0;
 const MIN_OWN_RATIO: f64 = 4.0;
-/// Languages that ISO 639-3 has a second code for, which no text can be told from: Tagalog is Filipino, too.
+/// Languages with a second ISO 639-3 code that no text can distinguish: Tagalog is also Filipino.
 const TWO_CODES: [&str; 1] = ["tgl"];
 
 struct Table {
-    /// Codes; the known languages come first.
+    /// Language codes; known languages come first.
     languages: Vec<&'static str>,
     known: usize,
-    /// Which languages a word is common in.
+    /// Maps a word to the languages in which it is common.
     words: HashMap<&'static str, Vec<u8>>,
 }
 
@@ -82,10 +83,10 @@ fn for_each_word(text: &str, mut word: impl FnMut(&str)) {
     }
 }
 
-/// Common words of each language in a text.
+/// The common words of each language in a text.
 struct Evidence {
     words: u64,
-    /// A word counts less the more languages it is common in.
+    /// The weight of each word: the more languages it is common in, the less it counts.
     weights: Vec<f64>,
     counts: Vec<u64>,
     /// The languages of every common word.
@@ -93,8 +94,8 @@ struct Evidence {
 }
 
 impl Evidence {
-    /// How clearly the words speak for `language` against `rival`: over 1 where they do. Either the common words of
-    /// `language` weigh so much more, or those that only one of the two has are nearly all of `language`.
+    /// How clearly the words favour `language` over `rival`; above 1 if they do. Either the common words of `language` weigh
+    /// that much more, or nearly all words that only one of the two has belong to `language`.
     fn lead(&self, language: usize, rival: usize, lead: f64) -> f64 {
         let by_weight = self.weights[language] / (self.weights[rival] * lead);
         if by_weight >= 1.0 {

@@ -4,10 +4,10 @@ use super::text::{char_after, is_listed, is_name_char};
 
 const MAX_LOCAL: usize = 64;
 const MAX_HOST: usize = 255;
-/// Bytes of a URL or path around an address that are looked at.
+/// Maximum number of bytes of a surrounding URL or path that are examined.
 const MAX_TOKEN: usize = 256;
 
-/// The next mail address at or after `from`.
+/// Finds the next mail address at or after `from`.
 pub fn next_email(text: &str, from: usize) -> Option<(usize, usize)> {
     let mut search = from;
     while let Some(found) = text[search..].find('@') {
@@ -32,8 +32,8 @@ pub fn next_email(text: &str, from: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// Whether what stands before a name makes it the user or the password in a URL of another scheme than the web's, or
-/// a password in any, as in `ssh://git@` and `https://ann:secret@`.
+/// Whether the text before a name makes it a user in a URL with a non-web scheme, or a password in any URL, as in
+/// `ssh://git@` and `https://ann:secret@`.
 fn is_user_of_url(before: &str) -> bool {
     let before = &before[before.ceil_char_boundary(before.len().saturating_sub(MAX_TOKEN))..];
     let token = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '(')).next();
@@ -45,10 +45,10 @@ fn is_user_of_url(before: &str) -> bool {
     user.contains(':') || !matches!(scheme, Some("http" | "https"))
 }
 
-/// Bytes of the host name at the start of `s`, up to its last label that is a top-level domain.
+/// Length in bytes of the host name at the start of `s`, up to its last label that is a top-level domain.
 fn host(s: &str) -> Option<usize> {
-    // Host names of scripts without spaces are taken only where they start so: `ann@example.com` may stand in a text
-    // of such a script without a space behind it.
+    // Host names in scripts without spaces are recognised only if they start in such a script: `ann@example.com` may be
+    // followed by text of such a script without a space.
     let wide = s.starts_with(|c: char| c > '\u{530}' && c.is_alphabetic());
     let in_host = |c: char| is_name_char(c) || matches!(c, '-' | '.') || wide && c.is_alphanumeric();
     let run = &s[..s.char_indices().take(MAX_HOST + 1).find(|&(_, c)| !in_host(c)).map_or(s.len(), |(end, _)| end)];
@@ -86,13 +86,13 @@ fn is_scale_or_version(host: &str) -> bool {
     scale(first) || digits(first) && (scale(second) || digits(second))
 }
 
-/// Whether `label` is a top-level domain in use: a country, one of the common others, or one of other letters.
+/// Whether `label` is a top-level domain in use: a country, one of the common others, or one in another script.
 fn is_top_level(label: &str) -> bool {
     if !label.is_ascii() {
         return label.chars().count() >= 2 && label.chars().all(char::is_alphabetic);
     }
     let lower = label.to_ascii_lowercase();
-    // `mT` is a method, `Com` starts a sentence at most.
+    // `mT` is a method; `Com` can at most start a sentence.
     if label[1..] != lower[1..] && label != label.to_ascii_uppercase() {
         return false;
     }
@@ -103,8 +103,8 @@ fn is_top_level(label: &str) -> bool {
         }
 }
 
-/// Whether `rest`, behind a host name that ends in `top`, tells that it is none: a path (`git@host:path`), a longer
-/// name (`ann@host.org.png`), or a call (`x@y.to(z)`).
+/// Whether `rest`, after a host name that ends in `top`, shows that it is not a mail address but a path (`git@host:path`), a
+/// longer name (`ann@host.org.png`), or a call (`x@y.to(z)`).
 fn goes_on_as_code(rest: &str, top: &str) -> bool {
     const METHODS: &str = "as at do fm id in info is it la link me my name no pro run so st to tv ws";
     let rest = &rest[..rest.floor_char_boundary(MAX_TOKEN)];
@@ -127,7 +127,7 @@ fn goes_on_as_code(rest: &str, top: &str) -> bool {
     }
 }
 
-/// Of the countries and territories.
+/// Top-level domains of countries and territories.
 const COUNTRIES: &str = "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt \
     bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo \
     fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp \
@@ -136,10 +136,10 @@ const COUNTRIES: &str = "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba b
     sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz \
     va vc ve vg vi vn vu wf ws ye yt za zm zw";
 
-/// Those that are file endings sooner where one label stands before them.
+/// Country domains that are more likely file extensions if only one label precedes them.
 const FILES: &str = "la mm pm ps py sh so tf";
 
-/// The others that mail is sent to. Those that are file endings or words of programs are left out.
+/// Other top-level domains with mail addresses, except those that are file extensions or words of programming languages.
 const GENERIC: &str = "academy aero agency amsterdam apartments app arpa art arts asia attorney auto baby band bank bar barcelona \
     bayern beauty beer berlin best bible bike bio biz blog boutique brussels builders bzh cafe capetown capital \
     car care cars cat catering center charity chat church city cleaning clinic clothing cloud club coach coffee \

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::text::{char_after, char_before, is_listed, is_word_char, words_after, words_before};
 
-/// The next IP address at or after `from`.
+/// Finds the next IP address at or after `from`.
 pub fn next_ip(text: &str, from: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let is_part = |b: u8| b.is_ascii_hexdigit() || b == b':' || b == b'.';
@@ -24,7 +24,7 @@ pub fn next_ip(text: &str, from: usize) -> Option<(usize, usize)> {
                 return Some((start + s, start + e));
             }
         } else if bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_' {
-            // What starts as a word goes on as a word.
+            // A run that starts inside a word is part of that word.
             while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_') {
                 at += 1;
             }
@@ -35,10 +35,11 @@ pub fn next_ip(text: &str, from: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// The address in a run of hexadecimal digits, colons and full stops, which stands right after or before a word.
+/// Finds the address in a run of hexadecimal digits, colons and full stops. The flags say whether a word directly precedes or
+/// follows the run.
 fn address(run: &str, after_word: bool, before_word: bool) -> Option<(usize, usize)> {
     const LONGEST: usize = 45;
-    // What is left of the run when the punctuation around it is gone.
+    // Remove surrounding punctuation.
     let head = run.len() - run.trim_start_matches(['.', ':']).len();
     let tail = run.trim_end_matches(['.', ':']).len();
     if (after_word && matches!(&run[..head], "" | ".")) || (before_word && matches!(run.get(tail..), Some("" | "."))) {
@@ -53,7 +54,7 @@ fn address(run: &str, after_word: bool, before_word: bool) -> Option<(usize, usi
             return Some((from, to));
         }
     }
-    // IPv4, with a name or a port beside it.
+    // IPv4, possibly with an adjacent name or port.
     let mut start = head;
     for part in run.get(head..tail)?.split(':') {
         if part.len() <= 15 && part.parse::<Ipv4Addr>().is_ok_and(is_global_v4) {
@@ -85,7 +86,7 @@ fn is_global_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
-/// Words in front of a number that make it a version or a section.
+/// Words before a number that make it a version or section.
 const NUMBERED: &str = "abschnitt acrobat algorithm android api appendix art article artifact assembly bios boost build builds bump \
     bumped bumping bumps capítulo changelog chapitre chapter chrome chromium clause corollary cuda definition \
     dependency directx dll docker downgrade downgraded driver drivers ec edge electron eq equation exercise \
@@ -96,26 +97,26 @@ const NUMBERED: &str = "abschnitt acrobat algorithm android api appendix art art
     sección section sections since skype snmp step sürüm sürümü table tag tagged theorem tomcat update updated \
     upgrade upgraded upgrading v ver versie version versione versions versiunea versión versão verze verzia \
     verzió vlc vulkan webkit wersja wersji windows wine версией версии версию версия версія глава пункт раздел";
-/// Words in front of a number that make it an address.
+/// Words before a number that make it an address.
 const ADDRESSED: &str = "addr address addresses adres adresse bind client clients connect connected connection destination dirección \
     dns dst gateway host hosts inet ip ips ipv4 listen logged login nameserver peer ping pinged proxy remote \
     server servers source src traceroute адрес";
-/// Words behind a number that make it a version.
+/// Words after a number that make it a version.
 const RELEASED: &str = "above alpha beta build changelog earlier higher later newer older onwards patch preview release released \
     releases version";
-/// Bytes around a number on its line that may be marks of a heading.
+/// Maximum number of bytes around a number on its line that may be heading marks.
 const MAX_MARKS: usize = 32;
-/// How many words around a number are looked at.
+/// Number of words before a number that are examined.
 const WORDS_BEFORE: usize = 4;
 const WORDS_AFTER: usize = 2;
 
-/// Whether the four numbers at `start..end` are a version or the number of a section by what stands around them.
+/// Whether the context shows that the four numbers at `start..end` are a version or section number.
 fn is_version(text: &str, start: usize, end: usize) -> bool {
     let number = &text[start..end];
     if number.contains(':') {
         return false;
     }
-    // A network or a version, and no host.
+    // A network or a version, but not a host.
     if number.ends_with(".0.0") {
         return true;
     }
@@ -170,7 +171,7 @@ fn is_heading(before: &str, number: &str, after: &str) -> bool {
                 .enumerate()
                 .all(|(i, c)| if i == 4 || i == 7 { matches!(c, b'-' | b'/' | b'.') } else { c.is_ascii_digit() })
     };
-    // A log goes on with the time of day.
+    // A log line continues with a time of day.
     if line.trim_start().starts_with('#') || is_date(rest) && !rest[10..].contains(':') {
         return true;
     }
@@ -199,7 +200,7 @@ fn is_constraint(before: &str) -> bool {
         || name.ends_with(is_word_char) && word.is_some_and(|w| !is_listed(ADDRESSED, &w))
 }
 
-/// `version 1.2.3.4`, `the version to 1.2.3.4`, `1.2.3.4 or later`: the nearest word that tells decides.
+/// Decides by the nearest indicative word: `version 1.2.3.4`, `the version to 1.2.3.4`, `1.2.3.4 or later`.
 fn is_named_version(text: &str, start: usize, end: usize) -> bool {
     if text[..start].trim_end().ends_with(['§', '版', '本']) {
         return true;

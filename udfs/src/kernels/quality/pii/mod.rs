@@ -26,11 +26,11 @@ use email::next_email;
 use ip::next_ip;
 use phone::next_phone;
 
-/// What stands in for a mail address.
+/// The placeholder for a mail address.
 pub const EMAIL: &str = "<EMAIL>";
-/// What stands in for an IP address.
+/// The placeholder for an IP address.
 pub const IP: &str = "<IP>";
-/// What stands in for a phone number.
+/// The placeholder for a phone number.
 pub const PHONE: &str = "<PHONE>";
 
 /// Which kinds of personal data to replace.
@@ -48,7 +48,7 @@ impl Kinds {
     /// All of them.
     pub const ALL: Self = Self { email: true, ip: true, phone: true };
 
-    /// Reads a list like `email,ip`; an error is the entry that is none of `email`, `ip`, `phone`.
+    /// Parses a list like `email,ip`. The error is the first entry that is not `email`, `ip` or `phone`.
     pub fn parse(list: &str) -> Result<Self, &str> {
         let mut kinds = Self { email: false, ip: false, phone: false };
         for kind in list.split(',') {
@@ -63,7 +63,7 @@ impl Kinds {
     }
 }
 
-/// `text` with personal data of the chosen kinds replaced; borrowed where there is none.
+/// Replaces personal data of the chosen kinds; borrows `text` if there is none.
 pub fn redact(text: &str, kinds: Kinds) -> Cow<'_, str> {
     let steps: [(bool, Finder, &str); 3] =
         [(kinds.email, next_email, EMAIL), (kinds.ip, next_ip, IP), (kinds.phone, next_phone, PHONE)];
@@ -76,7 +76,7 @@ pub fn redact(text: &str, kinds: Kinds) -> Cow<'_, str> {
     text
 }
 
-/// Finds the next match that starts at or after a byte position, and its end.
+/// Finds the next match at or after a byte position and returns its start and end.
 type Finder = fn(&str, usize) -> Option<(usize, usize)>;
 
 fn replace(text: &str, find: Finder, placeholder: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::text::{char_after, char_before, is_listed, is_word_char, words_before};
 
-/// The next phone number at or after `from`.
+/// Finds the next phone number at or after `from`.
 pub fn next_phone(text: &str, from: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let mut at = from;
@@ -15,7 +15,7 @@ pub fn next_phone(text: &str, from: usize) -> Option<(usize, usize)> {
             }
         }
         at += 1;
-        // What is no number from its first digit is none from a later one.
+        // If a run of digits is not a number from its first digit, it is not one from a later digit either.
         while b.is_ascii_digit() && at < bytes.len() && bytes[at].is_ascii_digit() {
             at += 1;
         }
@@ -50,13 +50,13 @@ fn international(text: &str, at: usize, groups: &[Group]) -> Option<usize> {
     }
     let digits: Vec<u8> = text[at..groups.last()?.end].bytes().filter(u8::is_ascii_digit).collect();
     let (code, lengths) = country(&digits)?;
-    // The country code is not cut by a separator.
+    // A separator must not divide the country code.
     if groups[0].len < code {
         return None;
     }
-    // `(0)` behind the country code is dialled at home only.
+    // `(0)` after the country code is only dialled within the country.
     let home = usize::from(groups.get(1).is_some_and(|g| g.separator == b'(' && g.len == 1 && g.digit == b'0'));
-    // What nothing separates is a number of something else sooner.
+    // Digits without separators are more likely some other number.
     let least = if groups.len() == 1 { lengths.0.max(8) } else { lengths.0 };
     let (mut total, mut found) = (0, None);
     for (n, group) in groups.iter().enumerate() {
@@ -80,7 +80,7 @@ fn international(text: &str, at: usize, groups: &[Group]) -> Option<usize> {
     (valid && varied).then_some(count)
 }
 
-/// The form of North America: three, three and four digits with separators.
+/// The North American form: three, three and four digits with separators.
 fn north_american(text: &str, at: usize, groups: &[Group]) -> Option<usize> {
     let skip = usize::from(groups[0].len == 1 && groups[0].digit == b'1');
     let [area, exchange, line] = groups.get(skip..skip + 3)? else { return None };
@@ -95,7 +95,7 @@ fn north_american(text: &str, at: usize, groups: &[Group]) -> Option<usize> {
     if is_reference(text, at, label) {
         return None;
     }
-    // Three numbers in a row of numbers, or with a unit, look the same.
+    // Three numbers in a list, or with a unit, look the same.
     let spaced = !parentheses && [area, exchange, line].iter().all(|group| group.separator == b' ');
     let is_called = is_listed(LABELS, label);
     if spaced {
@@ -109,7 +109,7 @@ fn north_american(text: &str, at: usize, groups: &[Group]) -> Option<usize> {
     Some(skip + 3)
 }
 
-/// A number as it is written at home in another country, right behind a word such as `Tel.`.
+/// A number in another country's national form, directly after a word such as `Tel.`.
 fn national(text: &str, at: usize, groups: &[Group]) -> Option<usize> {
     let gap = text[..at].trim_end_matches([' ', '.', ':', '\u{a0}', '：', '(']);
     let label = words_before(gap, gap.len()).next()?;
@@ -122,7 +122,7 @@ fn national(text: &str, at: usize, groups: &[Group]) -> Option<usize> {
         Some(*sum)
     });
     let (digits, count) = totals.zip(1..).take_while(|&(total, _)| total <= most).last()?;
-    // Dates and numbers of four parts have another shape; a number that does not start with 0 could be a count.
+    // Dates and numbers with four parts have another shape; a number that does not start with 0 could be a count.
     let is_date = groups[0].len == 4 && groups.get(1).is_some_and(|g| g.len == 2 && g.separator != b' ')
         || groups.get(2).is_some_and(|g| g.len == 4 && groups[0].len == 2 && groups[1].len == 2);
     let is_dotted = count == 4 && groups[1..4].iter().all(|g| g.separator == b'.' && g.len <= 3);
@@ -130,28 +130,28 @@ fn national(text: &str, at: usize, groups: &[Group]) -> Option<usize> {
     (digits >= if count > 1 { 8 } else { 9 } && is_number && !is_date && !is_dotted).then_some(count)
 }
 
-/// Those of [`LABELS`] that stand in front of other numbers, too.
+/// Words in [`LABELS`] that precede other numbers too.
 const VERBS: &str = "call called calling calls cell celular contact dial mobile numer númer port portable sms text";
-/// Words in front of a phone number.
+/// Words before a phone number.
 const LABELS: &str = "call called calling calls cell cellphone celular contact dial fax gsm handy helpline hotline mob mobiel mobil \
     mobile móvil numer númer ph phone phones portable puh puhelin rufnummer sms tel telefax telefon telefone \
     telefonnummer telefono telefoon telephone teléfono text tfn tfno tlf tél téléphone whatsapp звоните моб тел \
     телефон факс טלפון هاتف 手机 手機 携帯 电话 電話 전화";
-/// Words in front of the number of something else.
+/// Words before other kinds of numbers.
 const REFERENCES: &str = "account acct art article batch bestellung build case catalog catalogue claim code commande doc docket \
     document ean factura facture guid id ids invoice isbn issn item key licence license lot model order \
     ordernumber orders part parts patent pedido policy product rechnung record ref reference serial sku ticket \
     tracking upc uuid version заказ";
 
-/// Whether the digits at `at` are the number of an order, a part, a case and so on.
+/// Whether the digits at `at` are the number of an order, a part, a case or the like.
 fn is_reference(text: &str, at: usize, label: &str) -> bool {
     text[..at].ends_with(['#', '№', '$', '€', '£', '=', '*', '@', '\\', '_'])
         && !matches!(label, "tel" | "phone" | "mobile" | "fax" | "cell")
         || is_listed(REFERENCES, label)
 }
 
-/// The digits of the country code at the start of `digits`, and how many a number of that country has behind it, at
-/// least and at most (ITU-T E.164, its list of assigned codes, and national numbering plans).
+/// Number of digits of the country code at the start of `digits`, and the minimum and maximum number of digits that follow it
+/// (ITU-T E.164, its list of assigned codes, and national numbering plans).
 fn country(digits: &[u8]) -> Option<(usize, (usize, usize))> {
     let code = |n: usize| digits.get(..n).map(|d| d.iter().fold(0u16, |code, d| code * 10 + u16::from(d - b'0')));
     let two = |code| {
@@ -217,20 +217,20 @@ fn country(digits: &[u8]) -> Option<(usize, (usize, usize))> {
     assigned.then_some((3, (7, 10)))
 }
 
-/// Digits in a row, within parentheses or not.
+/// A run of digits, with or without parentheses.
 #[derive(Clone, Copy, Default)]
 struct Group {
-    /// How many.
+    /// Number of digits.
     len: usize,
-    /// The first of them.
+    /// The first digit.
     digit: u8,
-    /// What separates them from the group before: a space, `-`, `.`, or `(` where parentheses take part.
+    /// The separator before the group: a space, `-`, `.`, or `(` if parentheses are involved.
     separator: u8,
-    /// Where they end, their parenthesis included.
+    /// Where the group ends, including its parenthesis.
     end: usize,
 }
 
-/// The groups of digits from `start` on with one separator each between them, and how many they are (8 at most).
+/// The groups of digits from `start` on that are separated by single separators, and their number (8 at most).
 fn groups(text: &str, start: usize) -> ([Group; 8], usize) {
     let bytes = text.as_bytes();
     let mut groups = [Group::default(); 8];

@@ -203,7 +203,7 @@ fn phone_numbers() {
     }
 }
 
-/// Strings of our own in code, logs and prose of several countries; what is personal stands in `⟦KIND ...⟧`.
+/// Measures our own examples from code, logs and prose of several countries; personal data is marked `⟦KIND ...⟧`.
 #[test]
 fn precision_and_recall() {
     let (mut personal, mut found, mut changed, mut right, mut wrong) = (0, 0, 0, 0, Vec::new());
