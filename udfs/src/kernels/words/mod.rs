@@ -41,25 +41,25 @@ pub enum Rule {
     PythonWord,
 }
 
-/// Stands where a word ends and the text has no ASCII character that ends it.
+/// Marks the end of a word if the text has no ASCII character that ends it.
 const END: char = '\u{1}';
 
-/// Splits texts into words; keeps its buffers from text to text.
+/// Splits one text after another into words, reusing its buffers.
 #[derive(Debug, Default)]
 pub struct Tokenizer {
     rule: Rule,
-    /// Text as `runs` takes it.
+    /// The text in the form that `runs` expects.
     plain: String,
     pieces: Pieces,
 }
 
 impl Tokenizer {
-    /// A tokenizer with empty buffers.
+    /// Creates a tokenizer with empty buffers.
     pub fn new(rule: Rule) -> Self {
         Self { rule, ..Self::default() }
     }
 
-    /// Calls `found` with every word of the text, in order and as it is compared.
+    /// Calls `found` with every word of the text, in order and normalised for comparison.
     pub fn for_each(&mut self, text: &str, mut found: impl FnMut(&str)) {
         self.for_each_span(text, |text, start, end| found(&text[start..end]));
     }
@@ -69,7 +69,7 @@ impl Tokenizer {
         self.for_each_span(text, |text, start, end| out.push(xxh3_64(&text.as_bytes()[start..end])));
     }
 
-    /// Calls `found` with a text and the place of a word in it, for every word in order.
+    /// Calls `found` with a text and the range of a word in it, for every word in order.
     fn for_each_span(&mut self, text: &str, mut found: impl FnMut(&str, usize, usize)) {
         match self.rule {
             Rule::Word => self.split::<false>(text, found),
@@ -97,7 +97,7 @@ impl Tokenizer {
         runs::<SYMBOLS>(&self.plain, &mut found);
     }
 
-    /// Fills `plain` up to the first character whose neighbours matter; where that is.
+    /// Fills `plain` up to the first character that depends on its neighbours, and returns the position of that character.
     fn plain<const SYMBOLS: bool>(&mut self, text: &str) -> Option<usize> {
         let table = WordTable::get();
         let out = &mut self.plain;

@@ -1,11 +1,11 @@
-//! The words of a piece of text whose characters depend on their neighbours: marks, joiners, clusters.
+//! Words of a piece of text whose characters depend on their neighbours: marks, joiners, clusters.
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::table::{Class, WordTable};
 
-/// Normalises and splits pieces; keeps its buffers from piece to piece.
+/// Normalises and splits pieces, reusing its buffers.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     folded: String,
@@ -13,13 +13,13 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// Calls `found` with a text and the place of a word in it, for every word of the piece in order; with `symbols` in
-    /// between and case as it is, or with case folded and symbols left out.
+    /// Calls `found` with a text and the range of a word in it, for every word of the piece in order. If `symbols` is set,
+    /// symbols are included and case is kept; otherwise symbols are dropped and case is folded.
     pub(super) fn for_each(&mut self, piece: &str, symbols: bool, found: impl FnMut(&str, usize, usize)) {
         split(self.normalized(piece, !symbols), symbols, found);
     }
 
-    /// The piece without what is ignored, folded where `fold` says so, in NFC.
+    /// Returns the piece in NFC without ignored characters, case-folded if `fold` is set.
     fn normalized<'a>(&'a mut self, piece: &'a str, fold: bool) -> &'a str {
         let table = WordTable::get();
         let (mut folds, mut ignored, mut composes, mut last) = (false, false, false, false);
@@ -61,7 +61,7 @@ fn split(text: &str, symbols: bool, mut found: impl FnMut(&str, usize, usize)) {
         let rest = &text[at..];
         let first = c.len_utf8();
         let is_symbol = class(c) == Class::Symbol;
-        // Marks that follow nothing begin a word as letters do; what follows a symbol goes with it.
+        // Marks that follow nothing start a word, as letters do; marks after a symbol belong to it.
         let length = match class(c) {
             Class::Space | Class::Attached | Class::Ignored => {
                 at += first;
@@ -84,13 +84,13 @@ fn split(text: &str, symbols: bool, mut found: impl FnMut(&str, usize, usize)) {
     }
 }
 
-/// How much of the grapheme cluster that a text begins with comes after its first character, of `first` bytes.
+/// Number of bytes in the grapheme cluster at the start of a text that follow its first character, which has `first` bytes.
 fn symbol_rest(text: &str, first: usize) -> usize {
     let table = WordTable::get();
     match text[first..].chars().next() {
         Some(next) if table.flags(next).is_hard() => {
             let within = &text[first..cluster(text)];
-            // A cluster may go on with letters, after a number sign of Arabic for one. Those are words.
+            // A cluster may continue with letters, for example after an Arabic number sign. Those are words.
             let is_word = |c| matches!(table.flags(c).class(), Class::Letter | Class::Solo | Class::Space);
             within.find(is_word).unwrap_or(within.len())
         }
@@ -98,7 +98,7 @@ fn symbol_rest(text: &str, first: usize) -> usize {
     }
 }
 
-/// Length of the grapheme cluster that a text begins with.
+/// Length in bytes of the grapheme cluster at the start of a text.
 fn cluster(text: &str) -> usize {
     text.graphemes(true).next().map_or(0, str::len)
 }

@@ -6,15 +6,15 @@
 use super::runs::ascii_prefix;
 use crate::kernels::chars::{CharTable, LOWERS, WORD};
 
-/// Fills `out` with the lower-cased text, a space for each non-ASCII character outside words.
+/// Writes the lower-cased text to `out`, with a space for each non-ASCII character outside words.
 pub(super) fn lower_words(text: &str, out: &mut String) {
     if !lower(text, out) {
-        // A capital sigma lowers by its place in the word, which only the whole text shows.
+        // The lower case of a capital sigma depends on its position in the word, which requires the whole text.
         lower(&text.to_lowercase(), out);
     }
 }
 
-/// As [`lower_words`]; stops with `false` at a capital sigma.
+/// Like [`lower_words`], but stops with `false` at a capital sigma.
 fn lower(text: &str, out: &mut String) -> bool {
     let table = CharTable::get();
     out.clear();

@@ -1,6 +1,6 @@
-//! Runs of bytes, sixty-four at a time.
+//! Finds runs of bytes, sixty-four at a time.
 
-/// Length of the longest prefix of ASCII bytes.
+/// Length of the longest ASCII prefix.
 pub(super) fn ascii_prefix(bytes: &[u8]) -> usize {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let mut at = 0;
@@ -14,13 +14,13 @@ pub(super) fn ascii_prefix(bytes: &[u8]) -> usize {
     at + bytes[at..].iter().take_while(|byte| byte.is_ascii()).count()
 }
 
-/// Calls `found(start, end)` for every word, in order: a run of lower-case letters, digits and underscores of ASCII and of
-/// bytes that are not ASCII.
+/// Calls `found(start, end)` for every word, in order. A word is a run of ASCII lower-case letters, digits and underscores
+/// and of non-ASCII bytes.
 pub(super) fn for_each_word(bytes: &[u8], found: impl FnMut(usize, usize)) {
     for_each::<false>(bytes, found);
 }
 
-/// As [`for_each_word`], with capitals in words and each other visible character of ASCII by itself.
+/// Like [`for_each_word`], but words include capitals, and every other visible ASCII character is a token of its own.
 pub(super) fn for_each_token(bytes: &[u8], found: impl FnMut(usize, usize)) {
     for_each::<true>(bytes, found);
 }
@@ -33,7 +33,7 @@ fn for_each<const SYMBOLS: bool>(bytes: &[u8], mut found: impl FnMut(usize, usiz
     let mut block = |base: usize, bytes: &[u8; 64]| {
         let words = mask(bytes, if SYMBOLS { in_any_word } else { in_lower_word });
         let symbols = if SYMBOLS { mask(bytes, |byte| byte.wrapping_sub(b'!') < 94) & !words } else { 0 };
-        // A set bit wherever a byte differs in kind from the byte before it.
+        // A bit is set wherever a byte differs in kind from the previous one.
         let edges = words ^ (words << 1 | u64::from(inside));
         let mut stops = edges | symbols;
         while stops != 0 {
@@ -76,7 +76,7 @@ fn in_any_word(byte: u8) -> bool {
     in_lower_word(byte) | (byte.wrapping_sub(b'A') < 26)
 }
 
-/// One bit a byte, set where `is` holds.
+/// One bit per byte, set where `is` returns true.
 #[inline(always)]
 fn mask(bytes: &[u8; 64], is: impl Fn(u8) -> bool) -> u64 {
     let mut flags = [0u8; 64];

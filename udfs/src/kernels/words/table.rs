@@ -1,4 +1,4 @@
-//! What every character is to a word, read once from the tables of Unicode.
+//! The role of every character in words, read once from the Unicode tables.
 
 use std::sync::LazyLock;
 
@@ -9,39 +9,39 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::kernels::chars::{CHARS, CharBytes, ranges};
 
-/// What a character is to a word.
+/// The role of a character in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Class {
-    /// Visible and part of no word; a token of its own. Unassigned and private characters too.
+    /// Visible but not part of a word; a token of its own. Includes unassigned and private characters.
     Symbol,
-    /// White space, controls and other separators that nobody sees.
+    /// White space, controls and other invisible separators.
     Space,
-    /// A letter, number or underscore of a script that puts spaces between words.
+    /// A letter, number or underscore of a script with spaces between words.
     Letter,
-    /// A letter or number of a script that puts none: each is a word, with all that attaches to it.
+    /// A letter or number of a script without spaces: each is a word, with everything that attaches to it.
     Solo,
-    /// A mark, or a letter that is written like one: part of what it follows.
+    /// A mark, or a letter written like one: part of what it follows.
     Mark,
-    /// A mark that makes one cluster of the letters on both sides, in scripts without spaces.
+    /// A mark that joins the letters on both sides into one cluster, in scripts without spaces.
     Linker,
-    /// Not visible by itself, but able to change what it follows: joiners, variation selectors, tags.
+    /// Invisible, but able to change what it follows: joiners, variation selectors, tags.
     Attached,
-    /// Neither visible nor of any meaning: soft hyphens, marks of direction, byte order marks.
+    /// Invisible and meaningless: soft hyphens, direction marks, byte order marks.
     Ignored,
 }
 
 const CLASS: u8 = 0b111;
-/// Neighbours decide about the character: it may compose, reorder or join a grapheme cluster.
+/// The character depends on its neighbours: it may compose, reorder or join a grapheme cluster.
 const HARD: u8 = 1 << 3;
 /// Case folding changes the character.
 const FOLDS: u8 = 1 << 4;
-/// A canonical combining class other than 0, in a character that composition leaves alone.
+/// A canonical combining class other than 0, in a character that does not compose.
 const REORDERS: u8 = 1 << 5;
-/// Composition may change the character or join it to the one before.
+/// The character may change by composition or join the previous one.
 const COMPOSES: u8 = 1 << 6;
 
-/// The classes but `Symbol`, which is what is left; a later one wins.
+/// All classes except `Symbol`, which is the rest. A later one takes precedence.
 const CLASSES: [(&str, Class); 7] = [
     (r"[\p{L}\p{N}_]", Class::Letter),
     // The scripts of UAX 14's classes ID, SA and AK. Letters that they share, such as the sound mark of katakana, are Common.
@@ -57,27 +57,27 @@ const CLASSES: [(&str, Class); 7] = [
     (r"[\p{M}[\p{L}&&[\p{gcb=Extend}\p{gcb=SpacingMark}]]]", Class::Mark),
     // `InCB=Linker` in the scripts of `Solo`.
     (r"[\x{1039}\x{17d2}\x{1a60}\x{1b44}\x{a9c0}\x{1193e}\x{11f42}]", Class::Linker),
-    // U+200B separates words in the scripts without spaces; U+2061 to U+2064 are operators nobody sees.
+    // U+200B separates words in scripts without spaces; U+2061 to U+2064 are invisible operators.
     (r"[\p{Z}\p{Cc}\x{200b}\x{2061}-\x{2064}\x{1bca0}-\x{1bca3}\x{1d173}-\x{1d17a}]", Class::Space),
     (r"[[\p{M}&&\p{DI}]\x{180e}\x{200c}\x{200d}\x{e0001}\x{e0020}-\x{e007f}]", Class::Attached),
     (r"[\x{ad}\x{61c}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}\x{2066}-\x{206f}\x{feff}]", Class::Ignored),
 ];
 
-/// Of these neither composition nor clusters can depend on neighbours, whatever the tables of other crates say.
+/// Characters that never depend on neighbours in composition or clusters, whatever the tables of other crates say.
 const EASY: &str = r"[\p{Unified_Ideograph}\p{Co}\p{sc=Tang}\x{ac00}-\x{d7a3}]";
 const CLUSTERS: &str =
     r"[\p{gcb=Extend}\p{gcb=SpacingMark}\p{gcb=ZWJ}\p{gcb=Prepend}\p{gcb=Regional_Indicator}\x{200c}]";
 
 static TABLE: LazyLock<WordTable> = LazyLock::new(WordTable::build);
 
-/// The classes of all characters and the folded form of those that have one.
+/// The classes of all characters, and the folded form of those that have one.
 #[derive(Debug)]
 pub(super) struct WordTable {
     flags: CharBytes,
     folded: HashMap<char, Box<str>>,
 }
 
-/// What the table says of one character.
+/// The table entry of one character.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flags(u8);
 
@@ -96,7 +96,7 @@ impl Flags {
         }
     }
 
-    /// Whether neighbours decide about the character.
+    /// Whether the character depends on its neighbours.
     #[inline]
     pub(super) fn is_hard(self) -> bool {
         self.0 & HARD != 0
@@ -108,13 +108,13 @@ impl Flags {
         self.0 & FOLDS != 0
     }
 
-    /// Whether composition may change the character or join it to the one before.
+    /// Whether the character may change by composition or join the previous one.
     #[inline]
     pub(super) fn composes(self) -> bool {
         self.0 & COMPOSES != 0
     }
 
-    /// Whether the character may change places with another of its kind.
+    /// Whether the character may be reordered among combining marks.
     #[inline]
     pub(super) fn reorders(self) -> bool {
         self.0 & REORDERS != 0
@@ -128,7 +128,7 @@ impl Flags {
 }
 
 impl WordTable {
-    /// The one table of the process, built at its first use.
+    /// The shared table, built on first use.
     pub(super) fn get() -> &'static Self {
         &TABLE
     }
@@ -138,13 +138,13 @@ impl WordTable {
         Flags(self.flags.get(c))
     }
 
-    /// The full case folding of a character for which [`Flags::folds`], in NFC.
+    /// The full case folding, in NFC, of a character for which [`Flags::folds`] is true.
     pub(super) fn folded(&self, c: char) -> &str {
         self.folded.get(&c).map_or("", |folded| folded)
     }
 
     fn build() -> Self {
-        // Of what this table does not know, others know more.
+        // Assume that characters unknown to this table may be special in other tables.
         let mut all = vec![HARD | COMPOSES; CHARS];
         for range in ranges(r"\P{Cn}") {
             all[range].fill(Class::Symbol as u8);
@@ -174,7 +174,7 @@ impl WordTable {
             all[at] |= FOLDS;
             folded.insert(c, fold(c));
         }
-        // The fast way writes the folded form as it is, so that must be letters that nothing before or after can change.
+        // The fast path writes the folded form unchanged, so it must consist of letters that no neighbour can change.
         for (&c, letters) in &folded {
             if letters.chars().any(|c| all[c as usize] & (CLASS | HARD) != Class::Letter as u8) {
                 all[c as usize] |= HARD;

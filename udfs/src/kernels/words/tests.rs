@@ -1,4 +1,4 @@
-//! What words are, by example, and the properties that hold for any text.
+//! Examples of words, and properties that hold for any text.
 
 use proptest::prelude::*;
 use unicode_normalization::UnicodeNormalization;
@@ -14,7 +14,7 @@ fn words(rule: Rule, text: &str) -> Vec<String> {
     words
 }
 
-/// The whole text as one piece: what the fast way must agree with.
+/// Processes the whole text as one piece. The fast path must agree with this.
 fn slowly(rule: Rule, text: &str) -> Vec<String> {
     let mut words = vec![];
     Pieces::default().for_each(text, rule == Rule::Token, |text, start, end| words.push(text[start..end].to_owned()));
@@ -124,7 +124,7 @@ fn twenty_megabytes_are_nothing_special() {
     }
 }
 
-/// Texts of what is hard: marks, joiners, jamo, clusters, capitals of every kind, ignored and unassigned characters.
+/// Texts of difficult characters: marks, joiners, jamo, clusters, capitals of every kind, ignored and unassigned characters.
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
         "\\PC{0,40}",
@@ -135,7 +135,7 @@ fn texts() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Whether folding the capital form is folding the character: not so for the dotless i, whose capital is that of i.
+/// Whether folding the capital form equals folding the character. This fails for the dotless i, whose capital is that of i.
 fn folds_as_its_capital(c: char) -> bool {
     let text = c.to_string();
     words(Rule::Word, &text) == words(Rule::Word, &text.to_uppercase())
@@ -207,7 +207,7 @@ proptest! {
 
     #[test]
     fn words_are_the_letters_of_tokens(text in texts()) {
-        // Folding makes a letter of the iota subscript, the one mark it changes, even below a symbol.
+        // Folding turns the iota subscript, alone among marks, into a letter, even after a symbol.
         prop_assume!(!text.nfd().any(|c| c == '\u{345}'));
         let folded: Vec<String> =
             words(Rule::Token, &text).iter().flat_map(|token| words(Rule::Word, token)).collect();
