@@ -1,23 +1,23 @@
-//! Where a model runs.
+//! Devices on which a model can run.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
 
-/// Where a model runs.
+/// A device on which a model can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Device {
-    /// The processor.
+    /// The CPU.
     #[default]
     Cpu,
-    /// An NVIDIA card through CUDA.
+    /// An NVIDIA GPU through CUDA, by its number.
     Cuda(u16),
-    /// An NVIDIA card through TensorRT.
+    /// An NVIDIA GPU through TensorRT, by its number.
     TensorRt(u16),
     /// Apple's neural engine and GPU.
     CoreMl,
-    /// A card under Windows.
+    /// A GPU under Windows, by its number.
     DirectMl(u16),
 }
 

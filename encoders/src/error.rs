@@ -1,19 +1,19 @@
-//! What can go wrong, in the user's words.
+//! Errors, in terms that users understand.
 
 use std::path::{Path, PathBuf};
 
-/// The result of anything here.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong.
+/// The errors of this crate.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// No model has that name.
+    /// There is no model of that name.
     #[error("there is no model '{name}': neither a folder of that path nor in {}; `limpid models list` shows those there are", searched.display())]
     NoModel {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// Where models are kept.
+        /// The folder that was searched.
         searched: PathBuf,
     },
     /// A file is missing or cannot be read or written.
@@ -21,10 +21,10 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The message of the operating system.
         message: String,
     },
-    /// `model.toml` says something that is not allowed.
+    /// `model.toml` contains an invalid setting.
     #[error("{}: {message}", path.display())]
     Settings {
         /// The file.
@@ -32,12 +32,12 @@ pub enum Error {
         /// What is wrong and what is allowed.
         message: String,
     },
-    /// The model file is no ONNX model, or one that cannot be run.
+    /// The model file is not an ONNX model, or cannot be run.
     #[error("{}: not a model that can be run: {message}", path.display())]
     Onnx {
         /// The file.
         path: PathBuf,
-        /// What the runtime said.
+        /// The message of the runtime.
         message: String,
     },
     /// The inputs or outputs of the model are not those of an encoder.
@@ -45,10 +45,10 @@ pub enum Error {
     Shape {
         /// The file.
         path: PathBuf,
-        /// What was found and what is needed.
+        /// What was found and what is required.
         message: String,
     },
-    /// The tokenizer cannot be read, or is of a kind that is not built in.
+    /// The tokenizer cannot be read, or its kind is not supported by this build.
     #[error("{}: {message}", path.display())]
     Tokenizer {
         /// The file.
@@ -65,60 +65,60 @@ pub enum Error {
         token: u32,
         /// The size of the vocabulary.
         tokens: usize,
-        /// What the model's table is, or what the runtime said.
+        /// What the model's table holds, or the message of the runtime.
         message: String,
     },
-    /// There is nothing that runs ONNX models.
+    /// No runtime for ONNX models was found.
     #[error(
         "ONNX models need libonnxruntime (1.24 or later): {0}. Install it with `pip install onnxruntime`, or name the library in ORT_DYLIB_PATH; a limpid built with `--features tract` needs none"
     )]
     NoRuntime(String),
-    /// The device is not one that is known.
+    /// The device is unknown.
     #[error("unknown device '{0}': it must be cpu, cuda, cuda:N, tensorrt, tensorrt:N, coreml, directml or directml:N")]
     UnknownDevice(String),
-    /// The device was asked for and cannot be used.
+    /// The requested device cannot be used.
     #[error("device '{device}' cannot be used: {message}")]
     NoDevice {
-        /// What was asked for.
+        /// The requested device.
         device: String,
-        /// Why not.
+        /// The reason.
         message: String,
     },
-    /// That is no model of the hub.
+    /// The text does not name a model of the hub.
     #[error("'{0}' is no model of the hub: write hf://organisation/name or hf://organisation/name@revision")]
     Source(String),
     /// A download failed.
     #[error("{url}: {message}")]
     Download {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
-        /// Why it did not come.
+        /// The reason.
         message: String,
     },
     /// The model has no prompt of that name.
     #[error("model '{model}' has no prompt '{prompt}'; it has {known}")]
     NoPrompt {
-        /// Its name.
+        /// Name of the model.
         model: String,
-        /// What was asked for.
+        /// The requested prompt.
         prompt: String,
-        /// Which there are.
+        /// The existing prompts.
         known: String,
     },
-    /// The model does something else.
+    /// The model has another modality.
     #[error("model '{model}' is {is}; {needed} is needed here")]
     Modality {
-        /// Its name.
+        /// Name of the model.
         model: String,
-        /// What it is for.
+        /// The modality of the model.
         is: &'static str,
-        /// What was needed.
+        /// The required modality.
         needed: &'static str,
     },
-    /// The bytes are no image.
+    /// The bytes are not a valid image.
     #[error("image {row}: {message}")]
     Image {
-        /// Which of those given, from 0.
+        /// Index of the image among those given, from 0.
         row: usize,
         /// What is wrong.
         message: String,
@@ -126,15 +126,15 @@ pub enum Error {
     /// The model failed on an input.
     #[error("model '{model}' failed: {message}")]
     Run {
-        /// Its name.
+        /// Name of the model.
         model: String,
-        /// What the runtime said.
+        /// The message of the runtime.
         message: String,
     },
 }
 
 impl Error {
-    /// The same of a file in `to` where it is of one in `from`: people know the folder they gave, not the copy that was tried.
+    /// Replaces paths in `from` by the same paths in `to`: users know the folder they named, not the copy that was tried.
     pub(crate) fn moved(mut self, from: &Path, to: &Path) -> Self {
         if let Self::File { path, .. }
         | Self::Settings { path, .. }

@@ -1,5 +1,5 @@
-//! A model is a folder: `model.onnx`, `tokenizer.json` (for texts) and `model.toml`, or, in place of the last, the files that
-//! sentence-transformers writes.
+//! Models in folders. A folder holds `model.onnx`, `tokenizer.json` (for texts) and `model.toml`; the files that
+//! sentence-transformers writes can replace the last.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,23 @@ use crate::given::Given;
 use crate::sentence_transformers::{self, is_inside};
 use crate::{Error, Result};
 
-/// The name of the file with the settings.
+/// The name of the settings file.
 pub const SETTINGS: &str = "model.toml";
 
-/// What a model is for.
+/// The modality of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
-    /// Texts to vectors.
+    /// Text encoder.
     Text,
-    /// Images to vectors.
+    /// Image encoder.
     Image,
-    /// A language model that says how likely each next token is.
+    /// Causal language model, which gives the likelihood of each next token.
     Causal,
 }
 
 impl Modality {
-    /// What such a model is.
+    /// Describes the kind of model.
     pub fn what(self) -> &'static str {
         match self {
             Self::Text => "an encoder of texts",
@@ -37,28 +37,28 @@ impl Modality {
     }
 }
 
-/// How the vectors of tokens become one.
+/// How the vectors of tokens are combined into one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
     /// Their mean.
     Mean,
-    /// The first token's.
+    /// Their mean.
     Cls,
-    /// The last token's.
+    /// The vector of the first token.
     Last,
-    /// The largest of each number.
+    /// The maximum of each coordinate.
     Max,
-    /// Their sum, divided by the square root of their count.
+    /// Their sum divided by the square root of their number.
     MeanSqrtLen,
-    /// Their mean, the first with the weight 1, the second with 2, and so on.
+    /// Their weighted mean: the first token has weight 1, the second 2, and so on.
     WeightedMean,
-    /// The output of the model is one vector a row already.
+    /// No pooling: the model already returns one vector per row.
     None,
 }
 
 impl Pooling {
-    /// Its name in `model.toml`.
+    /// The name in `model.toml`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mean => "mean",
@@ -71,7 +71,7 @@ impl Pooling {
         }
     }
 
-    /// The weights of the tokens of a text of that many, where the vector is a weighted sum of theirs.
+    /// The weight of each token in a text of `tokens` tokens, if the pooling is a weighted sum.
     pub fn weights(self, tokens: usize) -> Option<Vec<f32>> {
         let one_at = |at: usize| {
             let mut weights = vec![0.0; tokens];
@@ -93,70 +93,71 @@ impl Pooling {
     }
 }
 
-/// What is done with a text of more than `max_length` tokens.
+/// What happens to a text of more than `max_length` tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Long {
-    /// What is beyond is left out.
+    /// The rest is ignored.
     #[default]
     Truncate,
-    /// It is cut into pieces, and the vectors of the pieces are averaged, each with the weight of its tokens.
+    /// The text is cut into pieces, whose vectors are averaged, weighted by their number of tokens.
     Average,
 }
 
-/// How a model is used: `model.toml` with all that it leaves open.
+/// How a model is used: `model.toml` with defaults filled in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settings {
-    /// What the model is for.
+    /// The modality.
     pub modality: Modality,
-    /// The model's file, by its path within the folder.
+    /// Path of the model file within the folder.
     pub model: String,
-    /// How the vectors of tokens become one.
+    /// How the vectors of tokens are combined into one.
     pub pooling: Pooling,
     /// Whether vectors are scaled to length 1.
     pub normalize: bool,
-    /// Tokens of one run at most, those that the tokenizer adds included.
+    /// Maximum number of tokens per run, including those that the tokenizer adds.
     pub max_length: usize,
-    /// What is done with longer texts.
+    /// What happens to longer texts.
     pub long: Long,
-    /// Whether capital letters become small before the tokenizer sees them.
+    /// Whether texts are lower-cased before tokenization.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub lowercase: bool,
-    /// Put before every text.
+    /// Text put before every text.
     pub prefix: String,
-    /// The prompt that takes the place of the prefix where a call names none.
+    /// The prompt that replaces the prefix if a call names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_prompt: Option<String>,
-    /// The output that is read; by default the one of the usual name, or the only one.
+    /// The model output to read; by default the one with the usual name, or the only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     /// The license of the weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
-    /// SHA-256 of the model's file, in hexadecimal digits.
+    /// SHA-256 of the model file, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Where the model was downloaded from, with the revision.
+    /// Where the model was downloaded from, including the revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// How images are prepared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSettings>,
-    /// Texts that a call may have put before its texts, by name.
+    /// Named texts, one of which a call may put before its texts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub prompts: BTreeMap<String, String>,
-    /// SHA-256 of the other files of the model: weights of their own and the tokenizer.
+    /// SHA-256 of the other files of the model: external weights and the tokenizer.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
 }
 
-/// How images are prepared: shorter side to `resize`, the middle `crop` x `crop` pixels, channels to (x / 255 - mean) / std.
+/// Preprocessing of images: scale the shorter side to `resize`, crop the central `crop` x `crop` pixels, and map channels to
+/// (x / 255 - mean) / std.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageSettings {
-    /// Pixels of the shorter side.
+    /// Length of the shorter side after scaling, in pixels.
     pub resize: usize,
-    /// Pixels of the square cut from the middle.
+    /// Side of the central square, in pixels.
     pub crop: usize,
     /// Mean of each channel.
     #[serde(default = "zeros")]
@@ -173,18 +174,18 @@ pub struct ImageSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
-    /// A triangle as wide as a pixel of the smaller image.
+    /// A triangle filter, one pixel of the smaller image wide.
     #[default]
     Bilinear,
-    /// Cubic convolution (a = -0.5), as wide as two.
+    /// Cubic convolution (a = -0.5), two pixels wide.
     Bicubic,
 }
 
-/// The usual name of the model's file.
+/// The default name of the model file.
 const MODEL: &str = "model.onnx";
-/// The usual name of the tokenizer's file.
+/// The default name of the tokenizer file.
 const TOKENIZER: &str = "tokenizer.json";
-/// Tokens of one run, where `model.toml` leaves it open.
+/// Default maximum number of tokens per run.
 const MAX_LENGTH: usize = 512;
 
 fn zeros() -> [f32; 3] {
@@ -196,12 +197,12 @@ fn ones() -> [f32; 3] {
 }
 
 impl Settings {
-    /// Those of an encoder of texts, with every default.
+    /// The default settings of a text encoder.
     pub fn text_encoder() -> Self {
         Self::of(Given { modality: Some(Modality::Text), ..Given::default() })
     }
 
-    /// What is given, and the defaults.
+    /// Fills in defaults.
     fn of(given: Given) -> Self {
         Self {
             modality: given.modality.unwrap_or(Modality::Text),
@@ -228,8 +229,8 @@ impl Settings {
         Self::resolve(folder, Given::default()).map(|(settings, _)| settings)
     }
 
-    /// Reads and checks the settings of the model in `folder`. What `flags` say goes before `model.toml`, and that before the
-    /// files of sentence-transformers; where these disagree, a sentence names both.
+    /// Reads and checks the settings of the model in `folder`. `flags` override `model.toml`, which overrides the files of
+    /// sentence-transformers. Contradictions between them are returned as sentences.
     pub fn resolve(folder: &Path, flags: Given) -> Result<(Self, Vec<String>)> {
         let path = folder.join(SETTINGS);
         let wrong = |message: String| Error::Settings { path: path.clone(), message };
@@ -272,7 +273,7 @@ impl Settings {
         Ok((settings, notes))
     }
 
-    /// What is wrong with the settings.
+    /// Returns an error that says what is wrong with the settings.
     pub fn check(&self) -> Result<(), String> {
         if !(3..=1 << 20).contains(&self.max_length) {
             return Err(format!("max_length must be from 3 to 1048576, not {}", self.max_length));
@@ -299,7 +300,7 @@ impl Settings {
         }
     }
 
-    /// The settings without those that no vector depends on, for texts that have `prefix` before them.
+    /// The settings that affect vectors, for texts with the given `prefix`.
     pub fn of_vectors(&self, prefix: &str) -> Self {
         Self {
             model: MODEL.to_owned(),
@@ -314,22 +315,22 @@ impl Settings {
         }
     }
 
-    /// What is put before texts where a call names no prompt.
+    /// What is put before texts if a call names no prompt.
     pub fn usual_prefix(&self) -> &str {
         self.default_prompt.as_ref().and_then(|name| self.prompts.get(name)).unwrap_or(&self.prefix)
     }
 
-    /// The settings as the text of `model.toml`.
+    /// Serializes the settings as `model.toml`.
     pub fn text(&self) -> Result<String, String> {
         basic_toml::to_string(self).map_err(|error| error.to_string())
     }
 
-    /// The model's file in `folder`.
+    /// The path of the model file in `folder`.
     pub fn model_path(&self, folder: &Path) -> PathBuf {
         folder.join(&self.model)
     }
 
-    /// The tokenizer's file in `folder`: there, or beside the model.
+    /// The path of the tokenizer file: in `folder`, or beside the model file.
     pub fn tokenizer_path(&self, folder: &Path) -> PathBuf {
         let own = folder.join(TOKENIZER);
         let beside = self.model_path(folder).with_file_name(TOKENIZER);
@@ -337,7 +338,7 @@ impl Settings {
     }
 }
 
-/// Nobody says how the model is used.
+/// The error that a required setting is given nowhere.
 fn unsaid(folder: &Path, setting: &str) -> Error {
     let flag = setting.replace('_', "-");
     let message = format!(
@@ -347,7 +348,7 @@ fn unsaid(folder: &Path, setting: &str) -> Error {
     Error::Settings { path: folder.to_owned(), message }
 }
 
-/// The model's file where nobody names it: `model.onnx` or `onnx/model.onnx`, else the only one there is.
+/// Finds the model file if no setting names it: `model.onnx` or `onnx/model.onnx`, otherwise the only one present.
 fn find_model(folder: &Path, transformer: &str) -> Result<String> {
     let roots =
         if transformer.is_empty() { vec![String::new()] } else { vec![String::new(), format!("{transformer}/")] };
@@ -366,7 +367,7 @@ fn find_model(folder: &Path, transformer: &str) -> Result<String> {
     found.sort();
     match &found[..] {
         [only] => Ok(only.clone()),
-        // What opens it says that it is missing.
+        // Opening the file will report that it is missing.
         [] => Ok(MODEL.to_owned()),
         several => {
             let message = format!(
@@ -378,29 +379,29 @@ fn find_model(folder: &Path, transformer: &str) -> Result<String> {
     }
 }
 
-/// All that the vectors of a model depend on: two with equal ones give equal vectors. Versions of the runtime are not among
-/// it, and neither is which of several cards it is.
+/// Everything that the vectors of a model depend on: models with equal identities give equal vectors. The version of the
+/// runtime is not included, nor is the number of the GPU.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Identity {
-    /// SHA-256 of the model's file, and of those beside it: weights of their own, the tokenizer.
+    /// SHA-256 of the model file and the files beside it: external weights and the tokenizer.
     pub files: Vec<String>,
-    /// The settings; the model that is part of the program has none.
+    /// The settings; `None` for an embedded model.
     pub settings: Option<Settings>,
-    /// Numbers of a vector.
+    /// Values per vector.
     pub dimension: usize,
-    /// What runs the model.
+    /// The runtime.
     pub runtime: String,
     /// The kind of device.
     pub device: String,
 }
 
 impl Identity {
-    /// As text, always the same way.
+    /// A canonical text form.
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// SHA-256 of it, in hexadecimal digits.
+    /// SHA-256 of the text form, in hexadecimal.
     pub fn hash(&self) -> String {
         hexadecimal(&Sha256::digest(self.text()))
     }
@@ -420,7 +421,7 @@ impl ImageSettings {
     }
 }
 
-/// SHA-256 of a file, in hexadecimal digits.
+/// SHA-256 of a file, in hexadecimal.
 pub fn sha256(path: &Path) -> Result<String> {
     let mut file = std::fs::File::open(path).map_err(|error| Error::file(path, &error))?;
     let mut state = Sha256::new();

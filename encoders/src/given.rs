@@ -1,5 +1,5 @@
-//! What is said of a model: by `model.toml`, by the flags of `limpid models add`, or by the files that sentence-transformers
-//! writes. Of several that say something, one goes before the other; what nobody says has a default.
+//! Settings of a model from three sources: `model.toml`, the flags of `limpid models add`, and the files that
+//! sentence-transformers writes. Sources have an order of precedence; settings in none of them have defaults.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::folder::{ImageSettings, Long, Modality, Pooling};
 
-/// Settings of which any may be missing. Each is described at [`Settings`](crate::folder::Settings).
+/// Settings, each of which may be missing. They are described in [`Settings`](crate::folder::Settings).
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "they are those of Settings")]
@@ -32,7 +32,7 @@ pub struct Given {
 }
 
 impl Given {
-    /// What is said here, and for the rest what `other` says.
+    /// Takes missing settings from `other`.
     pub fn or(self, other: Self) -> Self {
         Self {
             modality: self.modality.or(other.modality),
@@ -42,7 +42,7 @@ impl Given {
             max_length: self.max_length.or(other.max_length),
             long: self.long.or(other.long),
             lowercase: self.lowercase.or(other.lowercase),
-            // A prefix is what the prompt by default would be: who says the one says the other.
+            // A prefix and a default prompt exclude each other, so a source that gives one decides both.
             default_prompt: if self.prefix.is_some() {
                 self.default_prompt
             } else {
@@ -59,7 +59,7 @@ impl Given {
         }
     }
 
-    /// Where this and what sentence-transformers wrote say different things: `(setting, here, there)`.
+    /// Where these settings contradict those of sentence-transformers: `(setting, here, there)`.
     pub fn contradictions(&self, other: &Self) -> Vec<(&'static str, String, String)> {
         fn differ<T: PartialEq>(a: Option<&T>, b: Option<&T>, text: impl Fn(&T) -> String) -> Option<(String, String)> {
             a.zip(b).filter(|(a, b)| a != b).map(|(a, b)| (text(a), text(b)))
@@ -99,7 +99,7 @@ mod tests {
         let both = first.clone().or(second.clone());
         assert_eq!((both.pooling, both.max_length), (Some(Pooling::Cls), Some(8)));
         assert_eq!(first.contradictions(&second), [("pooling", "cls".to_owned(), "mean".to_owned())]);
-        // A prefix takes the place of the prompt by default.
+        // A prefix replaces the default prompt.
         let prefix = Given { prefix: Some(String::new()), ..Given::default() };
         assert_eq!(prefix.contradictions(&second), [("prefix", "''".to_owned(), "'query: '".to_owned())]);
         assert_eq!(prefix.or(second).default_prompt, None);

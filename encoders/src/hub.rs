@@ -1,4 +1,4 @@
-//! Models of a hub of models, downloaded over HTTPS: `hf://organisation/name@revision`.
+//! Downloads models of a model hub over HTTPS: `hf://organisation/name@revision`.
 
 use std::fmt;
 use std::fs::File;
@@ -20,30 +20,30 @@ use crate::{Error, Result};
 
 /// The environment variable that names the hub.
 pub const ENDPOINT: &str = "HF_ENDPOINT";
-/// The hub where that is not set.
+/// The default hub.
 const HUB: &str = "https://huggingface.co";
-/// The environment variable that names a file with certificates to trust in place of the usual ones.
+/// The environment variable that names a file with trusted certificates, replacing the usual ones.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
-/// Where repositories have their model, the first that there is.
+/// Where repositories keep their model; the first existing file is used.
 const MODELS: [&str; 2] = ["onnx/model.onnx", "model.onnx"];
-/// From one server to the next at most.
+/// Maximum number of redirects.
 const REDIRECTS: usize = 5;
-/// How long a server may take to be reached and to begin its answer.
+/// Timeout for connecting to a server and receiving the start of its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Bytes of a file of settings at most.
+/// Maximum size of a settings file, in bytes.
 const SMALL: u64 = 1 << 24;
 
-/// `hf://organisation/name@revision`: a model of the hub. Without a revision it is `main`.
+/// `hf://organisation/name@revision`: a model of the hub. The default revision is `main`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     organisation: String,
-    /// Its name there.
+    /// The name on the hub.
     pub name: String,
     revision: String,
 }
 
 impl Source {
-    /// Whether a text means a model of the hub.
+    /// Whether a text names a model of the hub.
     pub fn is(text: &str) -> bool {
         text.starts_with("hf://")
     }
@@ -77,10 +77,11 @@ impl fmt::Display for Source {
     }
 }
 
-/// Downloads the model into `folder`, which is there and empty: its file (`file` of the repository, or the one of the usual
-/// name) with the weights that the graph names, `tokenizer.json` where there is one, and the files that say how it is used. A
-/// file is complete and, where the hub names its SHA-256, has that; else it is an error. `tell` hears of each large file before
-/// it comes. The source with the exact revision.
+/// Downloads the model into `folder`, which must exist and be empty. Returns the source with the exact revision.
+///
+/// The download includes the model file (`file` of the repository, or the one with the usual name), the external weights that
+/// the graph names, `tokenizer.json` if it exists, and the settings files. Every file must be complete and, if the hub states
+/// its SHA-256, match it. `tell` is called before each large file.
 pub fn download(source: &Source, file: Option<&str>, folder: &Path, tell: &dyn Fn(&str)) -> Result<Source> {
     let hub = Hub::new(source)?;
     let small = |file: &str| -> Result<Option<Value>> {
@@ -121,7 +122,7 @@ pub fn download(source: &Source, file: Option<&str>, folder: &Path, tell: &dyn F
     Err(hub.failed(&candidates.join(" or "), "there is no such file; name the model's with --model".to_owned()))
 }
 
-/// The path of a file of the repository in `folder`; folders on the way are made.
+/// The path in `folder` for a file of the repository. Creates intermediate folders.
 fn inside(folder: &Path, file: &str) -> Result<PathBuf> {
     let path = folder.join(file);
     if let Some(parent) = path.parent() {
@@ -130,10 +131,10 @@ fn inside(folder: &Path, file: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// One repository of the hub.
+/// A repository of the hub.
 struct Hub {
     agent: Agent,
-    /// What files are below.
+    /// The base URL of its files.
     base: String,
 }
 
@@ -169,7 +170,7 @@ impl Hub {
         Error::Download { url: format!("{}{file}", self.base), message }
     }
 
-    /// The answer for `file`, and what the hub itself said of it; `None` where there is none.
+    /// Requests `file`. Returns the response and the metadata that the hub itself sent; `None` if the file does not exist.
     fn get(&self, file: &str) -> Result<Option<(Response<ureq::Body>, Said)>> {
         let mut url = format!("{}{file}", self.base);
         let mut said = Said::default();
@@ -203,7 +204,7 @@ impl Hub {
         serde_json::from_slice(&text).map(Some).map_err(|error| self.failed(file, error.to_string()))
     }
 
-    /// Downloads `file` to `path`; the revision that the hub says it is of, `None` where there is no such file.
+    /// Downloads `file` to `path`. Returns the revision that the hub reports; `None` if the file does not exist.
     fn file(&self, file: &str, path: &Path) -> Result<Option<String>> {
         let Some((answer, said)) = self.get(file)? else { return Ok(None) };
         let length = header(answer.headers(), "content-length").and_then(|length| length.parse::<u64>().ok());
@@ -230,7 +231,7 @@ impl Hub {
     }
 }
 
-/// What the hub says of a file, before another server sends it.
+/// Metadata that the hub sends about a file before redirecting to another server.
 #[derive(Debug, Default)]
 struct Said {
     commit: String,
@@ -243,7 +244,7 @@ impl Said {
         if let Some(commit) = header(headers, "x-repo-commit").filter(|commit| plain(commit)) {
             self.commit = commit;
         }
-        // Of large files the tag is the hash of the content; of small ones it is that of something else.
+        // For large files the tag is the hash of the content; for small files it is the hash of something else.
         let tag = header(headers, "x-linked-etag").map(|tag| tag.trim_matches('"').to_ascii_lowercase());
         self.sha256 = tag.filter(|tag| tag.len() == 64 && plain(tag)).or_else(|| self.sha256.take());
     }
@@ -253,7 +254,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-/// Where `to` leads from `url`. What was asked for under TLS is not sent for without.
+/// Resolves a redirect from `url`. A request made over TLS is never redirected to plain HTTP.
 fn followed(url: &str, to: &str) -> Result<String, String> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split('/').next().unwrap_or_default();

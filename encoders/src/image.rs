@@ -1,6 +1,6 @@
-//! Images to the pixels that a model reads: decoded, resized, cropped, normalised.
+//! Converts images to the pixels that a model reads: decodes, resizes, crops and normalises them.
 //!
-//! Resizing is that of Pillow and torchvision with `antialias`: each pixel is a mean of the larger image's, weighted by a filter
+//! Resizing follows Pillow, and torchvision with `antialias`: each pixel is a mean of the larger image, weighted by a filter
 //! as wide as the scale.
 
 use std::io::Cursor;
@@ -14,10 +14,10 @@ use zune_png::PngDecoder;
 
 use crate::folder::{Filter, ImageSettings};
 
-/// Pixels of an image at most; a file of a few bytes can claim billions.
+/// Maximum number of pixels in an image: a file of a few bytes can claim billions.
 const PIXELS: usize = 100_000_000;
 
-/// Rows of pixels, three bytes each.
+/// Rows of pixels with three bytes each.
 #[derive(Debug, PartialEq)]
 struct Rgb {
     width: usize,
@@ -25,7 +25,7 @@ struct Rgb {
     bytes: Vec<u8>,
 }
 
-/// The three channels of an image, one after the other, `crop` x `crop` numbers each.
+/// Returns the three channels of an image, concatenated, with `crop` x `crop` numbers each.
 pub fn pixels(file: &[u8], settings: &ImageSettings) -> Result<Vec<f32>, String> {
     let image =
         catch_unwind(AssertUnwindSafe(|| decode(file))).unwrap_or_else(|_| Err("it cannot be decoded".to_owned()))?;
@@ -79,7 +79,7 @@ fn jpeg(file: &[u8], options: DecoderOptions) -> Result<Rgb, String> {
     rgb(width, height, channels, &bytes)
 }
 
-/// Grey becomes three equal channels; a fourth channel, transparency, is left out.
+/// Converts to RGB. Grey becomes three equal channels; an alpha channel is dropped.
 fn rgb(width: usize, height: usize, channels: usize, bytes: &[u8]) -> Result<Rgb, String> {
     if !(1..=4).contains(&channels) || bytes.len() != width * height * channels {
         return Err(format!("{} bytes for {width} x {height} pixels", bytes.len()));
@@ -97,7 +97,7 @@ fn prepare(image: &Rgb, settings: &ImageSettings) -> Vec<f32> {
     let (short, long) = (image.width.min(image.height), image.width.max(image.height));
     let longer = resize * long / short;
     let (width, height) = if image.width <= image.height { (*resize, longer) } else { (longer, *resize) };
-    // Only what the crop keeps is computed.
+    // Compute only what the crop keeps.
     let across = weights(image.width, width, middle(width, *crop), *filter);
     let down = weights(image.height, height, middle(height, *crop), *filter);
     let rows = down.first().map_or(0, |(start, _)| *start)..down.last().map_or(0, |(start, w)| start + w.len());
@@ -122,7 +122,7 @@ fn prepare(image: &Rgb, settings: &ImageSettings) -> Vec<f32> {
                 for (row, weight) in weights.iter().enumerate() {
                     sum += weight * narrow[((start + row - rows.start) * crop + x) * 3 + channel];
                 }
-                // A cubic filter overshoots at edges; the rounded bytes of an image do not.
+                // A cubic filter overshoots at edges; clamp as for bytes.
                 let value = sum.round().clamp(0.0, 255.0) / 255.0;
                 channels[(channel * crop + y) * crop + x] = (value - mean[channel]) / std[channel];
             }
@@ -136,7 +136,7 @@ fn middle(size: usize, crop: usize) -> Range<usize> {
     start..start + crop.min(size)
 }
 
-/// For each wanted place of `size`, the first of the `from` places it is made of, and their weights.
+/// For each wanted position of `size`, the first of the `from` source positions and the weights from there on.
 fn weights(from: usize, size: usize, wanted: Range<usize>, filter: Filter) -> Vec<(usize, Vec<f32>)> {
     let scale = from as f64 / size as f64;
     let wide = scale.max(1.0);
@@ -177,7 +177,7 @@ mod tests {
     fn a_png_becomes_channels() {
         let image = decode(PNG).unwrap();
         assert_eq!(image, Rgb { width: 2, height: 1, bytes: vec![255, 0, 0, 0, 0, 255] });
-        // The middle of a square image of the same colours: the second pixel, by torchvision's rule for odd margins.
+        // The centre crop of an image with the same colours is the second pixel, by torchvision's rule for odd margins.
         let channels = pixels(PNG, &settings(1, 1, Filter::Bilinear)).unwrap();
         assert_eq!(channels.len(), 3);
     }

@@ -1,11 +1,11 @@
 //! Encoders: texts and images to vectors.
 //!
-//! Three kinds stand behind one type, [`Model`]: the [`static`](static_model) and the [`multilingual`](multilingual_model) encoder, which are part of the program, and
-//! ONNX models in folders ([`folder`]) that [`onnx`] runs with libonnxruntime, or with tract where that is not found and
-//! the feature `tract` is built in. [`registry`] opens each model once a process; [`onnx::batcher`] is where the threads of
-//! queries meet those of the model.
+//! The type [`Model`] covers three kinds of models: the embedded [`static`](static_model) and
+//! [`multilingual`](multilingual_model) encoders, and ONNX models in folders ([`folder`]). [`onnx`] runs the latter with
+//! libonnxruntime, or with tract if that is not found and the feature `tract` is enabled. [`registry`] opens each model once
+//! per process. [`onnx::batcher`] passes rows from the threads of queries to those of the model.
 //!
-//! There is neither Arrow nor SQL here: slices in, numbers out.
+//! This crate knows neither Arrow nor SQL: slices in, numbers out.
 
 pub mod device;
 mod error;

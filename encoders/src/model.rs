@@ -1,4 +1,4 @@
-//! A model, of whichever kind.
+//! Models of all kinds behind one type.
 
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ use crate::onnx::Onnx;
 use crate::static_model::StaticModel;
 use crate::{Error, Result};
 
-/// A model, of whichever kind.
+/// A model of any kind.
 #[derive(Debug)]
 pub struct Model {
     info: Info,
     kind: Kind,
-    /// What stands before every text.
+    /// Text put before every text.
     prefix: String,
 }
 
-/// What is known of a model.
+/// Basic facts about a model.
 #[derive(Debug, Clone)]
 pub struct Info {
-    /// The name it was opened by.
+    /// The name under which it was opened.
     pub name: String,
-    /// What it is for.
+    /// The modality.
     pub modality: Modality,
-    /// Numbers of a vector; 0 for a causal model, which gives one a token.
+    /// Values per vector; 0 for a causal model, which returns one number per token.
     pub dimension: usize,
-    /// Where it runs.
+    /// The device.
     pub device: Device,
 }
 
@@ -40,16 +40,16 @@ enum Kind {
     Onnx(Arc<Onnx>),
 }
 
-/// Vectors, one after the other.
+/// Vectors, concatenated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vectors {
-    /// Numbers of each.
+    /// Values per vector.
     pub dimension: usize,
-    /// All numbers.
+    /// All values.
     pub values: Vec<f32>,
-    /// Which inputs have a vector: not those of which the model knows nothing, whose numbers are zeros.
+    /// Which inputs have a vector. An input of which the model knows nothing has none; its values are zeros.
     pub present: Vec<bool>,
-    /// Tokens that ran.
+    /// Number of tokens that ran.
     pub tokens: usize,
 }
 
@@ -73,7 +73,7 @@ impl Model {
         Self { info, kind: Kind::Onnx(Arc::new(model)), prefix }
     }
 
-    /// The same model with the prompt of that name before every text.
+    /// The same model with the named prompt put before every text.
     pub fn with_prompt(&self, prompt: &str) -> Result<Self> {
         let none = std::collections::BTreeMap::new();
         let (kind, prompts) = match &self.kind {
@@ -90,12 +90,12 @@ impl Model {
         Ok(Self { info: self.info.clone(), kind, prefix: prefix.clone() })
     }
 
-    /// What is known of it.
+    /// Basic facts about the model.
     pub fn info(&self) -> &Info {
         &self.info
     }
 
-    /// SHA-256 of its weights: models with the same give the same vectors.
+    /// SHA-256 of the weights. Models with equal hashes give equal vectors.
     pub fn hash(&self) -> Result<String> {
         match &self.kind {
             Kind::Static(model) => Ok(hexadecimal(&digest(model.bytes()))),
@@ -107,7 +107,7 @@ impl Model {
         }
     }
 
-    /// All that its vectors depend on.
+    /// Everything that its vectors depend on.
     pub fn identity(&self) -> Result<Identity> {
         match &self.kind {
             Kind::Onnx(model) => model.identity(&self.prefix),
@@ -115,14 +115,14 @@ impl Model {
                 files: vec![self.hash()?],
                 settings: None,
                 dimension: self.info.dimension,
-                // The second: a text has no vector where the model knows fewer than half of its letters.
+                // Version 2: a text has no vector if the model knows fewer than half of its letters.
                 runtime: "limpid 2".to_owned(),
                 device: self.info.device.to_string(),
             }),
         }
     }
 
-    /// Runs the longest text that its settings allow.
+    /// Runs the longest text that the settings allow, to find out whether it works.
     pub fn try_longest(&self) -> Result<()> {
         match &self.kind {
             Kind::Static(_) | Kind::Multilingual(_) => Ok(()),
@@ -130,7 +130,7 @@ impl Model {
         }
     }
 
-    /// How many inputs are well given at once: enough to keep the model busy, few enough that vectors come steadily.
+    /// The best number of inputs per call: enough to keep the model busy, but few enough that vectors arrive steadily.
     pub fn portion(&self) -> usize {
         match (&self.kind, self.info.device) {
             (Kind::Static(_), _) => 4096,
@@ -140,7 +140,8 @@ impl Model {
         }
     }
 
-    /// A vector a text. The calling thread waits; the work is done on the threads of the model. Equal texts are embedded once.
+    /// Embeds texts, one vector each. Blocks the calling thread while the model's threads work. Equal texts are embedded
+    /// once.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vectors> {
         self.needs(Modality::Text)?;
         let dimension = self.info.dimension;
@@ -181,7 +182,7 @@ impl Model {
         Ok(Vectors { dimension, values, present, tokens })
     }
 
-    /// A vector an image, given as the bytes of a PNG or JPEG file.
+    /// Embeds images, given as the bytes of PNG or JPEG files, one vector each.
     pub fn embed_images(&self, images: &[&[u8]]) -> Result<Vectors> {
         self.needs(Modality::Image)?;
         let mut values = vec![];
@@ -191,7 +192,7 @@ impl Model {
         Ok(Vectors { dimension: self.info.dimension, values, present: vec![true; images.len()], tokens: 0 })
     }
 
-    /// For each text the negative log-likelihood (natural logarithm) of each of its tokens but the first, given those before.
+    /// For each text, the negative log-likelihood (natural logarithm) of every token but the first, given the preceding ones.
     pub fn token_nll(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         self.needs(Modality::Causal)?;
         match &self.kind {
@@ -200,7 +201,7 @@ impl Model {
         }
     }
 
-    /// An error unless the model is for `needed`.
+    /// Returns an error unless the model has the modality `needed`.
     pub fn needs(&self, needed: Modality) -> Result<()> {
         if self.info.modality == needed {
             return Ok(());

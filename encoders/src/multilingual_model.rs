@@ -1,9 +1,9 @@
-//! The second encoder that is part of the program: Google's Universal Sentence Encoder, multilingual, version 3 (Apache-2.0; Yang
-//! et al., "Multilingual Universal Sentence Encoder for Semantic Retrieval", ACL 2020), packed by `models/multilingual.py`.
+//! The embedded multilingual encoder: Google's Universal Sentence Encoder, multilingual, version 3 (Apache-2.0; Yang et al.,
+//! "Multilingual Universal Sentence Encoder for Semantic Retrieval", ACL 2020), packed by `models/multilingual.py`.
 //!
-//! A vector a token, convolutions over 2, 3 and 5 tokens, their sum over the text divided by the square root of its length, and
-//! dense layers. It was trained on 15 languages; a text of which fewer than half of the letters are of their scripts and in its
-//! vocabulary has no vector.
+//! It looks up one vector per token, applies convolutions over 2, 3 and 5 tokens, divides their sum over the text by the
+//! square root of its length, and applies dense layers. It was trained on 15 languages. A text has no vector if fewer than
+//! half of its letters belong to the scripts of these languages and to the vocabulary.
 
 mod layers;
 
@@ -11,38 +11,40 @@ use crate::tokenize::unigram::Unigram;
 use crate::{Error, Result};
 use layers::{Layers, Reader};
 
-/// The name by which it is asked for.
+/// The name of the model.
 pub const NAME: &str = "multilingual";
-/// Tokens that are read of a text, with those that stand around it.
+/// Maximum number of tokens read from a text, including the surrounding special tokens.
 pub const MAX_LENGTH: usize = 256;
-/// Numbers of a vector.
+/// Values per vector.
 pub const DIMENSION: usize = 512;
 
-/// Magic and the lengths of five frames: pieces, scores, table, numbers beyond a half byte, layers.
+/// The packed file: magic and the lengths of five frames, which hold pieces, scores, table, values that exceed four bits, and
+/// layers.
 static FILE: &[u8] = include_bytes!("../assets/multilingual.lmu");
-/// The step that numbers of the table are multiples of.
+/// Values of the table are multiples of this step.
 const STEP: f32 = 0.4;
-/// Stands for a character that no piece has; before a text; after it.
+/// Special tokens: for a character in no piece, before a text, and after a text.
 const UNKNOWN: u32 = 0;
 const BEFORE: u32 = 1;
 const AFTER: u32 = 2;
-/// Tokens of texts that run together, unless one alone has more: enough to read the layers seldom, few enough for caches.
+/// Number of tokens that run together, unless a single text has more: enough to read the layers rarely, few enough for
+/// caches.
 const TOGETHER: usize = 384;
-/// Pieces that are found in no text.
+/// Number of pieces that never match text.
 const SPECIAL: usize = 6;
 
-/// The encoder, unpacked: 65 MB of table and 14 MB of layers.
+/// The unpacked encoder: 65 MB of table and 14 MB of layers.
 #[derive(Debug)]
 pub struct MultilingualModel {
     words: Unigram,
-    /// Letters of each token that are of a script it was trained on, and all its letters.
+    /// For each token the number of letters in a script of the training languages, and the number of all letters.
     letters: Vec<(u8, u8)>,
     table: Vec<i8>,
     layers: Layers,
 }
 
 impl MultilingualModel {
-    /// The one that is part of the program; it is unpacked once a process.
+    /// The embedded model, unpacked once per process.
     pub fn embedded() -> Result<Self> {
         Self::read(FILE)
             .map_err(|message| Error::File { path: "the embedded model".into(), message: message.to_owned() })
@@ -86,13 +88,13 @@ impl MultilingualModel {
         Ok(Self { words, letters, table, layers })
     }
 
-    /// The bytes whose hash names the model.
+    /// The bytes whose hash identifies the model.
     pub fn bytes(&self) -> &'static [u8] {
         FILE
     }
 
-    /// Appends a vector a text and whether it has one: not where fewer than half of its letters are known, or where there are
-    /// none. The number of tokens that ran.
+    /// Appends one vector per text, and whether it is valid: a text has none if fewer than half of its letters are known, or
+    /// if it has no letters. Returns the number of tokens that ran.
     pub fn encode(&self, texts: &[&str], values: &mut Vec<f32>, present: &mut Vec<bool>) -> usize {
         let start = values.len();
         values.resize(start + texts.len() * DIMENSION, 0.0);
@@ -126,7 +128,7 @@ impl MultilingualModel {
         sum
     }
 
-    /// Whether half of the letters are known, of which there is one at least. `unknown` of them are in no token.
+    /// Whether at least half of the letters are known and there is at least one. `unknown` letters are in no token.
     fn knows(&self, tokens: &[u32], unknown: usize) -> bool {
         let letters = tokens.iter().filter_map(|&token| self.letters.get(token as usize));
         let add = |(known, all): (usize, usize), of: &(u8, u8)| (known + usize::from(of.0), all + usize::from(of.1));
@@ -135,7 +137,7 @@ impl MultilingualModel {
     }
 }
 
-/// Whether it is a letter of a script of those languages: Latin, Cyrillic, Arabic, Thai, Hangul, kana or Han.
+/// Whether `c` is a letter of a script of the training languages: Latin, Cyrillic, Arabic, Thai, Hangul, kana or Han.
 fn is_known(c: char) -> bool {
     c.is_alphabetic()
         && matches!(u32::from(c),
@@ -161,7 +163,7 @@ mod tests {
         a.iter().zip(b).map(|(a, b)| a * b).sum()
     }
 
-    /// What `models/multilingual.py --check` prints, from the same weights in Python.
+    /// The output of `models/multilingual.py --check`, computed in Python from the same weights.
     #[test]
     fn vectors_are_those_of_the_reference() {
         for (text, expected) in [
@@ -219,7 +221,7 @@ mod tests {
         for (text, vector) in texts.iter().zip(together) {
             assert_eq!(vectors(&[text])[0], vector);
         }
-        // What is beyond the last token that is read changes nothing.
+        // Text beyond the last token that is read has no effect.
         let long = |end: &str| vectors(&[&format!("{}{end}", "word ".repeat(1000))]).remove(0);
         assert_eq!(long("a"), long("b"));
     }

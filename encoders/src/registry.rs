@@ -1,4 +1,4 @@
-//! The models there are, and those that are open: each once a process and device.
+//! Available models, and open models: each is opened once per process and device.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,49 +16,49 @@ use crate::sentence_transformers;
 use crate::static_model::{self, StaticModel};
 use crate::{Error, Model, Result};
 
-/// The environment variable that names the folder with the models.
+/// The environment variable that names the folder of models.
 pub const FOLDER: &str = "LIMPID_MODELS";
 
-/// A model that can be asked for by its name.
+/// A model that can be opened by its name.
 #[derive(Debug)]
 pub struct Entry {
     /// Its name.
     pub name: String,
-    /// Its folder; `None` for those that are part of the program.
+    /// Its folder; `None` for an embedded model.
     pub folder: Option<PathBuf>,
-    /// Its settings, or why they cannot be read.
+    /// Its settings, or the error that prevents reading them.
     pub settings: Result<Option<Settings>>,
 }
 
-/// A model that is open, with the state of its files as it was opened.
+/// An open model, with the state of its files when it was opened.
 struct Open {
     model: Arc<Model>,
     files: Vec<(PathBuf, Stamp)>,
 }
 
-/// Length and time of a file; `None` where there is none.
+/// Length and modification time of a file; `None` if it does not exist.
 type Stamp = Option<(u64, Option<SystemTime>)>;
 
-/// Names of the models that are part of the program.
+/// Names of the embedded models.
 pub const EMBEDDED: [&str; 2] = [static_model::NAME, multilingual_model::NAME];
 
-/// The folder with the models: `$LIMPID_MODELS`, else `limpid/models` among the user's data.
+/// The folder of models: `$LIMPID_MODELS`, otherwise `limpid/models` in the user's data folder.
 pub fn folder() -> PathBuf {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = || set("XDG_DATA_HOME").or_else(|| Some(std::env::home_dir()?.join(".local/share")));
     set(FOLDER).or_else(|| Some(data()?.join("limpid/models"))).unwrap_or_else(|| PathBuf::from("models"))
 }
 
-/// The model of that name, or in the folder of that path. It stays open.
+/// Opens the model with that name, or in the folder with that path. It stays open.
 pub fn open(name: &str, device: Device) -> Result<Arc<Model>> {
     static OPEN: Mutex<Option<HashMap<(PathBuf, Device), Open>>> = Mutex::new(None);
     let embedded = EMBEDDED.contains(&name);
     let folder = if embedded { PathBuf::from(name) } else { locate(name)? };
     let key = (folder.clone(), device);
-    // Held while a model is read: two queries that ask for the same one do not read it twice.
+    // Held while a model is read, so that two queries do not read the same model twice.
     let mut guard = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     let models = guard.get_or_insert_default();
-    // A model whose files were replaced is another one.
+    // A model whose files were replaced is opened anew.
     if let Some(open) = models.get(&key).filter(|open| open.files.iter().all(|(path, then)| stamp(path) == *then)) {
         return Ok(Arc::clone(&open.model));
     }
@@ -74,7 +74,7 @@ pub fn open(name: &str, device: Device) -> Result<Arc<Model>> {
         };
         (model, vec![])
     } else {
-        // Their state before they are read: what changes meanwhile is found the next time.
+        // Record the state before reading, so that a change meanwhile is noticed next time.
         let mut paths = settings_files(&folder);
         paths.extend(
             files::list(&folder, &Settings::read(&folder)?).unwrap_or_default().into_iter().map(|(_, path)| path),
@@ -91,7 +91,7 @@ fn stamp(path: &Path) -> Stamp {
     std::fs::metadata(path).ok().map(|file| (file.len(), file.modified().ok()))
 }
 
-/// Files that say how the model in `folder` is used, whether they are there or not.
+/// Possible settings files of the model in `folder`, whether they exist or not.
 fn settings_files(folder: &Path) -> Vec<PathBuf> {
     let modules = std::fs::read(folder.join(sentence_transformers::MODULES)).ok();
     let modules = modules.and_then(|text| serde_json::from_slice(&text).ok());
@@ -100,7 +100,7 @@ fn settings_files(folder: &Path) -> Vec<PathBuf> {
     names.into_iter().map(|name| folder.join(name)).collect()
 }
 
-/// The models there are, in the order of their names; those that are part of the program first.
+/// Lists the models by name, embedded ones first.
 pub fn list() -> Result<Vec<Entry>> {
     let mut entries = vec![];
     let root = folder();
@@ -119,9 +119,9 @@ pub fn list() -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Copies the model in `source` to where models are kept, with its settings and the hashes of its files, once it has been
-/// tried. It appears whole or not at all. `flags` go before what the files in `source` say, and `tell` hears where these
-/// disagree.
+/// Runs the model in `source` once, then copies it to the folder of models with its settings and the hashes of its files. The
+/// copy appears whole or not at all. `flags` override the settings files in `source`, and `tell` is called with
+/// contradictions.
 pub fn add(source: &Path, name: &str, flags: Given, tell: &dyn Fn(&str)) -> Result<PathBuf> {
     let (mut settings, notes) = Settings::resolve(source, flags)?;
     notes.iter().for_each(|note| tell(note));
@@ -139,8 +139,8 @@ pub fn add(source: &Path, name: &str, flags: Given, tell: &dyn Fn(&str)) -> Resu
     Ok(target)
 }
 
-/// Downloads a model of the hub (the file that `flags` name, or the one of the usual name) and adds it under `name`, once it
-/// has been tried. `tell` hears of each file before it comes.
+/// Downloads a model of the hub (the file that `flags` name, or the one with the usual name), runs it once and adds it under
+/// `name`. `tell` is called before each file.
 #[cfg(feature = "hub")]
 pub fn add_from_hub(source: &crate::hub::Source, name: &str, flags: Given, tell: &dyn Fn(&str)) -> Result<PathBuf> {
     let root = folder();
@@ -153,7 +153,7 @@ pub fn add_from_hub(source: &crate::hub::Source, name: &str, flags: Given, tell:
     add(draft.path(), name, flags, tell).map_err(|error| error.moved(draft.path(), Path::new(&revision.to_string())))
 }
 
-/// An error unless a model can be added under `name`.
+/// Returns an error unless a model can be added under `name`.
 fn check_name(name: &str, root: &Path) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let target = root.join(name);
@@ -192,7 +192,7 @@ fn fill(source: &Path, draft: &Path, settings: &mut Settings) -> Result<()> {
     std::fs::write(&path, text).map_err(|error| Error::file(&path, &error))
 }
 
-/// Reads the model again and tries it; an error says what is wrong with it.
+/// Reads the model again and runs it; returns an error if something is wrong with it.
 pub fn verify(name: &str) -> Result<Arc<Model>> {
     if !EMBEDDED.contains(&name) {
         let folder = locate(name)?;

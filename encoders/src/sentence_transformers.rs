@@ -1,6 +1,6 @@
-//! The files that sentence-transformers writes beside a model: which modules it has (`modules.json`), how it pools
-//! (`1_Pooling/config.json`), how long a text may be and whether it is made small (`sentence_bert_config.json`), and its prompts
-//! (`config_sentence_transformers.json`). What they ask for is done or refused by name.
+//! Reads the files that sentence-transformers writes beside a model: its modules (`modules.json`), the pooling
+//! (`1_Pooling/config.json`), the maximum length and lower-casing (`sentence_bert_config.json`), and its prompts
+//! (`config_sentence_transformers.json`). Settings that are not supported are errors that name them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::{Error, Result};
 
 /// The list of modules.
 pub const MODULES: &str = "modules.json";
-/// How vectors of tokens become one, where `modules.json` names no other folder.
+/// The folder of the pooling settings, if `modules.json` names no other.
 const POOLING: &str = "1_Pooling";
 /// The prompts.
 pub const PROMPTS: &str = "config_sentence_transformers.json";
-/// Length and case, under the names that sentence-transformers has given the file.
+/// Settings of length and case, under all names that sentence-transformers has used for the file.
 pub const LENGTHS: [&str; 7] = [
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
@@ -27,21 +27,21 @@ pub const LENGTHS: [&str; 7] = [
     "sentence_xlm-roberta_config.json",
     "sentence_xlnet_config.json",
 ];
-/// What transformers says of the tokenizer and of the model.
+/// The settings of the tokenizer, as transformers writes them.
 pub const TOKENIZER: &str = "tokenizer_config.json";
-/// What transformers says of the model.
+/// The settings of the model, as transformers writes them.
 pub const MODEL: &str = "config.json";
-/// Lengths beyond this mean that there is no limit.
+/// Lengths beyond this stand for no limit.
 const NO_LIMIT: f64 = (1 << 20) as f64;
 
-/// What the files say.
+/// What the files contain.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The settings.
     pub given: Given,
-    /// What is not supported: an error unless somebody says how the model is pooled.
+    /// A setting that is not supported. It is an error unless another source sets the pooling.
     pub refused: Option<Error>,
-    /// Folder of the transformer's files, `""` for that of the model.
+    /// Folder of the transformer's files; `""` for that of the model.
     pub transformer: String,
 }
 
@@ -94,7 +94,7 @@ pub fn read(folder: &Path) -> Result<Found> {
     Ok(found)
 }
 
-/// The files besides the model and the tokenizer that [`read`] reads, given the text of `modules.json`.
+/// The files, in addition to model and tokenizer, that [`read`] reads, given the text of `modules.json`.
 pub fn files(modules: Option<&Value>) -> Vec<String> {
     let path_of = |kind: &str| {
         let listed = modules?.as_array()?;
@@ -131,7 +131,7 @@ fn modules(folder: &Path) -> Result<Option<Vec<Module>>> {
     listed.iter().enumerate().map(module).collect::<Result<_>>().map(Some)
 }
 
-/// Whether a path stays in the folder it is relative to.
+/// Whether a relative path stays within its folder.
 pub(crate) fn is_inside(path: &str) -> bool {
     use std::path::Component::{CurDir, Normal};
     Path::new(path).components().all(|part| matches!(part, Normal(_) | CurDir))
@@ -150,7 +150,7 @@ fn unsupported(path: &Path, kinds: &[&str]) -> Error {
     Error::Settings { path: path.to_owned(), message }
 }
 
-/// How the configuration pools; the inner error is what is not supported.
+/// The pooling; the inner error names a setting that is not supported.
 fn pools(config: &Config) -> Result<Result<Pooling, String>> {
     const MODES: [(&str, Pooling); 6] = [
         ("mean", Pooling::Mean),
@@ -167,7 +167,7 @@ fn pools(config: &Config) -> Result<Result<Pooling, String>> {
             on.push(name.trim_end_matches("_tokens").trim_end_matches("_token").to_owned());
         }
     }
-    // Newer versions write the name.
+    // Newer versions write the name of the mode.
     match &config.config.get("pooling_mode") {
         None | Some(Value::Null) => {}
         Some(Value::String(name)) => on.push(name.clone()),
@@ -201,7 +201,7 @@ fn lengths(folder: &Path, found: &mut Found) -> Result<()> {
         break;
     }
     if found.given.max_length.is_none() {
-        // What sentence-transformers does where nobody says how long a text may be.
+        // The default of sentence-transformers if no maximum length is given.
         let limit = |name: &str, key: &str| -> Result<Option<usize>> {
             let path = folder.join(name);
             let Some(config) = object(&path)? else { return Ok(None) };
@@ -241,7 +241,7 @@ fn prompts(folder: &Path, given: &mut Given) -> Result<()> {
     Ok(())
 }
 
-/// An object of JSON with the file it was read from.
+/// A JSON object with the path of its file.
 struct Config {
     path: PathBuf,
     config: Map<String, Value>,
@@ -260,7 +260,7 @@ impl Config {
         }
     }
 
-    /// A number of tokens; `None` also where it stands for no limit.
+    /// A number of tokens; `None` if missing or if it stands for no limit.
     fn count(&self, key: &str) -> Result<Option<usize>> {
         let value = match self.config.get(key) {
             None | Some(Value::Null) => return Ok(None),
@@ -274,7 +274,7 @@ impl Config {
     }
 }
 
-/// The JSON in a file; `None` where there is no such file.
+/// The JSON value in a file; `None` if the file does not exist.
 fn value(path: &Path) -> Result<Option<Value>> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -298,7 +298,7 @@ fn object(path: &Path) -> Result<Option<Map<String, Value>>> {
 mod tests {
     use super::*;
 
-    /// A folder with these files.
+    /// Creates a folder with these files.
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -438,7 +438,7 @@ mod tests {
         let value: Value = serde_json::from_str(&modules(&[("Transformer", "0_T"), ("Pooling", "pool")])).unwrap();
         let files = files(Some(&value));
         assert!(files.contains(&"pool/config.json".to_owned()) && files.contains(&"0_T/config.json".to_owned()));
-        // All that `lengths` may read.
+        // All names in `LENGTHS` may be read.
         assert!(LENGTHS.iter().all(|name| files.contains(&format!("0_T/{name}"))));
     }
 }

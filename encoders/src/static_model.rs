@@ -1,34 +1,34 @@
-//! The encoder that is part of the program: a vector a token, their mean scaled to length 1.
+//! The embedded static encoder: one vector per token, and their mean scaled to length 1.
 //!
-//! **What it does not know has no vector.** Its vocabulary has words in Latin script, and of other scripts single letters and a
-//! few endings, whose vectors say nothing: unrelated Russian texts would have nearly the same one. So a letter is known if it
-//! is part of a token with a letter from a to z, and a text of which fewer than half of the letters are known, or which has
-//! none, has no vector.
+//! **Unknown texts have no vector.** The vocabulary has words in Latin script, but only single letters and a few endings of
+//! other scripts, whose vectors carry no meaning: unrelated Russian texts would have nearly the same vector. A letter is
+//! therefore known if it is part of a token that contains a letter from a to z. A text has no vector if fewer than half of
+//! its letters are known, or if it has no letters.
 //!
-//! Its table is distilled from all-MiniLM-L6-v2 by `models/distill.py`, which describes the method and the file.
+//! The table is distilled from all-MiniLM-L6-v2 by `models/distill.py`, which describes the method and the file format.
 
 use crate::tokenize::wordpiece::{UNCASED, WordPiece};
 use crate::{Error, Result};
 
-/// The name by which it is asked for.
+/// The name of the model.
 pub const NAME: &str = "static";
 
-/// The table: magic, dimension, tokens, bytes of the vocabulary; vocabulary; scales; rows.
+/// The table file: magic, dimension, number of tokens, bytes of the vocabulary; vocabulary; scales; rows.
 static TABLE: &[u8] = include_bytes!("../assets/static.lse");
 
-/// A table of vectors of tokens.
+/// A table of token vectors.
 #[derive(Debug)]
 pub struct StaticModel {
     words: WordPiece,
     dimension: usize,
     scales: Vec<f32>,
     rows: &'static [u8],
-    /// Letters of each token that are known.
+    /// Number of known letters in each token.
     known: Vec<u8>,
 }
 
 impl StaticModel {
-    /// The one that is part of the program.
+    /// The embedded model.
     pub fn embedded() -> Result<Self> {
         Self::read(TABLE)
             .map_err(|message| Error::File { path: "the embedded model".into(), message: message.to_owned() })
@@ -56,17 +56,18 @@ impl StaticModel {
         Ok(Self { words, dimension, scales, rows, known })
     }
 
-    /// Numbers of a vector.
+    /// Values per vector.
     pub fn dimension(&self) -> usize {
         self.dimension
     }
 
-    /// The bytes of the table, whose hash names the model.
+    /// The bytes of the table, whose hash identifies the model.
     pub fn bytes(&self) -> &'static [u8] {
         TABLE
     }
 
-    /// Appends the vector of `text`; `false`, and zeros, where it knows fewer than half of its letters, or where there are none.
+    /// Appends the vector of `text`. Returns `false` and appends zeros if fewer than half of its letters are known, or if it
+    /// has no letters.
     pub fn encode(&self, text: &str, tokens: &mut Vec<u32>, vectors: &mut Vec<f32>) -> bool {
         tokens.clear();
         self.words.tokens(text, usize::MAX, tokens);
@@ -90,7 +91,7 @@ impl StaticModel {
     }
 }
 
-/// Letters of a token of Latin words; 0 for those of other scripts and for those with a name in brackets.
+/// Number of letters in a token of Latin words; 0 for other scripts and for names in brackets.
 fn known_letters(name: &str) -> u8 {
     let is_latin = name.contains(|c: char| c.is_ascii_alphabetic()) && !(name.starts_with('[') && name.ends_with(']'));
     let letters = name.chars().filter(|c| c.is_alphabetic()).count();

@@ -1,23 +1,24 @@
-//! What becomes of the vectors of tokens.
+//! The layers applied to token vectors.
 
 use nalgebra::{DMatrixView, DMatrixViewMut};
 
 use super::DIMENSION;
 
-/// Numbers of a convolution.
+/// Output width of a convolution.
 const WIDTH: usize = 256;
-/// Tokens that each convolution sees, and how many of them stand before the one it is about.
+/// For each convolution, the number of tokens it covers and how many of them precede the current one.
 const ORDERS: [(usize, usize); 3] = [(2, 0), (3, 1), (5, 2)];
-/// Numbers of a token behind the convolutions, its own first.
+/// Values per token after the convolutions, starting with its own vector.
 const FEATURES: usize = DIMENSION + ORDERS.len() * WIDTH;
-/// Numbers of the narrow dense layers.
+/// Width of the narrow dense layers.
 const NARROW: usize = 320;
 /// Added to variances.
 const EPSILON: f32 = 1e-12;
-/// Products of fewer rows are summed up in another order: what a text gets must not depend on how many run with it.
+/// Products with fewer rows are summed in another order, but the vector of a text must not depend on how many texts run with
+/// it.
 const LEAST_ROWS: usize = 8;
 
-/// Numbers of a packed file, one after the other.
+/// Reads the numbers of a packed file in order.
 pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -50,7 +51,7 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// The product of `left`, of which each row has as many numbers as this has rows, with it.
+    /// Multiplies `left` by this matrix. Each row of `left` has as many values as this matrix has rows.
     fn times(&self, left: &[f32]) -> Vec<f32> {
         let count = left.len() / self.rows;
         let mut padded = vec![];
@@ -63,7 +64,7 @@ impl Matrix {
         };
         let count_run = left.len() / self.rows;
         let mut out = vec![0.0; count_run * self.columns];
-        // Rows one after the other are the columns of the transposed.
+        // Rows in order are the columns of the transpose.
         let right = DMatrixView::from_slice(&self.values, self.columns, self.rows);
         let left = DMatrixView::from_slice(left, self.rows, count_run);
         DMatrixViewMut::from_slice(&mut out, self.columns, count_run).gemm(1.0, &right, &left, 0.0);
@@ -93,7 +94,7 @@ struct Branch {
 }
 
 impl Layers {
-    /// Reads them; `None` where the file ends early or goes on.
+    /// Reads the layers; `None` if the file ends early or has bytes left.
     pub fn read(mut reader: Reader<'_>) -> Option<Self> {
         let mut branches = vec![];
         for (order, _) in ORDERS {
@@ -126,7 +127,8 @@ impl Layers {
         reader.0.is_empty().then_some(layers)
     }
 
-    /// The vectors, of length 1, of texts of these `lengths`, from the `vectors` of their tokens one after the other.
+    /// Returns unit vectors of texts with these `lengths` in tokens. `vectors` holds the concatenated vectors of their
+    /// tokens.
     pub fn run(&self, lengths: &[usize], vectors: &[f32]) -> Vec<f32> {
         let count = vectors.len() / DIMENSION;
         let mut features = vec![0.0; count * FEATURES];
@@ -192,7 +194,7 @@ impl Layers {
     }
 }
 
-/// For each row those around it, within its own text; beyond it are zeros.
+/// For each row, the surrounding rows within its own text, padded with zeros.
 fn windows(rows: &[f32], lengths: &[usize], (order, before): (usize, usize)) -> Vec<f32> {
     let mut out = vec![0.0; rows.len() * order];
     let mut start = 0;
@@ -221,7 +223,7 @@ fn add(rows: &mut [f32], shift: &[f32]) {
     }
 }
 
-/// Each row less its mean, divided by the root of its variance, scaled and shifted.
+/// Layer normalisation: subtracts the mean of each row, divides by the root of its variance, then scales and shifts.
 fn normalize(rows: &mut [f32], gain: &[f32], shift: &[f32]) {
     let width = gain.len() as f32;
     for row in rows.chunks_exact_mut(gain.len()) {

@@ -1,9 +1,9 @@
-//! Where the threads of queries meet those of a model: one batcher a model and device, whoever asks.
+//! Passes rows from the threads of queries to those of a model. There is one batcher per model and device, whoever uses it.
 //!
-//! Rows of all callers wait in one place, ordered by length. A thread of the model takes the longest row of the caller that
-//! has waited longest and, on a device, fills the batch with the rows nearest below it in length, whosever they are, up to a
-//! budget of tokens; so every caller is served in turn and little is padded. What waits is bounded: a caller that runs ahead
-//! of the model waits with its next row in hand.
+//! Rows of all callers wait in one queue, ordered by length. A thread of the model takes the longest row of the caller that
+//! has waited longest. On a GPU, it fills the batch with the rows nearest below in length, from any caller, up to a budget of
+//! tokens. Every caller is therefore served in turn, and little is padded. The queue is bounded: a caller that is ahead of
+//! the model blocks until its next row fits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets how many threads models may use, before the first is opened; the number of cores by default.
+/// Sets how many threads models may use; the default is the number of cores. Must be called before the first model is opened.
 pub fn set_threads(threads: usize) {
     THREADS.store(threads, Ordering::Relaxed);
 }
@@ -31,12 +31,12 @@ pub fn threads() -> usize {
 pub enum Row {
     /// The tokens of a text.
     Tokens(Vec<u32>),
-    /// Channels of pixels, `crop` x `crop` each.
+    /// Channels of pixels, each `crop` x `crop`.
     Pixels(Vec<f32>),
 }
 
 impl Row {
-    /// What it counts against the budget of a batch: its tokens; an image counts one.
+    /// What the row counts against the budget of a batch: its number of tokens, or one for an image.
     pub fn length(&self) -> usize {
         match self {
             Self::Tokens(tokens) => tokens.len().max(1),
@@ -45,29 +45,29 @@ impl Row {
     }
 }
 
-/// A vector, or the losses of its tokens, for each row.
+/// For each row a vector, or the losses of its tokens.
 pub type Numbers = Vec<Vec<f32>>;
 
-/// What runs rows.
+/// Something that runs rows.
 pub trait Run: Send {
-    /// The numbers of each of `rows`, which run together.
+    /// Runs `rows` together and returns the numbers of each.
     fn run(&mut self, rows: &[Row]) -> Result<Numbers, String>;
 }
 
-/// How rows are put together.
+/// How rows are batched.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Whether the rows of a batch run together; else each runs alone and a batch is what a thread takes at once.
+    /// Whether the rows of a batch run together. Otherwise each runs alone, and a batch is what a thread takes at once.
     pub together: bool,
-    /// Tokens of a batch, each row as wide as the longest. A row that is longer still runs alone.
+    /// Maximum number of tokens in a batch, with every row as wide as the longest. A longer row still runs alone.
     pub tokens: usize,
-    /// Rows of a batch.
+    /// Maximum number of rows in a batch.
     pub rows: usize,
-    /// Tokens that wait at most, beyond the row that was the last to fit.
+    /// Maximum number of waiting tokens, not counting the last row that was accepted.
     pub waiting: usize,
 }
 
-/// The threads of a model. They end when it is dropped.
+/// The threads of a model. They end when the batcher is dropped.
 #[derive(Debug)]
 pub struct Batcher {
     shared: Arc<Shared>,
@@ -77,19 +77,19 @@ pub struct Batcher {
 struct Shared {
     state: Mutex<State>,
     limits: Limits,
-    /// There is a row, or an end.
+    /// Signals that a row is waiting or that the batcher ends.
     filled: Condvar,
-    /// There is room.
+    /// Signals that there is room.
     taken: Condvar,
 }
 
-/// A row's place: of which length, of which caller, the how manieth of it.
+/// Position of a row in the queue: its length, its caller, and its index among the caller's rows.
 type Place = (usize, u64, usize);
 
 #[derive(Debug, Default)]
 struct State {
     by_length: BTreeMap<Place, Waiting>,
-    /// Caller, length, number: the same rows.
+    /// The same rows, ordered by caller, length and index.
     by_caller: BTreeSet<(u64, usize, usize)>,
     tokens: usize,
     callers: u64,
@@ -102,16 +102,16 @@ struct Waiting {
     reply: Reply,
 }
 
-/// Which row of a caller, and its numbers.
+/// Index of a row among the caller's, and its numbers.
 type Answer = (usize, Result<Vec<f32>, String>);
 
 type Reply = Sender<Vec<Answer>>;
 
 impl Batcher {
-    /// A thread for each of `runs`.
+    /// Starts a thread for each of `runs`.
     pub fn start<R: Run + 'static>(runs: Vec<R>, limits: Limits) -> std::io::Result<Self> {
         let (state, filled, taken) = (Mutex::default(), Condvar::new(), Condvar::new());
-        // Made first: where a thread cannot be started, those that were end with it.
+        // Created first, so that if a thread cannot be started, the others end with it.
         let batcher = Self { shared: Arc::new(Shared { state, limits, filled, taken }) };
         for run in runs {
             let shared = Arc::clone(&batcher.shared);
@@ -120,12 +120,12 @@ impl Batcher {
         Ok(batcher)
     }
 
-    /// The numbers of `rows`, in their order. The calling thread waits. The first error ends the call.
+    /// Runs `rows` and returns their numbers in the same order. Blocks the calling thread. The first error ends the call.
     pub fn run(&self, rows: Vec<Row>) -> Result<Numbers, String> {
         let (reply, results) = channel();
         let mut finished: Vec<Option<Vec<f32>>> = vec![None; rows.len()];
         let mut order: Vec<(usize, Row)> = rows.into_iter().enumerate().collect();
-        // Long ones first, so that no thread is left with one at the end.
+        // Long rows first, so that no thread is left with one at the end.
         order.sort_by_key(|(_, row)| std::cmp::Reverse(row.length()));
         let caller = {
             let mut state = self.shared.lock();
@@ -163,7 +163,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over as many of `rows` as there is room for, and waits until that is at least one.
+    /// Queues as many of `rows` as there is room for, blocking until there is room for at least one.
     fn push(&self, caller: u64, rows: &mut impl Iterator<Item = (usize, Waiting)>) {
         let full = |state: &mut State| state.tokens >= self.limits.waiting;
         let state = self.taken.wait_while(self.lock(), full);
@@ -179,7 +179,7 @@ impl Shared {
         self.filled.notify_all();
     }
 
-    /// Takes away what waits of a caller that failed.
+    /// Removes the waiting rows of a caller that failed.
     fn forget(&self, caller: u64) {
         let mut state = self.lock();
         let of_caller = (caller, 0, 0)..=(caller, usize::MAX, usize::MAX);
@@ -191,13 +191,13 @@ impl Shared {
         self.taken.notify_all();
     }
 
-    /// The next batch; `None` where there will be no more.
+    /// Takes the next batch; `None` if there will be no more.
     fn next(&self) -> Option<Vec<(Place, Waiting)>> {
         let idle = |state: &mut State| state.by_length.is_empty() && !state.closed;
         let state = self.filled.wait_while(self.lock(), idle);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         let batch = state.batch(self.limits);
-        // Callers are woken for half of the room, not for each row of it.
+        // Callers are woken when half of the room is free, not for every row.
         let room = state.tokens < self.limits.waiting.div_ceil(2);
         drop(state);
         if room {
@@ -252,13 +252,13 @@ fn work(shared: &Shared, mut run: impl Run) {
         } else {
             rows.iter().map(|row| alone(&mut run, row)).collect()
         };
-        // A caller is woken once for all its rows of a batch.
+        // A caller is woken once per batch for all of its rows.
         let mut answers: BTreeMap<u64, (Reply, Vec<Answer>)> = BTreeMap::new();
         for (((_, caller, number), reply), result) in places.into_iter().zip(replies).zip(results) {
             answers.entry(caller).or_insert_with(|| (reply, vec![])).1.push((number, result));
         }
         for (reply, answers) in answers.into_values() {
-            // Whoever asked may have given up.
+            // The caller may have given up.
             let _ = reply.send(answers);
         }
     }
@@ -268,8 +268,8 @@ fn alone(run: &mut impl Run, row: &Row) -> Result<Vec<f32>, String> {
     run.run(std::slice::from_ref(row))?.pop().ok_or_else(|| "it gave nothing for a row".to_owned())
 }
 
-/// Runs the rows as one batch. Where that fails and they are of several callers, each caller's run by themselves, so that an
-/// input that makes the model fail is an error to the one who brought it.
+/// Runs the rows as one batch. If that fails and the rows are from several callers, runs the rows of each caller separately,
+/// so that only the caller of a bad input receives an error.
 fn together(run: &mut impl Run, rows: &[Row], callers: &[u64]) -> Vec<Result<Vec<f32>, String>> {
     let all = |run: &mut dyn Run, rows: &[Row]| match run.run(rows) {
         Ok(numbers) if numbers.len() == rows.len() => Ok(numbers),
@@ -300,7 +300,8 @@ mod tests {
 
     use super::*;
 
-    /// Gives the first token and the length of each row; fails on token 13. Tells each batch and waits for leave to run it.
+    /// Returns the first token and the length of each row; fails on token 13. Reports each batch and waits for permission to
+    /// run it.
     struct Fake {
         batches: SyncSender<Vec<Row>>,
         leave: Receiver<()>,
@@ -341,7 +342,7 @@ mod tests {
         let (batcher, seen, go) = start(DEVICE);
         std::thread::scope(|scope| {
             let one = scope.spawn(|| batcher.run(vec![row(1, 9)]));
-            // The thread is busy with it while the others come.
+            // The thread is busy with this batch while the others arrive.
             let first = seen.recv().unwrap();
             assert_eq!(first, [row(1, 9)]);
             let two = scope.spawn(|| batcher.run(vec![row(2, 3), row(3, 8), row(4, 2), row(5, 5)]));
@@ -350,12 +351,13 @@ mod tests {
             waits(&batcher, 7);
             (0..9).for_each(|_| go.send(()).unwrap());
             assert_eq!(one.join().unwrap().unwrap(), [[1.0, 9.0]]);
-            // Results come in the order of the rows.
+            // Results are in the order of the rows.
             assert_eq!(two.join().unwrap().unwrap(), [[2.0, 3.0], [3.0, 8.0], [4.0, 2.0], [5.0, 5.0]]);
             assert_eq!(three.join().unwrap().unwrap(), [[6.0, 5.0], [7.0, 10.0], [8.0, 4.0]]);
         });
         let batches: Vec<Vec<usize>> = seen.try_iter().map(|b| b.iter().map(Row::length).collect()).collect();
-        // The longest of the caller before the last, with the nearest in length of both: 2 x 8 <= 20. Then its 5, with theirs.
+        // First the longest row of the previous caller with the nearest in length from both: 2 x 8 <= 20. Then its 5, with
+        // theirs.
         assert_eq!(batches, [vec![8, 5], vec![5, 4, 3, 2], vec![10]]);
     }
 
@@ -378,7 +380,7 @@ mod tests {
             seen.recv().unwrap();
             let good = scope.spawn(|| batcher.run(vec![row(2, 4), row(3, 3)]));
             waits(&batcher, 2);
-            // Of its many rows the longest fails, with which the others are not run.
+            // The longest of the caller's rows fails; its other rows are not run with it.
             let bad = scope.spawn(|| {
                 let rows = (0..30).map(|_| row(5, 2)).chain([row(13, 4)]);
                 batcher.run(rows.collect())

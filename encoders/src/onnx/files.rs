@@ -1,4 +1,4 @@
-//! The files that a model in a folder is made of: the graph, the weights that the graph names, the tokenizer.
+//! The files of a model folder: the graph, the external weights that the graph names, and the tokenizer.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use crate::folder::{Settings, sha256};
 use crate::sentence_transformers::is_inside;
 use crate::{Error, Result};
 
-/// The name under which the tokenizer is kept.
+/// The name under which the tokenizer is stored.
 pub const TOKENIZER: &str = "tokenizer.json";
 
-/// The files beside the graph at `path` that its weights are in, as the graph names them.
+/// The external weight files that the graph at `path` names.
 pub fn named(path: &Path) -> Result<BTreeSet<String>> {
     let found = graph::facts(path).weights;
     match found.iter().find(|name| name.is_empty() || !is_inside(name)) {
@@ -25,7 +25,7 @@ fn outside(path: &Path, name: &str) -> Error {
     Error::File { path: path.to_owned(), message }
 }
 
-/// An error unless every file of `weights` lies in the folder of the graph at `path`, and is there.
+/// Returns an error unless every file of `weights` exists and lies in the folder of the graph at `path`.
 pub fn present(path: &Path, weights: &BTreeSet<String>) -> Result<()> {
     for name in weights {
         if name.is_empty() || !is_inside(name) {
@@ -41,8 +41,8 @@ pub fn present(path: &Path, weights: &BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
-/// Names and paths of the files of the model in `folder`: the graph, its weights, the tokenizer where there is one. The names
-/// are those within a folder that has nothing else.
+/// Names and paths of the files of the model in `folder`: the graph, its weights, and the tokenizer if there is one. Names
+/// are those used in a folder of its own.
 pub fn list(folder: &Path, settings: &Settings) -> Result<Vec<(String, PathBuf)>> {
     let model = settings.model_path(folder);
     let below = |name: &str| match settings.model.rsplit_once('/') {

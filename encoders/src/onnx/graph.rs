@@ -1,8 +1,8 @@
-//! What the graph of a model says of its tables and of the files of its weights before it runs.
+//! Reads a model's graph for the sizes of its tables and the files of its weights, before the model runs.
 //!
-//! A token or a position beyond a table is an error with libonnxruntime, ends the process with tract, and reads whatever lies
-//! there on a card. So the tables are found in the file: those that `input_ids` look up, and those that are looked up by the
-//! position of a token. What cannot be told from the graph is not told: there are no guesses.
+//! A token or position beyond a table is an error with libonnxruntime, ends the process with tract, and reads arbitrary
+//! memory on a GPU. The sizes are therefore taken from the file: of tables that are looked up by `input_ids`, and of tables
+//! that are looked up by the position of a token. What the graph does not show remains unknown; nothing is guessed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,28 +11,28 @@ use hashbrown::HashMap;
 use prost::Message;
 use prost::bytes::Bytes;
 
-/// Steps from a lookup back to what it looks up. Graphs of encoders need six; a file may say anything.
+/// Maximum number of steps from a lookup back to its table. Encoder graphs need six; a file may contain anything.
 const STEPS: usize = 32;
 
-/// How many tokens and positions a model has vectors for, where its graph tells.
+/// The number of tokens and positions for which a model has vectors, as far as its graph shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Known {
-    /// Tokens must be below this.
+    /// Tokens must be below this number.
     pub tokens: Option<usize>,
-    /// Tokens of one run at most.
+    /// Maximum number of tokens per run.
     pub positions: Option<usize>,
 }
 
-/// What the graph says.
+/// What the graph shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Its tables.
+    /// Sizes of its tables.
     pub known: Known,
-    /// Files with weights, as the graph names them from the folder of the model's file on; each once, in order.
+    /// Paths of external weight files as the graph names them, relative to the folder of the model file; each once, in order.
     pub weights: BTreeSet<String>,
 }
 
-/// Reads the graph of the model at `path`. What is wrong with the file is for the runtime to say.
+/// Reads the graph of the model at `path`. Errors in the file are left to the runtime.
 pub fn facts(path: &Path) -> Facts {
     let model = std::fs::read(path).ok().and_then(|bytes| Model::decode(Bytes::from(bytes)).ok());
     let Some(model) = model else { return Facts::default() };
@@ -45,7 +45,7 @@ pub fn facts(path: &Path) -> Facts {
     Facts { known: Index::new(&graph).known(&graph), weights }
 }
 
-// The part of ONNX's messages that is needed (onnx.proto; its numbers do not change). Weights are not copied.
+// The part of ONNX's protobuf messages that is needed (onnx.proto; field numbers never change). Weights are not copied.
 #[derive(Clone, PartialEq, Message)]
 struct Model {
     #[prost(message, optional, tag = "7")]
@@ -174,7 +174,7 @@ impl Tensor {
         files.extend(location.map(|pair| pair.value.clone()));
     }
 
-    /// Its values where they are integers.
+    /// The values of the tensor, if they are integers.
     fn integers(&self) -> Option<Vec<i64>> {
         let values = match self.element {
             INT64 if self.raw.is_empty() => self.wide.clone(),
@@ -186,7 +186,7 @@ impl Tensor {
         Some(values)
     }
 
-    /// Its rows where it is a table.
+    /// The number of rows, if the tensor is a table.
     fn rows(&self) -> Option<i64> {
         match *self.dims {
             [rows, columns] if rows > 0 && columns > 0 && !matches!(self.element, INT32 | INT64) => Some(rows),
@@ -204,7 +204,7 @@ impl Node {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    /// The inputs of a lookup along the first dimension: the table and what is looked up.
+    /// The inputs of a lookup along the first dimension: the table and the indices.
     fn lookup(&self) -> Option<(&str, &str)> {
         let axis = match self.kind.as_str() {
             "Gather" => "axis",
@@ -216,7 +216,7 @@ impl Node {
     }
 }
 
-/// Where the values of a graph come from.
+/// Maps values of a graph to their origins.
 struct Index<'a> {
     constants: HashMap<&'a str, &'a Tensor>,
     makers: HashMap<&'a str, &'a Node>,
@@ -255,7 +255,7 @@ impl<'a> Index<'a> {
                 if self.is_ids(looked_up) {
                     least(&mut known.tokens, rows);
                 } else if let Some(beyond) = self.last(looked_up, STEPS) {
-                    // The largest is the number of tokens and `beyond`, and must be below the number of rows.
+                    // The largest position is the number of tokens plus `beyond`, and must be below the number of rows.
                     least(&mut known.positions, rows - 1 - beyond);
                 }
             } else if node.kind == "Slice" && self.is_beginning(node) && self.is_of_rows(node) {
@@ -266,7 +266,8 @@ impl<'a> Index<'a> {
         known
     }
 
-    /// What `found` says of a value or of the first that it is made of by way of first inputs, through nodes of these kinds only.
+    /// Returns what `found` says about a value, or about the first value it is derived from through first inputs of nodes of
+    /// these kinds.
     fn origin<T>(&self, mut name: &'a str, through: &[&str], found: impl Fn(&str) -> Option<T>) -> Option<T> {
         for _ in 0..STEPS {
             if let Some(found) = found(name) {
@@ -278,19 +279,19 @@ impl<'a> Index<'a> {
         None
     }
 
-    /// The rows of the table of that name, whatever its numbers are stored as.
+    /// The number of rows of the named table, whatever the storage type of its values.
     fn table(&self, name: &'a str) -> Option<i64> {
         let constant = |name: &str| self.constants.get(name).copied();
         self.origin(name, &["Identity", "Cast", "DequantizeLinear"], constant)?.rows()
     }
 
-    /// Whether these are the tokens as they were given.
+    /// Whether these are the unmodified input tokens.
     fn is_ids(&self, name: &'a str) -> bool {
         let same = ["Identity", "Cast", "Reshape", "Unsqueeze", "Squeeze", "Flatten"];
         self.origin(name, &same, |name| (name == "input_ids").then_some(())).is_some()
     }
 
-    /// What the largest value is beyond the number of tokens, where the values count them: -1 for 0, 1, 2, ...
+    /// How far the largest value exceeds the number of tokens, if the values count them: -1 for 0, 1, 2, ...
     fn last(&self, name: &'a str, steps: usize) -> Option<i64> {
         if name == "position_ids" {
             return Some(-1);
@@ -304,7 +305,7 @@ impl<'a> Index<'a> {
         match node.kind.as_str() {
             "Identity" | "Cast" | "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" => from(0),
             "CumSum" => Some(0),
-            // Times a mask.
+            // Multiplied by a mask.
             "Mul" => from(0).or_else(|| from(1)),
             "Add" => match (number(0), number(1)) {
                 (_, Some(number)) => Some(from(0)? + number),
@@ -326,7 +327,7 @@ impl<'a> Index<'a> {
         self.constants.get(name)?.integers()
     }
 
-    /// Whether a slice is from the first on, as many as there are tokens.
+    /// Whether a slice starts at the first element and is as long as there are tokens.
     fn is_beginning(&self, slice: &'a Node) -> bool {
         let start = slice.input(1).and_then(|starts| self.integers(starts));
         start.is_some_and(|start| start == [0]) && slice.input(2).is_some_and(|ends| self.follows_length(ends))
@@ -337,7 +338,7 @@ impl<'a> Index<'a> {
         slice.input(3).is_none_or(|axes| self.integers(axes).is_some_and(|axes| axes == [0]))
     }
 
-    /// Whether it is made of the shape of something: how many tokens there are is known in no other way.
+    /// Whether the value is derived from a shape, the only way to know the number of tokens.
     fn follows_length(&self, name: &'a str) -> bool {
         let through = ["Gather", "Slice", "Identity", "Cast", "Unsqueeze", "Squeeze", "Reshape"];
         let is_shape = |name: &str| self.makers.get(name).filter(|node| node.kind == "Shape").map(drop);
@@ -366,7 +367,7 @@ mod tests {
         Tensor { name: name.to_owned(), dims, element: 7, raw: raw.into(), ..Tensor::default() }
     }
 
-    /// What is found after the graph was written and read.
+    /// Writes and reads the graph, and returns what is found.
     fn found(nodes: Vec<Node>, initializers: Vec<Tensor>) -> (Option<usize>, Option<usize>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.onnx");
@@ -379,7 +380,7 @@ mod tests {
         (known.tokens, known.positions)
     }
 
-    /// How many tokens there are: `length`.
+    /// Nodes that compute the number of tokens, `length`.
     fn length() -> [Node; 2] {
         [node("Shape", &[IDS], "shape"), node("Gather", &["shape", "one"], "length")]
     }
@@ -401,7 +402,7 @@ mod tests {
         assert_eq!(found(vec![constant, node("Gather", &["t", IDS], "rows")], vec![]), (Some(32), None));
         let fused = node("EmbedLayerNormalization", &[IDS, "", "t", "p"], "rows");
         assert_eq!(found(vec![fused], vec![table("t", 33), table("p", 16)]), (Some(33), Some(16)));
-        // Along another dimension it is no table of tokens.
+        // A table along another dimension is not a token table.
         let mut other = node("Gather", &["t", IDS], "rows");
         other.attributes = vec![Attribute { name: "axis".to_owned(), number: 1, ..Attribute::default() }];
         assert_eq!(found(vec![other], vec![table("t", 30)]), (None, None));
@@ -421,12 +422,12 @@ mod tests {
         assert_eq!(with(&[node("Slice", &["p", "zero", "two"], "rows")], vec![]), None);
         assert_eq!(with(&[node("Slice", &["p", "zero", "length", "zero"], "rows")], vec![]), Some(16));
         assert_eq!(with(&[node("Slice", &["p", "zero", "length", "one"], "rows")], vec![]), None);
-        // Looked up by the first of 0, 1, 2, ... of which there are as many as rows; zeros are no positions.
+        // Lookups by the first of 0, 1, 2, ..., as many as rows, are positions; lookups by zeros are not.
         let slice = |of: &str| node("Slice", &[of, "zero", "length"], "places");
         let counted: Vec<i64> = (0..16).collect();
         assert_eq!(with(&[slice("counted"), gather("places")], vec![integers("counted", &counted)]), Some(16));
         assert_eq!(with(&[slice("zeros"), gather("places")], vec![integers("zeros", &[0; 16])]), None);
-        // Counted as the model runs, from 0 or, as for RoBERTa, from 2, after the number of the padding.
+        // Positions counted at run time, from 0 or, as in RoBERTa, from 2, after the padding index.
         let range = node("Range", &["zero", "length", "one"], "places");
         assert_eq!(with(&[range.clone(), gather("places")], vec![]), Some(16));
         let later = node("Add", &["places", "two"], "later");

@@ -1,10 +1,10 @@
-//! The normalised sum of two layers, several rows at a time.
+//! Layer normalisation of the sum of two layers (SkipLayerNormalization), several rows at a time.
 //!
-//! libonnxruntime (1.32) sums the squares of a row one value after the other, each with a division that waits for the one before
-//! (Welford, "Note on a method for calculating corrected sums of squares and products", Technometrics 1962): for
-//! all-MiniLM-L6-v2 in 8 bits that is a sixth of its time. Here the same numbers are made in the same order for sixteen rows side
-//! by side, which keeps the processor busy. Vectors of quantised models hang on last digits, so this is used where a trial
-//! shows the library's own bits and nowhere else ([`is_same`]).
+//! libonnxruntime (1.32) sums the squares of a row one value at a time, each with a division that depends on the previous one
+//! (Welford, "Note on a method for calculating corrected sums of squares and products", Technometrics 1962). For
+//! all-MiniLM-L6-v2 in 8 bits this takes a sixth of the time. Here the same numbers are computed in the same order for
+//! sixteen rows side by side, which keeps the processor busy. Vectors of quantised models are sensitive to the last digits,
+//! so this operator is only used where a trial gives exactly the library's bits ([`is_same`]).
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -20,10 +20,10 @@ use prost::Message;
 
 use super::runtime::Runtime;
 
-/// Rows side by side.
+/// Number of rows processed side by side.
 const ROWS: usize = 16;
 
-/// The operator by the names that the library's optimiser gives it.
+/// The operator, named as the library's optimiser names it.
 struct SkipLayerNormalization;
 
 impl Operator for SkipLayerNormalization {
@@ -37,14 +37,14 @@ impl Operator for SkipLayerNormalization {
         let (needed, maybe) = (OperatorInput::required(TensorElementType::Float32), || {
             OperatorInput::optional(TensorElementType::Float32)
         });
-        // What is added up, the factor, and what is added after and before.
+        // The two terms, the factor, and the summands after and before.
         let again = OperatorInput::required(TensorElementType::Float32);
         [needed, again, OperatorInput::required(TensorElementType::Float32), maybe(), maybe()]
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
         let maybe = || OperatorOutput::optional(TensorElementType::Float32);
-        // The mean and the deviation are for training; the sum is for the next layer.
+        // Mean and deviation are only needed for training; the sum is needed by the next layer.
         [OperatorOutput::required(TensorElementType::Float32), maybe(), maybe(), maybe()]
     }
 
@@ -81,7 +81,7 @@ fn compute(context: &ComputeContext, epsilon: f32, columns: &mut Vec<[f32; ROWS]
 
 struct Sum<'a> {
     input: &'a [f32],
-    /// Repeated where it is shorter.
+    /// Repeated if it is shorter.
     skip: &'a [f32],
     factor: &'a [f32],
     after: Option<&'a [f32]>,
@@ -90,8 +90,8 @@ struct Sum<'a> {
 }
 
 impl Sum<'_> {
-    /// Writes each row of `input + skip + before` less its mean, divided by its deviation, times `factor` plus `after`, and the
-    /// sums themselves to `sums`. `None` where lengths do not fit.
+    /// For each row of `input + skip + before`, subtracts the mean, divides by the deviation, multiplies by `factor` and adds
+    /// `after`. The sums themselves go to `sums`. `None` if lengths do not match.
     fn normalise(
         &self,
         output: &mut [f32],
@@ -137,7 +137,7 @@ impl Sum<'_> {
     }
 }
 
-/// The mean of each row and the sum of the squares of what its values differ from it.
+/// The mean of each row, and the sum of squared differences from it.
 fn moments(columns: &[[f32; ROWS]]) -> ([f32; ROWS], [f32; ROWS]) {
     let (mut means, mut squares) = ([0.0; ROWS], [0.0; ROWS]);
     for (number, column) in columns.iter().enumerate() {
@@ -151,7 +151,7 @@ fn moments(columns: &[[f32; ROWS]]) -> ([f32; ROWS], [f32; ROWS]) {
     (means, squares)
 }
 
-/// The model at `path` with our operator in place of the library's; `None` where that would give other bits.
+/// Opens the model at `path` with our operator in place of the library's; `None` if that would give other bits.
 pub(super) fn open(builder: SessionBuilder, runtime: &Runtime, path: &Path) -> Option<ort::Result<Session>> {
     static SAME: OnceLock<bool> = OnceLock::new();
     let same = *SAME.get_or_init(|| {
@@ -160,16 +160,16 @@ pub(super) fn open(builder: SessionBuilder, runtime: &Runtime, path: &Path) -> O
         same
     });
     let mut bytes = if same { std::fs::read(path).ok()? } else { return None };
-    // A domain with an operator of ours has its version 1000, which has none of the library's, unless the model says which it
-    // means; it need not before it was optimised. Fields of a message may be added at its end.
+    // A domain with a custom operator gets version 1000, which contains none of the library's operators, unless the model
+    // states the version. It need not do so before optimisation. Fields may be appended to a message.
     bytes.extend(Imports { domains: vec![Import { domain: DOMAIN.to_owned(), version: 1 }] }.encode_to_vec());
     Some(added(builder).and_then(|mut builder| builder.commit_from_memory(&bytes)))
 }
 
-/// The domain of the operators that the library's optimiser puts in.
+/// The domain of the operators that the library's optimiser inserts.
 const DOMAIN: &str = "com.microsoft";
 
-/// The versions of operators that a model is written for, as ONNX has them.
+/// The operator versions that a model uses, as an ONNX message.
 #[derive(Clone, PartialEq, Message)]
 struct Imports {
     #[prost(message, repeated, tag = "8")]
@@ -188,10 +188,10 @@ fn added(builder: SessionBuilder) -> ort::Result<SessionBuilder> {
     Ok(builder.with_operators(OperatorDomain::new(DOMAIN)?.add(SkipLayerNormalization)?)?)
 }
 
-/// Whether the library takes our operator, and gives the same bits without it.
+/// Whether the library accepts our operator and gives the same bits without it.
 fn is_same(runtime: &Runtime) -> ort::Result<bool> {
     const MODEL: &[u8] = include_bytes!("../../assets/skip_layer_norm.onnx");
-    /// As many rows as are not a multiple of those side by side, and a width that is no multiple of anything.
+    /// A number of rows that is not a multiple of those side by side, and a width that is not a multiple of anything.
     const SHAPE: [usize; 3] = [1, 37, 67];
     let run = |own: bool| -> ort::Result<Vec<u32>> {
         let builder = Session::builder(&runtime.environment)?
@@ -264,7 +264,7 @@ mod tests {
                 );
             }
         }
-        // One row of `skip` serves all.
+        // One row of `skip` is used for all.
         let once = Sum { skip: &skip[..width], ..sum };
         let repeated: Vec<f32> = skip[..width].iter().copied().cycle().take(input.len()).collect();
         let all = Sum { skip: &repeated, ..once };

@@ -1,10 +1,10 @@
-//! ONNX models: which library runs them, their sessions, and the threads that own these.
+//! ONNX models: the library that runs them, their sessions, and the threads that own the sessions.
 //!
-//! **What runs together.** A model with dynamic 8-bit quantisation scales its activations by the largest of the batch, so that a
-//! vector depends on the texts beside it (all-MiniLM-L6-v2: cosine down to 0.97 between a text alone and in a batch of 32). On
-//! the processor every text therefore runs alone, a session a core: the vector of a text is the same in every query, nothing is
-//! padded, and long texts are faster than in batches. A card needs batches: there texts of like length run together, whichever
-//! query brought them, up to [`BATCH_TOKENS`].
+//! **Batching.** A model with dynamic 8-bit quantisation scales its activations by the largest value in the batch, so a
+//! vector depends on the texts beside it (all-MiniLM-L6-v2: cosine down to 0.97 between a text alone and in a batch of 32).
+//! On the CPU every text therefore runs alone, with one session per core: the vector of a text is the same in every query,
+//! nothing is padded, and long texts are faster than in batches. A GPU needs batches: texts of similar length run together,
+//! whichever query they come from, up to [`BATCH_TOKENS`].
 
 pub mod batcher;
 pub(crate) mod files;
@@ -33,21 +33,21 @@ use graph::{Facts, Known};
 use runtime::{Backend, Runtime};
 use session::Session;
 
-/// Tokens of a batch on a card, padding included.
+/// Maximum number of tokens in a batch on a GPU, including padding.
 pub const BATCH_TOKENS: usize = 32_768;
-/// Tokens of a batch of a causal model on a card, which makes a number a token and word of its vocabulary.
+/// The same for a causal model, which computes one number per token and vocabulary entry.
 const BATCH_LOGITS: usize = 4096;
-/// Rows of a batch on a card.
+/// Maximum number of rows in a batch on a GPU.
 const BATCH_ROWS: usize = 256;
-/// Images of a batch on a card.
+/// Maximum number of images in a batch on a GPU.
 const BATCH_IMAGES: usize = 64;
-/// Tokens that a thread of a processor takes at once, each text in a run of its own.
+/// Number of tokens that a CPU thread takes at once; each text still runs alone.
 const PORTION: usize = 256;
-/// Weights in memory, all sessions of a model together, unless one alone is larger.
+/// Maximum total size of the weights of all sessions of a model in memory, unless one session alone needs more.
 const WEIGHTS: u64 = 2 << 30;
-/// Weights of which a card has two copies, so that rows are prepared while others run.
+/// Weights below this size are loaded twice on a GPU, so that rows are prepared while others run.
 const TWICE: u64 = 1 << 30;
-/// Weights of which it has four: of small models the preparing takes longer than the running.
+/// Weights below this size are loaded four times: for small models, preparing rows takes longer than running them.
 const FOUR_TIMES: u64 = 1 << 28;
 
 /// A model in a folder.
@@ -62,20 +62,20 @@ pub struct Onnx {
     batcher: Batcher,
     /// Its files with their hashes.
     hashes: OnceLock<Result<Vec<(String, String)>>>,
-    /// Numbers of a vector; of a causal model, 0.
+    /// Values per vector; 0 for a causal model.
     pub dimension: usize,
 }
 
-/// Whose the tokens of a row are. Pieces of the same tokens are one row.
+/// The text to which the tokens of a row belong. Pieces with the same tokens share a row.
 struct Piece {
     text: usize,
     row: usize,
-    /// Tokens of the text itself.
+    /// Number of tokens of the text itself.
     weight: usize,
 }
 
 impl Onnx {
-    /// Opens the model in `folder` and tries it.
+    /// Opens the model in `folder` and runs it once.
     pub fn open(name: &str, folder: &Path, device: Device) -> Result<Self> {
         let (settings, notes) = Settings::resolve(folder, Given::default())?;
         notes.iter().for_each(|note| log::warn!("model '{name}': {note}"));
@@ -109,7 +109,7 @@ impl Onnx {
         Ok(Self { name, folder, settings, device, tokenizer, batcher, hashes, dimension })
     }
 
-    /// Runs a text of as many tokens as the settings allow: an error where the model knows fewer positions.
+    /// Runs a text with as many tokens as the settings allow. Fails if the model has fewer positions.
     pub fn try_longest(&self) -> Result<()> {
         let Some(tokenizer) = &self.tokenizer else { return Ok(()) };
         let inner = vec![0; self.settings.max_length - tokenizer.added()];
@@ -124,7 +124,7 @@ impl Onnx {
         self.batcher.run(vec![row]).map(drop).map_err(failed)
     }
 
-    /// SHA-256 of the model's file and of its weights, which are read once: that of the file where it has no others.
+    /// SHA-256 over the model file and its external weights, computed once; without external weights, that of the file.
     pub fn hash(&self) -> Result<String> {
         let hashes = self.hashes()?;
         let of_weights: Vec<&str> =
@@ -139,8 +139,7 @@ impl Onnx {
         self.hashes.get_or_init(|| files::hashes(&self.folder, &self.settings)).clone()
     }
 
-    /// All that a vector depends on: the weights, the tokenizer, the settings, what stands before each text, what runs them
-    /// and where. Files are read once.
+    /// Everything that a vector depends on: weights, tokenizer, settings, prefix, runtime and device. Files are read once.
     pub fn identity(&self, prefix: &str) -> Result<Identity> {
         let files = self.hashes()?.into_iter().map(|(_, hash)| hash).collect();
         let runtime = match Runtime::get()?.backend {
@@ -158,7 +157,7 @@ impl Onnx {
         })
     }
 
-    /// Appends a vector a text, each with `prefix` before it; the number of tokens that ran.
+    /// Appends one vector per text, with `prefix` put before each text. Returns the number of tokens that ran.
     pub fn embed_texts(&self, texts: &[&str], prefix: &str, values: &mut Vec<f32>) -> Result<usize> {
         let (pieces, rows) = self.pieces(texts, prefix)?;
         let tokens = rows.iter().map(Row::length).sum();
@@ -168,7 +167,7 @@ impl Onnx {
         let mut weights = vec![0; texts.len()];
         results.iter().try_for_each(|result| self.check(result))?;
         for piece in &pieces {
-            // Pieces of a text are averaged, each with the weight of its tokens; most texts are one piece.
+            // Average the pieces of a text, weighted by their tokens. Most texts have one piece.
             let weight = piece.weight.max(1);
             weights[piece.text] += weight;
             let vector = &mut values[start + piece.text * self.dimension..][..self.dimension];
@@ -183,13 +182,13 @@ impl Onnx {
         Ok(tokens)
     }
 
-    /// Appends a vector an image.
+    /// Appends one vector per image.
     pub fn embed_images(&self, images: &[&[u8]], values: &mut Vec<f32>) -> Result<()> {
         let Some(settings) = &self.settings.image else {
             return Err(self.failed("it has no image settings".to_owned()));
         };
         let start = values.len();
-        // Pixels are large: those of one portion are in memory.
+        // Pixels are large, so only one chunk of images is in memory.
         for (number, portion) in images.chunks(BATCH_IMAGES).enumerate() {
             let decoded = portion.iter().enumerate().map(|(i, image)| {
                 let row = number * BATCH_IMAGES + i;
@@ -203,7 +202,7 @@ impl Onnx {
         self.finish(&mut values[start..])
     }
 
-    /// For each text the negative log-likelihood of its tokens, each given those before it in its piece.
+    /// For each text, the negative log-likelihood of its tokens, each given the preceding ones in its piece.
     pub fn token_nll(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         let (pieces, rows) = self.pieces(texts, self.settings.usual_prefix())?;
         let mut losses = vec![vec![]; texts.len()];
@@ -240,7 +239,7 @@ impl Onnx {
         Ok(())
     }
 
-    /// The texts as tokens, in the order of the texts: what begins alike up to the last token that is read runs once.
+    /// Tokenizes the texts, in order. Texts that agree up to the last token that is read share a row and run once.
     fn pieces(&self, texts: &[&str], prefix: &str) -> Result<(Vec<Piece>, Vec<Row>)> {
         let Some(tokenizer) = &self.tokenizer else { return Err(self.failed("it has no tokenizer".to_owned())) };
         let room = self.settings.max_length - tokenizer.added();
@@ -285,7 +284,7 @@ impl Onnx {
     }
 }
 
-/// What runs together: on a card, texts of like length.
+/// The batch limits. On a GPU, texts of similar length run together.
 fn limits(settings: &Settings, device: Device, sessions: usize) -> Limits {
     let together = device != Device::Cpu;
     let (tokens, rows) = match (settings.modality, together) {
@@ -294,13 +293,13 @@ fn limits(settings: &Settings, device: Device, sessions: usize) -> Limits {
         (Modality::Text, true) => (BATCH_TOKENS, BATCH_ROWS),
         (Modality::Causal, true) => (BATCH_LOGITS, BATCH_ROWS),
     };
-    // Each thread finds a full batch when it ends one, and there is a choice of lengths.
+    // When a thread ends a batch, the next full one is waiting, with a choice of lengths.
     let waiting = if settings.modality == Modality::Image { 2 * BATCH_IMAGES } else { 4 * tokens } * sessions;
     Limits { together, tokens, rows, waiting }
 }
 
-/// How many sessions, and the threads of each. On the processor one a core while the weights fit; on a card several, so that some
-/// prepare their rows while another runs, or one where the weights are large.
+/// The number of sessions and the threads of each. On the CPU there is one per core, as long as the weights fit. On a GPU
+/// there are several, so that some prepare rows while another runs, or one if the weights are large.
 fn sessions(path: &Path, device: Device) -> (usize, usize) {
     let threads = batcher::threads();
     let bytes = std::fs::metadata(path).map_or(1, |file| file.len().max(1));
@@ -313,7 +312,7 @@ fn sessions(path: &Path, device: Device) -> (usize, usize) {
     };
     match device {
         Device::Cpu => {}
-        // Nothing of weight runs on the processor, where threads that wait for work would take it from the tokenizer.
+        // Little runs on the CPU here, and idle threads would take time from the tokenizer.
         Device::Cuda(_) | Device::TensorRt(_) => return (copies, 1),
         Device::CoreMl | Device::DirectMl(_) => return (copies, threads),
     }
@@ -340,7 +339,8 @@ fn check_length(tokenizer: &Tokenizer, settings: &Settings, known: Known, file: 
     Ok(())
 }
 
-/// Runs the last token of the vocabulary: a model that knows fewer fails now and not in the middle of a lake.
+/// Runs the last token of the vocabulary, so that a model that knows fewer tokens fails now rather than in the middle of a
+/// job.
 fn try_last(session: &mut Session, tokenizer: &Tokenizer, known: Known, file: &Path, model: &Path) -> Result<Numbers> {
     let run = |session: &mut Session, token: u32| {
         let tokens = [&tokenizer.before[..], &[token, token], &tokenizer.after].concat();
@@ -351,7 +351,7 @@ fn try_last(session: &mut Session, tokenizer: &Tokenizer, known: Known, file: &P
     let broken = |message| Error::Onnx { path: model.to_owned(), message };
     match known.tokens {
         Some(rows) if rows < tokenizer.size => return Err(misfit(format!("its table has {rows} rows"))),
-        // tract does not survive a token that is not in the table: what is not known is not tried.
+        // tract does not survive a token beyond the table, so an unknown table is not tried.
         None if Runtime::get()?.backend == Backend::Tract => return run(session, 0).map_err(broken),
         _ => {}
     }

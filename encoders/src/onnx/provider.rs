@@ -1,4 +1,4 @@
-//! Where models can run: the library's execution providers.
+//! Execution providers of the library, by device.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,7 +9,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::runtime::{Backend, Runtime};
 use crate::device::Device;
 
-/// What opens a model with `runtime` on `device`.
+/// Prepares a builder that opens a model with `runtime` on `device`.
 pub fn prepared(runtime: &Runtime, device: Device, threads: usize) -> Result<SessionBuilder, String> {
     if device != Device::Cpu && runtime.backend == Backend::Tract {
         return Err("tract runs on the processor only; a device needs libonnxruntime".to_owned());
@@ -17,12 +17,12 @@ pub fn prepared(runtime: &Runtime, device: Device, threads: usize) -> Result<Ses
     let options = || -> ort::Result<SessionBuilder> {
         let mut builder = Session::builder(&runtime.environment)?;
         if runtime.backend == Backend::Tract {
-            // It runs only what its optimiser has seen, and knows no other option.
+            // It only runs graphs that its optimiser has seen, and supports no other option.
             return Ok(builder.with_optimization_level(GraphOptimizationLevel::Level3)?);
         }
         builder = builder.with_optimization_level(GraphOptimizationLevel::All)?;
         builder = builder.with_intra_threads(threads)?;
-        // The library writes to the terminal what it returns as an error, too.
+        // The library also prints to the terminal what it returns as an error.
         builder = builder.with_log_level(ort::logging::LogLevel::Fatal)?;
         let provider = match device {
             Device::Cpu => return Ok(builder),
@@ -36,7 +36,7 @@ pub fn prepared(runtime: &Runtime, device: Device, threads: usize) -> Result<Ses
     options().map_err(text)
 }
 
-/// The devices that the library was built for, each with why it cannot be used here, if so.
+/// The devices that the library was built for, each with the reason if it cannot be used here.
 pub fn devices(runtime: &Runtime) -> Vec<(Device, Result<(), String>)> {
     let built_for = |available: ort::Result<bool>| available.unwrap_or(false);
     let mut devices = vec![(Device::Cpu, true)];
@@ -53,12 +53,12 @@ pub fn devices(runtime: &Runtime) -> Vec<(Device, Result<(), String>)> {
     devices.into_iter().map(|(device, _)| (device, tried(device))).collect()
 }
 
-/// Runs `work`; a panic in the runtime becomes an error.
+/// Runs `work` and turns a panic in the runtime into an error.
 pub fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the runtime gave up".to_owned()))
 }
 
-/// An error of the library in its words.
+/// The message of a library error.
 #[expect(clippy::needless_pass_by_value, reason = "map_err passes values")]
 pub fn text<T>(error: ort::Error<T>) -> String {
     error.to_string()

@@ -1,4 +1,4 @@
-//! What runs ONNX models: libonnxruntime where it is found, else tract where that is built in. Chosen once a process.
+//! The runtime for ONNX models: libonnxruntime if it is found, otherwise tract if that is built in. Chosen once per process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ use crate::{Error, Result};
 /// The environment variable that names the library.
 pub const LIBRARY: &str = "ORT_DYLIB_PATH";
 
-/// What runs ONNX models.
+/// The runtime for ONNX models.
 #[derive(Debug)]
 pub struct Runtime {
     pub(super) environment: Environment,
-    /// Which of the two it is.
+    /// The backend.
     pub backend: Backend,
 }
 
-/// Which of the two it is.
+/// The available backends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backend {
     /// libonnxruntime.
     Library {
-        /// Where it was found.
+        /// Path of the library.
         path: PathBuf,
-        /// The y of its version 1.y.
+        /// The minor version: y in 1.y.
         minor: u32,
     },
     /// tract, built in.
@@ -66,7 +66,7 @@ fn choose() -> Result<Runtime> {
             Err(message) => failed = format!("{}: {message}", path.display()),
         }
     }
-    // A library that was asked for by name is not replaced by something else.
+    // If the user names a library, no other one replaces it.
     if named.is_some() { Err(Error::NoRuntime(failed)) } else { embedded() }
 }
 
@@ -97,7 +97,7 @@ fn embedded() -> Result<Runtime> {
     ))
 }
 
-/// Where the library may be: beside the program, on the system's path, in Python's environments.
+/// Paths where the library may be: beside the program, on the system path, in Python environments.
 fn candidates() -> Vec<PathBuf> {
     let mut folders = vec![];
     if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
@@ -115,13 +115,13 @@ fn candidates() -> Vec<PathBuf> {
         ["/usr/local/lib", "/usr/lib", "/usr/lib64", "/opt/onnxruntime/lib", "/opt/homebrew/lib"].map(PathBuf::from),
     );
     let mut found: Vec<PathBuf> = folders.iter().flat_map(|folder| libraries(folder)).collect();
-    // The system's own search: LD_LIBRARY_PATH and what the loader knows.
+    // The system's own search: LD_LIBRARY_PATH and the loader's configuration.
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     found.push(PathBuf::from(format!("{prefix}onnxruntime{suffix}")));
     found
 }
 
-/// The folders of Python's onnxruntime below an environment.
+/// The folders of Python's onnxruntime in an environment.
 fn packages(root: Option<PathBuf>, folders: &mut Vec<PathBuf>) {
     let Some(root) = root else { return };
     let capi = |packages: PathBuf| packages.join("site-packages").join("onnxruntime").join("capi");
@@ -135,7 +135,7 @@ fn packages(root: Option<PathBuf>, folders: &mut Vec<PathBuf>) {
     folders.push(capi(root.join("Lib")));
 }
 
-/// The libraries in a folder, those with the latest version first.
+/// The libraries in a folder, latest version first.
 fn libraries(folder: &Path) -> Vec<PathBuf> {
     let prefix = format!("{}onnxruntime", std::env::consts::DLL_PREFIX);
     let suffix = std::env::consts::DLL_SUFFIX;

@@ -1,4 +1,4 @@
-//! One session of the runtime: what a thread of a model's own runs.
+//! A session of the runtime, owned by one thread of a model.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -24,9 +24,9 @@ pub struct Session {
     session: OrtSession,
     feeds: Vec<Feed>,
     output: String,
-    /// What leaves out the other outputs; tract knows no such thing.
+    /// Excludes the other outputs; tract does not support this.
     options: Option<RunOptions<HasSelectedOutputs>>,
-    /// What was added to the model.
+    /// The nodes added to the model, if any.
     tail: Option<Tail>,
     modality: Modality,
     pooling: Pooling,
@@ -43,14 +43,14 @@ impl Session {
         if device != Device::Cpu {
             match guarded(|| Self::extended(runtime, path, settings, device, threads)) {
                 Ok(session) => return Ok(session),
-                // What is wrong is said below; where nothing is, all of the output is copied back.
+                // Errors are reported below. If there is none, the whole output is copied back.
                 Err(message) => log::debug!("{}: not extended on {device}: {message}", path.display()),
             }
         }
         let plain = |device| {
             guarded(|| {
                 let mut builder = prepared(runtime, device, threads)?;
-                // For one thread and 32-bit floats; a model that is refused with it is the library's alone.
+                // Only for one thread and 32-bit floats. If a model is refused with the operator, the library opens it alone.
                 if device == Device::Cpu
                     && threads == 1
                     && runtime.backend != Backend::Tract
@@ -72,7 +72,7 @@ impl Session {
         Self::new(session, feeds, output, runtime, settings, None).map_err(shape)
     }
 
-    /// The model with what its output becomes added to it, if that is not the output itself.
+    /// Opens the model with nodes added that postprocess its output, unless the output is wanted unchanged.
     fn extended(
         runtime: &Runtime,
         path: &Path,
@@ -180,13 +180,14 @@ impl Session {
 }
 
 impl Run for Session {
-    /// Runs `rows` together: a vector a row, or for a causal model the negative log-likelihood of each token from the second.
+    /// Runs `rows` together. Returns a vector per row or, for a causal model, the negative log-likelihood of each token from
+    /// the second on.
     fn run(&mut self, rows: &[Row]) -> Result<Numbers, String> {
         guarded(|| self.run_rows(rows))
     }
 }
 
-/// Its tokens; an image has none.
+/// The tokens of a row; an image has none.
 pub(super) fn tokens(row: &Row) -> &[u32] {
     match row {
         Row::Tokens(tokens) => tokens,
@@ -201,7 +202,7 @@ fn pixels(row: &Row) -> &[f32] {
     }
 }
 
-/// A vector a row, from the vectors of its tokens; `None` where the shape does not fit.
+/// Pools token vectors into one vector per row; `None` if the shape does not match.
 fn pooled(lengths: &[usize], pooling: Pooling, dims: &[usize], values: &[f32]) -> Option<Vec<Vec<f32>>> {
     if values.len() != dims.iter().product::<usize>() || dims.first() != Some(&lengths.len()) {
         return None;
@@ -224,7 +225,7 @@ fn pooled(lengths: &[usize], pooling: Pooling, dims: &[usize], values: &[f32]) -
             Pooling::Max => {
                 let mut most = vec![f32::NEG_INFINITY; size];
                 for token in tokens.get(..length.max(1) * size)?.chunks_exact(size) {
-                    // NaN is kept: it is an error later.
+                    // Keep NaN, which is reported as an error later.
                     most.iter_mut()
                         .zip(token)
                         .for_each(|(most, value)| *most = if *value <= *most { *most } else { *value });
@@ -254,7 +255,7 @@ fn pooled(lengths: &[usize], pooling: Pooling, dims: &[usize], values: &[f32]) -
     Some(vectors)
 }
 
-/// -ln p of each token from the second on, given those before it.
+/// Computes -ln p of each token from the second on, given the preceding ones.
 fn losses(rows: &[Row], dims: &[usize], values: &[f32]) -> Option<Vec<Vec<f32>>> {
     let [count, width, size] = *dims else { return None };
     if count != rows.len() || values.len() != count * width * size {
@@ -278,7 +279,7 @@ fn losses(rows: &[Row], dims: &[usize], values: &[f32]) -> Option<Vec<Vec<f32>>>
 mod tests {
     use super::*;
 
-    /// What is added for a card gives the same on the processor as what is done here without it.
+    /// Nodes added for a GPU, run on the CPU, give the same result as the code here.
     #[test]
     fn what_a_card_takes_out_is_what_is_taken_out_here() {
         let runtime = match Runtime::get() {

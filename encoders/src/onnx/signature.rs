@@ -1,4 +1,4 @@
-//! What a model takes and gives, against what its folder says.
+//! Checks the inputs and outputs of a model against its settings.
 
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, ValueType};
@@ -21,7 +21,7 @@ pub enum FeedKind {
     Pixels,
 }
 
-/// The inputs that are fed, each with what.
+/// The inputs to feed, each with its kind of data.
 pub fn feeds(session: &Session, settings: &Settings) -> Result<Vec<Feed>, String> {
     let (mut feeds, modality) = (vec![], settings.modality);
     for input in session.inputs() {
@@ -55,7 +55,7 @@ pub fn feeds(session: &Session, settings: &Settings) -> Result<Vec<Feed>, String
     }
 }
 
-/// An error unless an input takes what it will be given; of its dimensions those that are below 0 are free.
+/// Returns an error unless an input accepts what it will be fed. Negative dimensions are free.
 fn takes(kind: FeedKind, element: TensorElementType, shape: &[i64], settings: &Settings) -> Result<(), String> {
     use TensorElementType::{Float16, Float32, Int32, Int64};
     let free = |at: usize, size: usize| shape.get(at).is_none_or(|&dim| dim < 0 || usize::try_from(dim) == Ok(size));
@@ -80,7 +80,7 @@ fn takes(kind: FeedKind, element: TensorElementType, shape: &[i64], settings: &S
     if fits { Ok(()) } else { Err(format!("takes {dims}; needed is rows x tokens, with any number of tokens")) }
 }
 
-/// The output that is read.
+/// The output to read.
 pub fn output<'a>(session: &'a Session, settings: &Settings) -> Result<&'a Outlet, String> {
     let outputs = session.outputs();
     let names = || outputs.iter().map(|output| output.name()).collect::<Vec<_>>().join(", ");

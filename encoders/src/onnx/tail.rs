@@ -1,5 +1,6 @@
-//! What is added to the end of a model on a card. A model gives a vector a token, or a logit a token and word of its vocabulary;
-//! wanted are a vector a text, or one loss a token. Taken out where they lie, a hundredth and less is copied back.
+//! Nodes added to the end of a model on a GPU. A model returns a vector per token, or a logit per token and vocabulary entry,
+//! but only a vector per text, or a loss per token, is wanted. Reducing the output on the GPU means that a hundredth of it or
+//! less is copied back.
 
 use ort::editor::{Graph, Model, Node, ONNX_DOMAIN, Opset};
 use ort::operator::Attribute;
@@ -11,25 +12,26 @@ use super::batcher::{Numbers, Row};
 use super::session::tokens;
 use crate::folder::{Modality, Pooling, Settings};
 
-/// The added input: the weights of the tokens of each row, or the word that follows each.
+/// The added input: the weights of the tokens of each row, or the next token of each.
 pub const INPUT: &str = "limpid_input";
 /// The added output.
 pub const OUTPUT: &str = "limpid_output";
 
-/// Single precision, in the numbers of ONNX.
+/// The ONNX number of the type float.
 const FLOAT: i64 = 1;
 
-/// What is taken out of the output of a model.
+/// How the output of a model is reduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
-    /// The vector of a row: those of its tokens, weighted. With the tokens of an image, which has no token ids.
+    /// To one vector per row: the weighted sum of its token vectors. The number is that of tokens per image, for image
+    /// models, which have no token ids.
     Pooled(Pooling, Option<usize>),
-    /// The negative log-likelihood of the tokens from the second on.
+    /// To the negative log-likelihood of the tokens from the second on.
     Losses,
 }
 
 impl Tail {
-    /// What becomes of `output` under `settings`; `None` where it is wanted as it is.
+    /// How `output` is reduced under `settings`; `None` if it is wanted unchanged.
     pub fn of(settings: &Settings, output: &Outlet) -> Option<Self> {
         let of_image = || match output.dtype() {
             ValueType::Tensor { shape, .. } => shape.get(1).and_then(|&tokens| usize::try_from(tokens).ok()),
@@ -37,14 +39,14 @@ impl Tail {
         };
         match (settings.modality, settings.pooling) {
             (Modality::Causal, _) => Some(Self::Losses),
-            // No weighted sum gives the largest.
+            // A maximum is not a weighted sum.
             (_, Pooling::None | Pooling::Max) => None,
             (Modality::Text, pooling) => Some(Self::Pooled(pooling, None)),
             (Modality::Image, pooling) => Some(Self::Pooled(pooling, Some(of_image()?))),
         }
     }
 
-    /// Adds it behind `output`. Errors are those of the library, where it does not know the operators.
+    /// Adds the nodes after `output`. The library returns an error if it does not know an operator.
     pub fn append(self, session: &mut EditableSession<'_>, output: &Outlet) -> ort::Result<()> {
         let ValueType::Tensor { ty: element, .. } = output.dtype() else {
             return Err(ort::Error::new("its output is no tensor"));
@@ -113,7 +115,7 @@ impl Tail {
         }
     }
 
-    /// The numbers of each of `rows`; `None` where the shape of the added output does not fit.
+    /// Returns the numbers of each of `rows`; `None` if the shape of the added output does not match.
     pub fn numbers(self, rows: &[Row], dims: &[usize], values: &[f32]) -> Option<Numbers> {
         let [count, width, size] = *dims else { return None };
         if count != rows.len() || values.len() != count * width * size || values.is_empty() {
@@ -129,7 +131,7 @@ impl Tail {
         }
     }
 
-    /// Tokens of each row.
+    /// Number of tokens of each row.
     fn lengths(self, rows: &[Row]) -> impl Iterator<Item = usize> {
         let of_image = if let Self::Pooled(_, of_image) = self { of_image } else { None };
         rows.iter().map(move |row| of_image.unwrap_or_else(|| tokens(row).len()))

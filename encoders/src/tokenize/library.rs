@@ -1,4 +1,4 @@
-//! Every other kind of tokenizer, through the crate tokenizers.
+//! All other kinds of tokenizers, through the crate tokenizers.
 
 use super::{Kind, Tokenizer};
 
@@ -13,7 +13,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Tokenizer, String> {
     let ids = |text: &str, special: bool| {
         tokenizer.encode_fast(text, special).map(|found| found.get_ids().to_vec()).map_err(|error| error.to_string())
     };
-    // Some text that has tokens, whatever the language of the vocabulary: what stands around them is the frame.
+    // Any text with tokens, whatever the language of the vocabulary: the tokens around it are the frame.
     let mut tried = PROBES.iter().map(|text| Ok((text, ids(text, false)?)));
     let found = tried.find(|found: &Result<_, String>| found.as_ref().map_or(true, |(_, tokens)| !tokens.is_empty()));
     let Some((text, plain)) = found.transpose()? else {
@@ -27,7 +27,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Tokenizer, String> {
     Ok(Tokenizer { kind: Kind::Library(Box::new(tokenizer)), before, after, size })
 }
 
-/// Appends the tokens of `text`, at most `most` of them.
+/// Appends the first `most` tokens of `text`.
 pub(super) fn tokens(
     tokenizer: &tokenizers::Tokenizer,
     text: &str,
@@ -46,7 +46,7 @@ mod tests {
 
     use crate::tokenize::wordpiece::WordPiece;
 
-    /// A `tokenizer.json` with a frame of `<s>` and `</s>`, which cuts and fills up unless it is told not to.
+    /// A `tokenizer.json` with the frame `<s>` and `</s>` that truncates and pads unless disabled.
     fn framed(pre_tokenizer: &Value, model: &Value) -> Vec<u8> {
         let special = |id: u32, content: &str| {
             json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
@@ -71,7 +71,7 @@ mod tests {
         json.to_string().into_bytes()
     }
 
-    /// Texts with their tokens as Python's tokenizers 0.23 finds them in the same file.
+    /// Texts with the tokens that Python's tokenizers 0.23 returns for the same file.
     type Expected = [(&'static str, &'static [u32]); 7];
 
     fn assert_tokens(file: &[u8], size: usize, expected: Expected) {

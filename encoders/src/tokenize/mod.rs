@@ -1,4 +1,4 @@
-//! Texts to tokens, by the rules of a `tokenizer.json`.
+//! Converts texts to tokens by the rules of a `tokenizer.json`.
 
 #[cfg(feature = "tokenizers")]
 mod library;
@@ -12,15 +12,15 @@ use serde_json::Value;
 use crate::{Error, Result};
 use wordpiece::WordPiece;
 
-/// Texts to tokens.
+/// Converts texts to tokens.
 #[derive(Debug)]
 pub struct Tokenizer {
     kind: Kind,
-    /// Tokens that stand before those of a text.
+    /// Tokens added before those of a text.
     pub before: Vec<u32>,
-    /// Tokens that stand after them.
+    /// Tokens added after those of a text.
     pub after: Vec<u32>,
-    /// Tokens have numbers below this.
+    /// The vocabulary size: all tokens are below it.
     pub size: usize,
 }
 
@@ -61,7 +61,7 @@ impl Tokenizer {
         Self { kind: Kind::WordPiece(words), before, after, size }
     }
 
-    /// Appends the tokens of `text`, at most `most` of them, without those before and after.
+    /// Appends the first `most` tokens of `text`, without those added before and after.
     pub fn tokens(&self, text: &str, most: usize, tokens: &mut Vec<u32>) -> Result<(), String> {
         match &self.kind {
             Kind::WordPiece(words) => {
@@ -73,7 +73,7 @@ impl Tokenizer {
         }
     }
 
-    /// How many tokens are added to those of a text.
+    /// Number of tokens added to those of a text.
     pub fn added(&self) -> usize {
         self.before.len() + self.after.len()
     }
@@ -95,7 +95,7 @@ mod tests {
             (r#"{"model": {"type": "BPE", "vocab": {}, "merges": []}}"#, ""),
         ] {
             std::fs::write(&path, text).unwrap();
-            // Which of the two readers complains, and how, depends on what is built in.
+            // Which of the two readers fails, and how, depends on the enabled features.
             if let Err(error) = Tokenizer::read(&path) {
                 assert!(error.to_string().contains(part), "{error}");
             }

@@ -1,28 +1,29 @@
-//! Unigram tokens as SentencePiece has them: Kudo, "Subword Regularization" (ACL 2018), section 3.2. Of all ways to cut a text
-//! into pieces the likeliest counts; its score is the sum of those of the pieces.
+//! Unigram tokenization as in SentencePiece: Kudo, "Subword Regularization" (ACL 2018), section 3.2. Of all ways to cut a
+//! text into pieces, the likeliest is taken; its score is the sum of the scores of its pieces.
 
 use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
-/// Stands for a space, and before the first word.
+/// Represents a space, and is put before the first word.
 const SPACE: char = '\u{2581}';
-/// A character that no piece begins with costs this more than the rarest piece.
+/// Penalty of a character that starts no piece, relative to the rarest piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
-/// A vocabulary of pieces with their logarithmic probabilities.
+/// A vocabulary of pieces with their log probabilities.
 #[derive(Debug)]
 pub struct Unigram {
     pieces: HashMap<Box<str>, u32>,
     scores: Vec<f32>,
-    /// Bytes of the longest piece.
+    /// Length of the longest piece in bytes.
     longest: usize,
-    /// The number of characters that no piece has.
+    /// The token for characters in no piece.
     unknown: u32,
     unknown_score: f32,
 }
 
 impl Unigram {
-    /// Pieces in the order of their numbers; the first `special` ones are found in no text, and `unknown` is one of them.
+    /// Creates a vocabulary from pieces in the order of their numbers. The first `special` ones never match text; `unknown`
+    /// is one of them.
     pub fn new<'a>(pieces: impl Iterator<Item = &'a str>, scores: Vec<f32>, special: usize, unknown: u32) -> Self {
         let numbered = pieces.zip(0..).skip(special).filter(|(piece, _)| !piece.is_empty());
         let pieces: HashMap<Box<str>, u32> = numbered.map(|(piece, number)| (Box::from(piece), number)).collect();
@@ -31,12 +32,12 @@ impl Unigram {
         Self { pieces, scores, longest, unknown, unknown_score }
     }
 
-    /// Appends the tokens of `text`, at most `most` of them; how many letters among them are in no piece.
+    /// Appends the first `most` tokens of `text`. Returns how many of their letters are in no piece.
     pub fn tokens(&self, text: &str, most: usize, tokens: &mut Vec<u32>) -> usize {
-        // A piece has a character at least, and what is far behind changes no token at the beginning.
+        // A piece has at least one character, and text far ahead does not change the first tokens.
         let text = normalized(text, most.saturating_mul(self.longest));
         let bytes = text.len();
-        // The best way to each place: its score, where its last piece begins, and which that is.
+        // The best segmentation up to each position: its score, where its last piece begins, and which piece that is.
         let mut best = vec![(f32::NEG_INFINITY, 0_u32, self.unknown); bytes + 1];
         best[0].0 = 0.0;
         for (start, c) in text.char_indices() {
@@ -74,8 +75,8 @@ impl Unigram {
     }
 }
 
-/// The text in NFKC without control characters, white space of any kind and length as one mark, one before the first word. About
-/// the first `most` bytes of it.
+/// The text in NFKC without control characters. Each run of white space becomes one mark, and one mark is put before the
+/// first word. Stops after about `most` bytes.
 fn normalized(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len().min(most) + SPACE.len_utf8());
     let mut space = true;

@@ -1,8 +1,8 @@
-//! WordPiece as BERT has it: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (NAACL 2019); the rules
-//! are those of a `tokenizer.json` with `BertNormalizer`, `BertPreTokenizer` and `WordPiece`.
+//! WordPiece tokenization as in BERT: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (NAACL 2019).
+//! The rules are those of a `tokenizer.json` with `BertNormalizer`, `BertPreTokenizer` and `WordPiece`.
 //!
-//! Texts are read once, character by character, up to the last token that is needed: the first 256 tokens of a book cost what
-//! those of a page do.
+//! Texts are read once, character by character, up to the last token needed: the first 256 tokens of a book cost as much as
+//! those of a page.
 
 use hashbrown::HashMap;
 use serde_json::Value;
@@ -11,16 +11,16 @@ use unicode_normalization::char::decompose_canonical;
 
 use super::Tokenizer;
 
-/// What is done with characters before words are looked up.
+/// How characters are normalised before words are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// Control characters are left out.
+    /// Whether control characters are dropped.
     pub clean: bool,
-    /// Each Chinese character is a word.
+    /// Whether each Chinese character is a word.
     pub chinese: bool,
-    /// Accents are left out.
+    /// Whether accents are dropped.
     pub strip: bool,
-    /// Letters become small.
+    /// Whether letters are lower-cased.
     pub lowercase: bool,
 }
 
@@ -33,17 +33,17 @@ pub struct WordPiece {
     rules: Rules,
     starts: HashMap<Box<str>, u32>,
     inner: HashMap<Box<str>, u32>,
-    /// Bytes of the longest token.
+    /// Length of the longest token in bytes.
     longest: usize,
     unknown: u32,
     most_chars: usize,
-    /// Tokens that are found in the raw text, with their first bytes.
+    /// Tokens that are matched in the raw text.
     added: Vec<(String, u32)>,
     firsts: Vec<u8>,
 }
 
 impl WordPiece {
-    /// The vocabulary of `names`; what begins with `##` goes on within a word.
+    /// Creates a vocabulary from `names`; a name that starts with `##` continues a word.
     pub fn new<'a>(names: impl Iterator<Item = (&'a str, u32)>, unknown: &str, rules: Rules) -> Result<Self, String> {
         let (mut starts, mut inner, mut longest) = (HashMap::new(), HashMap::new(), 1);
         for (name, token) in names {
@@ -61,7 +61,7 @@ impl WordPiece {
         Ok(Self { rules, starts, inner, longest, unknown, most_chars: 100, added, firsts })
     }
 
-    /// Reads a `tokenizer.json`; `None` where it is of another kind.
+    /// Reads a `tokenizer.json`; `None` if it is of another kind.
     pub(super) fn from_json(json: &Value) -> Option<Result<Tokenizer, String>> {
         let (model, normalizer) = (&json["model"], &json["normalizer"]);
         let is = |value: &Value, kind: &str| value["type"] == kind;
@@ -110,12 +110,12 @@ impl WordPiece {
         let firsts = added.iter().filter_map(|(name, _)| name.bytes().next());
         words.firsts = firsts.collect::<std::collections::BTreeSet<u8>>().into_iter().collect();
         words.added = added.into_iter().filter(|(name, _)| !name.is_empty()).collect();
-        // Where one begins like another, the longer is meant.
+        // If one is a prefix of another, the longer one matches.
         words.added.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         Ok(Tokenizer::word_piece(words, before, after, largest.map_or(0, |token| token as usize + 1)))
     }
 
-    /// Appends the tokens of `text`, at most `most` of them.
+    /// Appends the first `most` tokens of `text`.
     pub fn tokens(&self, text: &str, most: usize, tokens: &mut Vec<u32>) {
         let mut out = Out { words: self, tokens, word: String::new(), end: 0 };
         out.end = out.tokens.len().saturating_add(most);
@@ -138,7 +138,7 @@ impl WordPiece {
     }
 }
 
-/// The tokens before and after a text, by the post-processor; `None` where it is of another kind.
+/// The tokens before and after a text according to the post-processor; `None` if it is of another kind.
 fn frame(post: &Value) -> Option<(Vec<u32>, Vec<u32>)> {
     match post["type"].as_str() {
         None => Some((vec![], vec![])),
@@ -167,7 +167,7 @@ fn number(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
-/// The tokens of one text as they come.
+/// Collects the tokens of one text.
 struct Out<'a> {
     words: &'a WordPiece,
     tokens: &'a mut Vec<u32>,
@@ -257,14 +257,14 @@ impl Out<'_> {
         }
     }
 
-    /// A character that is a word.
+    /// Adds a character that is a word of its own.
     fn alone(&mut self, c: char) {
         self.flush();
         self.word.push(c);
         self.flush();
     }
 
-    /// The tokens of the word: the longest that it begins with, then the longest that the rest does.
+    /// Adds the tokens of the word: the longest token that it starts with, then the longest that the rest starts with.
     fn flush(&mut self) {
         if self.word.is_empty() {
             return;
@@ -321,7 +321,7 @@ fn is_punctuation(c: char) -> bool {
     )
 }
 
-/// The blocks of Chinese characters that BERT knows.
+/// Whether the character is in the blocks of Chinese characters that BERT knows.
 fn is_chinese(c: char) -> bool {
     matches!(u32::from(c),
         0x4E00..=0x9FFF | 0x3400..=0x4DBF | 0x20000..=0x2A6DF | 0x2A700..=0x2B73F | 0x2B740..=0x2B81F
