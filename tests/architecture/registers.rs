@@ -88,3 +88,19 @@ fn sql_name(name: &str) -> String {
     }
     sql
 }
+
+const FORMATS: &str = "connectors/src/sources/";
+const FORMAT_LIST: &str = "connectors/src/sources/formats.rs";
+
+#[test]
+fn each_format_is_in_the_list() {
+    let list = read(FORMAT_LIST);
+    let formats = implementors(FORMATS, &["SourceFormat"]);
+    assert!(formats.len() > 3, "{formats:?}");
+    for (name, file) in formats {
+        assert!(
+            list.contains(&format!("::{name}")),
+            "{file} is not in the list: add {name} to FORMATS in {FORMAT_LIST}"
+        );
+    }
+}
