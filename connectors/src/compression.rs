@@ -22,7 +22,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The compression of an ending without its dot, in lower case.
+    /// The compression with that file extension, given without its dot and in lower case.
     pub(crate) fn of_extension(extension: &str) -> Option<Self> {
         Some(match extension {
             "gz" | "gzip" => Self::Gzip,
@@ -33,7 +33,7 @@ impl Compression {
         })
     }
 
-    /// The usual ending with its dot; nothing where there is none.
+    /// The usual extension with its dot; empty for no compression.
     pub(crate) fn ending(self) -> &'static str {
         match self {
             Self::None => "",
@@ -44,7 +44,7 @@ impl Compression {
         }
     }
 
-    /// The name that options have for it.
+    /// The name of the compression in options.
     pub(crate) fn option(self) -> &'static str {
         match self {
             Self::None => "uncompressed",

@@ -1,8 +1,9 @@
-//! `row_number() OVER ()` numbers rows as they are in the files, whatever the number of threads.
+//! Makes `row_number() OVER ()` number rows in the order of the files, whatever the number of threads.
 //!
-//! A window without PARTITION BY and ORDER BY takes rows as they come, and several partitions come in any order. Where they are
-//! the files of a scan, perhaps filtered and projected, they are read one after the other instead: a scan's partitions hold the
-//! files in order. With PARTITION BY, or above a join or an aggregate, rows have no order without ORDER BY.
+//! A window without PARTITION BY and ORDER BY takes rows as they arrive, and several partitions arrive in any order. If the
+//! partitions are files of a scan, possibly filtered and projected, this rule reads them one after another: a scan's
+//! partitions hold the files in order. With PARTITION BY, or above a join or an aggregate, rows have no order unless the
+//! query says ORDER BY.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use futures::{StreamExt, TryStreamExt};
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// Reads the partitions below a window without an order one after the other. It must run after partitions were brought together.
+/// Reads the partitions below an unordered window one after another. Must run after the rule that merges partitions.
 #[derive(Debug)]
 pub struct FileOrder;
 
@@ -64,7 +65,7 @@ fn recompute() -> ReplaceChildrenOptions {
     ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute)
 }
 
-/// Whether a node is a window function over rows in no order; aggregates over all rows are the same in any.
+/// Whether a node is a window function whose result depends on arrival order. Aggregates over all rows do not.
 fn numbers_rows_as_they_come(node: &Plan) -> bool {
     let as_they_come = |expr: &Arc<dyn WindowExpr>| {
         expr.partition_by().is_empty() && expr.order_by().is_empty() && expr.as_any().is::<StandardWindowExpr>()
@@ -74,7 +75,7 @@ fn numbers_rows_as_they_come(node: &Plan) -> bool {
     window.is_some_and(|all| all.iter().any(as_they_come))
 }
 
-/// The input with its rows in the order of the files; `None` where it has no such order.
+/// Returns the input with its rows in file order; `None` if it has no such order.
 fn ordered(input: &Plan) -> Result<Option<Plan>> {
     if let Some(coalesced) = input.downcast_ref::<CoalescePartitionsExec>() {
         let Some(below) = in_file_order(coalesced.input())? else { return Ok(None) };
@@ -84,7 +85,7 @@ fn ordered(input: &Plan) -> Result<Option<Plan>> {
             None => rows,
         }));
     }
-    // What stands between the window and the place where partitions come together.
+    // Nodes between the window and the point where partitions are merged.
     if input.is::<FilterExec>() || input.is::<ProjectionExec>() || input.is::<CooperativeExec>() {
         let [child] = input.children()[..] else { return Ok(None) };
         let Some(child) = ordered(child)? else { return Ok(None) };
@@ -93,12 +94,12 @@ fn ordered(input: &Plan) -> Result<Option<Plan>> {
     Ok(None)
 }
 
-/// A plan whose partitions, one after the other, have the rows in the order of the files.
+/// Returns a plan whose partitions, one after another, hold the rows in file order.
 fn in_file_order(plan: &Plan) -> Result<Option<Plan>> {
     if plan.is::<DataSourceExec>() {
         return Ok(Some(plan.with_preserve_order(true).unwrap_or_else(|| Arc::clone(plan))));
     }
-    // Spreading rows over threads is for the sake of speed only.
+    // Repartitioning only serves speed here.
     if let Some(spread) = plan.downcast_ref::<RepartitionExec>()
         && matches!(spread.partitioning(), Partitioning::RoundRobinBatch(_))
     {
@@ -116,7 +117,7 @@ fn in_file_order(plan: &Plan) -> Result<Option<Plan>> {
     Arc::clone(plan).replace_children(children, recompute()).map(Some)
 }
 
-/// The rows of all partitions, one partition after the other.
+/// Concatenates the rows of all partitions.
 #[derive(Debug)]
 struct ConcatPartitionsExec {
     input: Plan,
@@ -185,7 +186,7 @@ impl ExecutionPlan for ConcatPartitionsExec {
         }
         let input = Arc::clone(&self.input);
         let partitions = self.input.output_partitioning().partition_count();
-        // Each is started when the one before it has ended.
+        // Each starts when the previous one has ended.
         let rows =
             futures::stream::iter(0..partitions).map(move |at| input.execute(at, Arc::clone(&context))).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), rows)))

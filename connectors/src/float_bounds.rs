@@ -1,12 +1,12 @@
-//! Conditions on floats that may skip parts of a Parquet file.
+//! Restricts the conditions on floats that may skip parts of a Parquet file.
 //!
-//! The bounds that writers give of floats leave NaN out. A row group whose bounds are 1 and 1 may hold NaN, which is not 1 and is
-//! greater than every number: skipping it for `x <> 1` or `x > 5` would lose rows, and so would a bound that `ORDER BY x DESC
-//! LIMIT n` learns while it runs. Footers do not say how many NaN there are, so a scan keeps only the conditions that no NaN
-//! meets: equality with a number, and a range that is bounded on both sides. All others still filter the rows that are read.
+//! Writers leave NaN out of the bounds of float columns. A row group with bounds 1 and 1 may contain NaN, which differs from
+//! 1 and sorts above every number. Skipping it for `x <> 1` or `x > 5` would lose rows, and so would a bound that `ORDER BY x
+//! DESC LIMIT n` learns at run time. Footers do not count NaN, so a scan keeps only conditions that NaN never satisfies:
+//! equality with a number, and ranges bounded on both sides. All other conditions still filter the rows that are read.
 //!
-//! The two zeros are equal, but not to a Bloom filter, which knows the bytes of one of them only. Equality with zero is
-//! therefore asked as the range from -0.0 to 0.0, which bounds answer and Bloom filters do not.
+//! The two zeros are equal, but a Bloom filter only knows the bytes of one. Equality with zero is therefore rewritten as the
+//! range from -0.0 to 0.0, which bounds can answer and Bloom filters do not.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use datafusion::physical_plan::ExecutionPlan;
 type Expr = Arc<dyn PhysicalExpr>;
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// Takes from the scans of Parquet files what would skip rows that are NaN. It must run after filters were pushed down.
+/// Removes conditions from Parquet scans that would skip rows with NaN. Must run after filter pushdown.
 #[derive(Debug)]
 pub struct FloatBounds;
 
@@ -52,7 +52,7 @@ impl PhysicalOptimizerRule for FloatBounds {
     }
 }
 
-/// The scan that does not lose NaN, where `node` is one that might.
+/// If `node` is a scan that might lose NaN, returns one that does not.
 fn sound_scan(node: &Plan) -> Option<Plan> {
     let (config, source) = node.downcast_ref::<DataSourceExec>()?.downcast_to_file_source::<ParquetSource>()?;
     let predicate = source.filter()?;
@@ -67,8 +67,7 @@ fn sound_scan(node: &Plan) -> Option<Plan> {
     let mut options = source.table_parquet_options().clone();
     let mut source = source.clone();
     if options.global.pushdown_filters && !all_sound {
-        // The conditions filter rows too and must stay, so nothing may be skipped by them. What is learnt while the query runs
-        // only ever skips.
+        // These conditions also filter rows and must stay, so nothing may be skipped by them. Dynamic filters only skip.
         kept = conjuncts
             .into_iter()
             .filter(|expr| !DynamicFilterTracking::classify(expr).contains_dynamic_filter())
@@ -83,7 +82,7 @@ fn sound_scan(node: &Plan) -> Option<Plan> {
     Some(DataSourceExec::from_data_source(config))
 }
 
-/// Equality of a float with zero, as a range that holds both zeros.
+/// Rewrites equality of a float with zero as a range that contains both zeros.
 fn both_zeros(predicate: Expr, schema: &Schema) -> Result<Transformed<Expr>> {
     predicate.transform_up(|expr| {
         let Some((value, data_type)) = compared_with_zero(&expr, schema) else { return Ok(Transformed::no(expr)) };
@@ -94,7 +93,7 @@ fn both_zeros(predicate: Expr, schema: &Schema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// What `expr` says is equal to zero, and the type of both.
+/// The expression that `expr` compares with zero, and the type of both.
 fn compared_with_zero(expr: &Expr, schema: &Schema) -> Option<(Expr, DataType)> {
     let binary = expr.downcast_ref::<BinaryExpr>().filter(|binary| *binary.op() == Operator::Eq)?;
     let sides = [(binary.left(), binary.right()), (binary.right(), binary.left())];
@@ -104,7 +103,7 @@ fn compared_with_zero(expr: &Expr, schema: &Schema) -> Option<(Expr, DataType)> 
     })
 }
 
-/// Those of the conditions that hold together that no NaN meets, or that say nothing of floats.
+/// Among the conjuncts, those that NaN never satisfies or that do not involve floats.
 fn sound<'a>(conjuncts: &[&'a Expr], schema: &Schema) -> Vec<&'a Expr> {
     let bounds: Vec<Option<(usize, bool)>> = conjuncts.iter().map(|expr| bound(expr, schema)).collect();
     let other_side = |(column, upper): (usize, bool)| bounds.contains(&Some((column, !upper)));
@@ -115,7 +114,7 @@ fn sound<'a>(conjuncts: &[&'a Expr], schema: &Schema) -> Vec<&'a Expr> {
     conjuncts.iter().zip(&bounds).filter_map(keep).collect()
 }
 
-/// Whether no row that is NaN meets a condition, or it says nothing of floats.
+/// Whether NaN never satisfies the condition, or the condition does not involve floats.
 fn is_sound(expr: &Expr, schema: &Schema) -> bool {
     if !reads_floats(expr, schema) {
         return true;
@@ -145,7 +144,7 @@ fn is_sound(expr: &Expr, schema: &Schema) -> bool {
     }
 }
 
-/// The float column that a condition bounds by a number, and whether from above.
+/// The float column that a condition bounds by a number, and whether it bounds it from above.
 fn bound(expr: &Expr, schema: &Schema) -> Option<(usize, bool)> {
     let binary = expr.downcast_ref::<BinaryExpr>().filter(|_| reads_floats(expr, schema))?;
     let upper = match binary.op() {
@@ -160,7 +159,7 @@ fn bound(expr: &Expr, schema: &Schema) -> Option<(usize, bool)> {
     }
 }
 
-/// A column as it is, or as a wider float.
+/// A column, possibly cast to a wider float.
 fn column(expr: &Expr) -> Option<usize> {
     if let Some(cast) = expr.downcast_ref::<CastExpr>() {
         return column(cast.expr()).filter(|_| cast.cast_type().is_floating());
@@ -168,7 +167,7 @@ fn column(expr: &Expr) -> Option<usize> {
     expr.downcast_ref::<Column>().map(Column::index)
 }
 
-/// Whether it is a number that is there.
+/// Whether the literal is a number other than NULL and NaN.
 fn is_number(expr: &Expr) -> bool {
     number(expr).is_some_and(|number| !number.is_nan())
 }
@@ -230,7 +229,7 @@ mod tests {
         enable_paths(SessionContext::new_with_state(state))
     }
 
-    /// The same rows in a file, three a row group, and as the table `plain`.
+    /// Writes the same rows to a file, with three per row group, and to the table `plain`.
     fn write(folder: &Path, x: &[Option<f64>], ctx: &SessionContext) {
         let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..x.len() as i64));
         let narrow: Float32Array = x.iter().map(|x| x.map(|x| x as f32)).collect();

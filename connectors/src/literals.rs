@@ -1,13 +1,14 @@
-//! Literals as the columns beside them need them.
+//! Adapts literals to the columns that they are compared with.
 //!
-//! DataFusion takes every time written as text for nanoseconds, which do not count the years before 1677 and after 2262. So
-//! `valid_to = '9999-12-31'` would be an error although the column holds that day in microseconds. Here the text takes the
-//! unit of the column, wherever that loses no digits.
+//! DataFusion reads times written as text as nanoseconds, which do not cover the years before 1677 and after 2262. `valid_to
+//! = '9999-12-31'` would be an error although the column holds that day in microseconds. Here the text takes the unit of the
+//! column, provided that this loses no digits.
 //!
-//! A UUID in Parquet is 16 bytes, which DataFusion does not compare with text. Here a text that writes a UUID becomes its bytes.
+//! A UUID in Parquet is 16 bytes, which DataFusion does not compare with text. Here a text that writes a UUID becomes its
+//! bytes.
 //!
-//! It also looks for the values of a list by their bits, to which -0.0 is not 0.0. Here a list of floats that has one zero gets
-//! the other.
+//! DataFusion also compares the values of a list by their bits, under which -0.0 is not 0.0. Here a list of floats that
+//! contains one zero is given the other one.
 
 use std::sync::Arc;
 
@@ -24,14 +25,15 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPla
 use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-/// DataFusion's rules with this one ahead of them: types are not yet settled there.
+/// DataFusion's rules preceded by this one, since types are not yet resolved there.
 pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(FitLiterals)];
     rules.extend(Analyzer::new().rules);
     rules
 }
 
-/// Gives texts the type of the UUIDs and the unit of the timestamps that they are compared with, and lists both zeros.
+/// Casts texts to the type of the UUIDs, or the unit of the timestamps, that they are compared with, and adds the other zero
+/// to lists.
 #[derive(Debug)]
 struct FitLiterals;
 
@@ -88,7 +90,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     found.map_or_else(|| Transformed::no(expr), Transformed::yes)
 }
 
-/// A list of floats with the other zero, where it has one.
+/// If a list of floats contains a zero, returns the list with both zeros.
 fn with_both_zeros(expr: &Expr, list: &[Expr], schema: &DFSchema) -> Option<Vec<Expr>> {
     if !expr.get_type(schema).is_ok_and(|data_type| data_type.is_floating()) {
         return None;
@@ -114,7 +116,7 @@ fn is_comparison(op: Operator) -> bool {
     matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
 }
 
-/// A text as a UUID or a timestamp of this type; `None` where it is none, or has digits that the type has not.
+/// Parses a text as a UUID or timestamp of this type; `None` if it is neither, or has digits that the type cannot hold.
 fn in_unit(expr: &Expr, data_type: &DataType) -> Option<Expr> {
     if *data_type == DataType::FixedSizeBinary(16) {
         let Expr::Literal(value, _) = expr else { return None };
@@ -137,12 +139,12 @@ fn in_unit(expr: &Expr, data_type: &DataType) -> Option<Expr> {
         Some((ScalarValue::try_from_array(&value, 0).ok()?, count))
     };
     let (value, count) = parsed(*unit)?;
-    // Where nanoseconds do not count the year, digits that fine are not looked for.
+    // If nanoseconds do not cover the year, digits that fine are not checked.
     let exact = parsed(TimeUnit::Nanosecond).is_none_or(|(_, fine)| i128::from(fine) == i128::from(count) * factor);
     exact.then(|| Expr::Literal(value, None))
 }
 
-/// What a literal writes: a text, `TIMESTAMP '...'` or `DATE '...'`, of which the last two have no zone.
+/// The text of a literal: a text, `TIMESTAMP '...'` or `DATE '...'`. The last two have no time zone.
 fn text(expr: &Expr, zoned: bool) -> Option<String> {
     match expr {
         Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_owned),

@@ -1,8 +1,9 @@
-//! Filters that decide before the other columns of a Parquet file are decoded.
+//! Filters that run before the other columns of a Parquet file are decoded.
 //!
-//! DataFusion's setting for that moves every filter into the scan, where an error of one (`5 / n < 2` with n = 0) loses its
-//! type. Here only conditions that cannot fail filter in the scan, comparisons of columns with values and what `ORDER BY ...
-//! LIMIT` learns while it runs, and only where they read fewer columns than the query. The filter above the scan stays.
+//! DataFusion's own setting moves every filter into the scan, where an error of a filter (`5 / n < 2` with n = 0) loses its
+//! type. Here only conditions that cannot fail are evaluated in the scan: comparisons of columns with values, and the dynamic
+//! filters of `ORDER BY ... LIMIT`. They are used only if they read fewer columns than the query. The filter above the scan
+//! stays.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use datafusion::physical_plan::ExecutionPlan;
 type Expr = Arc<dyn PhysicalExpr>;
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// Lets scans of Parquet files filter their rows. It must run after filters were pushed down.
+/// Enables row filters in Parquet scans. Must run after filter pushdown.
 #[derive(Debug)]
 pub struct RowFilters;
 
@@ -47,7 +48,7 @@ impl PhysicalOptimizerRule for RowFilters {
     }
 }
 
-/// The scan that filters, where `node` is one that could and does not.
+/// If `node` is a scan that could filter rows but does not, returns one that does.
 fn filtering_scan(node: &Plan) -> Option<Plan> {
     let (config, source) = node.downcast_ref::<DataSourceExec>()?.downcast_to_file_source::<ParquetSource>()?;
     let predicate = source.filter()?;
@@ -56,7 +57,7 @@ fn filtering_scan(node: &Plan) -> Option<Plan> {
         return None;
     }
     let read = collect_columns(&predicate);
-    // What says where a row stands is not in the file.
+    // Location columns are not in the file.
     let in_file = source.table_schema().file_schema().fields().len();
     let columns = source.projection()?.column_indices();
     if read.is_empty() || read.len() >= columns.iter().filter(|&&column| column < in_file).count() {
@@ -68,7 +69,7 @@ fn filtering_scan(node: &Plan) -> Option<Plan> {
     Some(DataSourceExec::from_data_source(config))
 }
 
-/// Whether no row can make an error of a condition.
+/// Whether a condition cannot fail for any row.
 fn cannot_fail(expr: &Expr) -> bool {
     if expr.is::<Column>() || expr.is::<Literal>() {
         return true;
@@ -85,7 +86,7 @@ fn cannot_fail(expr: &Expr) -> bool {
                 | Operator::Gt
                 | Operator::GtEq
         ),
-        // What such a filter learns compares the expressions that are its children.
+        // A dynamic filter compares the expressions that are its children.
         None => {
             expr.is::<DynamicFilterPhysicalExpr>()
                 || expr.is::<IsNullExpr>()

@@ -1,4 +1,4 @@
-//! Reads the late columns of the rows that its input found.
+//! Reads the late columns of the rows that the input has found.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use futures::{TryStreamExt, stream};
 use super::fetch::Fetch;
 use super::types::{Expr, Plan};
 
-/// What comes of the late columns and, after them, those of the input.
+/// The output columns, as expressions over the late columns followed by the input's columns.
 #[derive(Debug, Clone)]
 pub(super) struct Outputs {
     pub exprs: Vec<Expr>,
-    /// The columns of the input with file and row.
+    /// Indices of the input columns with file and row number.
     pub location: [usize; 2],
 }
 
-/// Reads columns of rows of which the input says where they stand, in the order of the input.
+/// Reads columns of rows whose location the input provides, in input order.
 #[derive(Debug, Clone)]
 pub struct LateColumnsExec {
     input: Plan,
@@ -40,7 +40,7 @@ pub struct LateColumnsExec {
 }
 
 impl LateColumnsExec {
-    /// In the place of a plan with these properties.
+    /// Replaces a plan with these properties.
     pub(super) fn new(input: Plan, fetch: Fetch, outputs: Outputs, properties: Arc<PlanProperties>) -> Self {
         Self { input, fetch, outputs, properties, metrics: ExecutionPlanMetricsSet::new() }
     }

@@ -1,4 +1,4 @@
-//! Rows of Parquet files by file and number.
+//! Reads rows of Parquet files by file and row number.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -27,16 +27,16 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 
 use super::types::{Expr, Plan};
 
-/// The name of the column with the path of a row's file.
+/// The name of the column that holds the path of a row's file.
 pub const FILE: &str = "__file";
 const ROW: &str = "__row";
 
-/// Whether a scan reads whatever rows of a file it likes.
+/// Whether a scan may read any rows of the file.
 pub(super) fn is_whole(file: &PartitionedFile) -> bool {
     file.extension::<ParquetAccessPlan>().is_none() && file.extension::<ParquetRowSelection>().is_none()
 }
 
-/// The scan with some of its columns, and where each row stands: the path of its file, and its number there.
+/// The scan with some of its columns, plus the location of each row: path of its file and row number.
 pub(super) fn located(config: &FileScanConfig, source: &ParquetSource, columns: &[usize]) -> Result<Option<Plan>> {
     let config = with_location(config, source, columns)?;
     Ok(config.map(|config| DataSourceExec::from_data_source(config) as Plan))
@@ -57,19 +57,19 @@ fn with_location(config: &FileScanConfig, source: &ParquetSource, columns: &[usi
         exprs.push(ProjectionExpr::new(call, name));
     }
     let Some(source) = source.try_pushdown_projection(&ProjectionExprs::new(exprs))? else { return Ok(None) };
-    // An order of the files is none of the rows, and DataFusion checks it by the places of columns.
+    // An order of the files is not an order of the rows, and DataFusion checks it by column index.
     Ok(Some(FileScanConfigBuilder::from(config.clone()).with_source(source).with_output_ordering(vec![]).build()))
 }
 
 /// Reads columns of given rows.
 #[derive(Debug, Clone)]
 pub(super) struct Fetch {
-    /// The scan of all rows with the columns, and where each row stands.
+    /// The scan of all rows with the columns and the location of each row.
     scan: Arc<FileScanConfig>,
 }
 
 impl Fetch {
-    /// Of the columns `late` of a scan. No condition is looked at again.
+    /// Prepares to read the columns `late` of a scan. Conditions are not evaluated again.
     pub(super) fn try_new(config: &FileScanConfig, source: &ParquetSource, late: &[usize]) -> Result<Option<Self>> {
         let Some(projection) = source.projection() else { return Ok(None) };
         let mut plain = ParquetSource::new(source.table_schema().clone())
@@ -94,7 +94,7 @@ impl Fetch {
         names
     }
 
-    /// The columns of the rows that `found` has found, one row for each of its rows.
+    /// Reads the columns of the rows in `found`, one output row for each of its rows.
     pub(super) async fn rows(
         &self,
         found: &RecordBatch,
@@ -114,7 +114,7 @@ impl Fetch {
             .build();
         let batches = collect(DataSourceExec::from_data_source(config), Arc::clone(context)).await?;
         self.check_unchanged(&files, context).await?;
-        // A text shares the memory of the whole page that it stands in.
+        // A text retains the memory of the whole page that contains it.
         let batches = batches.iter().map(without_pages).collect::<Result<Vec<_>>>()?;
         let read = concat_batches(&schema, &batches)?;
         let [.., file, row] = read.columns() else { return internal_err!("rows without a place") };
@@ -133,8 +133,8 @@ impl Fetch {
         Ok(rows)
     }
 
-    /// The row groups with the rows, each with what is to be read of it, for several threads.
-    /// And their files as they were listed.
+    /// Divides the row groups that contain the rows, with the parts to read, among threads. Also returns their files as
+    /// listed.
     async fn groups(
         &self,
         places: &Places<'_>,
@@ -158,7 +158,7 @@ impl Fetch {
         for (path, rows) in wanted {
             let Some(&file) = files.get(path) else { return internal_err!("no file /{path} among those of the scan") };
             read.push(file.object_meta.clone());
-            // Where the file says where its pages are, only those with the rows are read.
+            // If the file has a page index, only the pages with these rows are read.
             let footer = DFParquetMetadata::new(store.as_ref(), &file.object_meta)
                 .with_file_metadata_cache(Some(Arc::clone(&cache)))
                 .with_page_index_policy(Some(PageIndexPolicy::Optional))
@@ -178,7 +178,7 @@ impl Fetch {
         Ok((groups.into_iter().map(FileGroup::new).collect(), read))
     }
 
-    /// An error where a file is not the one that was listed: its rows would be put together from two files.
+    /// Returns an error if a file is not the one that was listed, since rows would then combine two versions of a file.
     async fn check_unchanged(&self, files: &[ObjectMeta], context: &Arc<TaskContext>) -> Result<()> {
         let store = context.runtime_env().object_store(&self.scan.object_store_url)?;
         for listed in files {
@@ -191,7 +191,7 @@ impl Fetch {
     }
 }
 
-/// What to read of each row group that has some of the rows.
+/// What to read of each row group that contains some of the rows.
 fn access(footer: &ParquetMetaData, rows: &BTreeSet<usize>) -> Vec<ParquetAccessPlan> {
     let (mut plans, mut first) = (Vec::new(), 0);
     for (group, metadata) in footer.row_groups().iter().enumerate() {
@@ -208,7 +208,7 @@ fn access(footer: &ParquetMetaData, rows: &BTreeSet<usize>) -> Vec<ParquetAccess
     plans
 }
 
-/// Where rows stand.
+/// Locations of rows.
 struct Places<'a> {
     files: StringArray,
     rows: &'a Int64Array,
@@ -225,7 +225,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The same rows without the memory that they share with others.
+/// Copies the rows out of memory that they share with others.
 fn without_pages(batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(|column| match column.data_type() {
         DataType::Utf8View => Arc::new(column.as_string_view().gc()) as ArrayRef,

@@ -1,11 +1,11 @@
-//! `ORDER BY ... LIMIT` over Parquet files reads its wide columns of the rows that it returns only.
+//! Late materialisation: `ORDER BY ... LIMIT` over Parquet files reads wide columns only for the rows that it returns.
 //!
-//! The first rows are found among the columns that decide: those of the sort, of filters, and of expressions that either needs. Beside
-//! them goes where each row stands, its file and its number there. [`LateColumnsExec`] then reads the other columns of the rows
-//! that were found, and computes what the query makes of them: `upper(text)` is called for five rows, and an error that it
-//! would make of another row is not made.
+//! The first rows are found using only the columns that decide: those of the sort, of filters, and of expressions that either
+//! needs. The location of each row, its file and row number, is carried along. [`LateColumnsExec`] then reads the other
+//! columns of the rows found and evaluates expressions over them. `upper(text)` is thus called for five rows only, and errors
+//! that it would raise for other rows do not occur.
 //!
-//! Rows and their order are those of the plan without this rule. Which of rows with equal keys come first is left open by both.
+//! Rows and their order are the same as without this rule. Both leave open which of several rows with equal keys comes first.
 
 mod exec;
 mod fetch;
@@ -41,27 +41,27 @@ use fetch::Fetch;
 use narrow::Narrow;
 use types::Plan;
 
-/// Rows that are read in the second pass, at most: more of them are in most pages of a file, which is then read twice.
+/// Maximum number of rows in the second pass. More rows would touch most pages of a file, which would then be read twice.
 const ROWS: usize = 2048;
 
-/// The share of all rows, one in so many, that they may be.
+/// The rows found may be at most one in this many of all rows.
 const SHARE: usize = 8;
 
-/// Bytes of a row in columns of fixed width from which on leaving them for later is worth a second pass.
+/// Minimum width, in bytes per row, of fixed-width columns for which a second pass is worthwhile.
 const WIDE: usize = 64;
 
-/// Leaves the columns that do not decide about the first rows for a second pass.
+/// Defers columns that do not decide which rows come first to a second pass.
 #[derive(Debug, Default)]
 pub struct LateColumns {
-    /// Bytes that the rows found may take, where memory is limited.
+    /// Maximum number of bytes that the rows found may take, if memory is limited.
     pub bytes: Option<usize>,
 }
 
 type Rules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
 
 impl LateColumns {
-    /// Takes its place among the rules: limits are in sorts, scans know what they are read for, and what a sort learns is not yet
-    /// a filter of the scan.
+    /// Adds the rule at its position: limits must be merged into sorts and scans must know their columns, but the filters
+    /// that a sort learns must not yet be in the scan.
     pub fn join(self, rules: &mut Rules) {
         let at = rules.iter().rposition(|rule| rule.name().starts_with("FilterPushdown")).unwrap_or(rules.len());
         rules.insert(at, Arc::new(self));
@@ -97,7 +97,7 @@ impl LateColumns {
         if merge.is_none() && below.output_partitioning().partition_count() != 1 {
             return Ok(None);
         }
-        // Of rows that are in order, if only by the first key, the sort reads no more than it needs.
+        // If rows are already ordered, even if only by the first key, the sort reads no more than it needs.
         if sort.input().equivalence_properties().ordering_satisfy([sort.expr().first().clone()])? {
             return Ok(None);
         }
@@ -122,7 +122,7 @@ impl LateColumns {
         Ok(Some(Arc::new(LateColumnsExec::new(top, fetch, outputs, Arc::clone(node.properties())))))
     }
 
-    /// Whether the rows found are few among those of the scan, and within the limit.
+    /// Whether the rows found are few compared with the scan, and within the limits.
     fn are_few(&self, rows: usize, scan: &Plan) -> Result<bool> {
         let statistics = StatisticsContext::new().compute(scan.as_ref(), &StatisticsArgs::new())?;
         let all = statistics.num_rows.get_value().copied();
@@ -136,8 +136,8 @@ impl LateColumns {
     }
 }
 
-/// What stands between a sort and the scan that it sorts, from the top; `None` where it is more than filters, projections, and what
-/// spreads rows over threads.
+/// The nodes between a sort and the scan below it, from the top. Returns `None` if there are nodes other than filters,
+/// projections and repartitioning.
 fn chain(top: &Plan) -> Option<(Vec<&Plan>, &Plan)> {
     let (mut chain, mut node) = (Vec::new(), top);
     while !node.is::<DataSourceExec>() {
@@ -160,7 +160,7 @@ fn chain(top: &Plan) -> Option<(Vec<&Plan>, &Plan)> {
 
 type Scan<'a> = (&'a datafusion::datasource::physical_plan::FileScanConfig, &'a ParquetSource);
 
-/// A scan of all rows of Parquet files on this machine.
+/// Matches a scan of all rows of local Parquet files.
 fn local_files(scan: &Plan) -> Option<Scan<'_>> {
     let (config, source) = scan.downcast_ref::<DataSourceExec>()?.downcast_to_file_source::<ParquetSource>()?;
     let is_plain = config.limit.is_none()
@@ -170,7 +170,7 @@ fn local_files(scan: &Plan) -> Option<Scan<'_>> {
     is_plain.then_some((config, source))
 }
 
-/// The columns of the scan that decide which rows come first and which are there at all.
+/// The columns of the scan that decide which rows exist and which come first.
 fn decisive(chain: &[&Plan], mut needed: BTreeSet<usize>) -> BTreeSet<usize> {
     for node in chain {
         if let Some(filter) = node.downcast_ref::<FilterExec>() {
@@ -186,7 +186,7 @@ fn decisive(chain: &[&Plan], mut needed: BTreeSet<usize>) -> BTreeSet<usize> {
     needed
 }
 
-/// Whether leaving columns for later saves much.
+/// Whether deferring the columns saves much.
 fn is_wide(schema: &Schema, columns: &[usize]) -> bool {
     let widths = columns.iter().map(|&column| match schema.field(column).data_type() {
         DataType::Boolean | DataType::Null => Some(1),

@@ -1,4 +1,4 @@
-//! The plan that finds the first rows without the columns that do not decide about them.
+//! The narrow plan, which finds the first rows without the columns that do not decide.
 
 use std::sync::Arc;
 
@@ -17,30 +17,30 @@ use datafusion::physical_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 
 use super::types::{Expr, Plan};
 
-/// What a column of the plan as it was has become.
+/// What has become of a column of the original plan.
 #[derive(Debug, Clone)]
 enum Place {
     /// This column of the narrow plan.
     Early(usize),
-    /// This expression over the late columns and, after them, [`Narrow::carried`].
+    /// This expression over the late columns, followed by [`Narrow::carried`].
     Late(Expr),
 }
 
-/// A plan with the columns that decide, and the two that say where a row stands.
+/// A plan with the deciding columns and the two location columns.
 pub(super) struct Narrow {
     plan: Plan,
-    /// The columns of the plan as it was.
+    /// The columns of the original plan.
     places: Vec<Place>,
-    /// How many columns are read late.
+    /// Number of late columns.
     late: usize,
-    /// Columns of the narrow plan that late expressions read too.
+    /// Columns of the narrow plan that late expressions use too.
     carried: Vec<usize>,
-    /// The columns of the narrow plan with file and row.
+    /// The columns of the narrow plan with file and row number.
     location: [usize; 2],
 }
 
 impl Narrow {
-    /// Over a scan of the columns `early` of `schema`, and of where their rows stand.
+    /// Starts with a scan of the columns `early` of `schema` and of row locations.
     pub(super) fn new(plan: Plan, schema: &Schema, early: &[usize], late: &[usize]) -> Self {
         let place = |column: usize| match early.iter().position(|&other| other == column) {
             Some(at) => Place::Early(at),
@@ -53,7 +53,7 @@ impl Narrow {
         Self { plan, places, late: late.len(), carried: Vec::new(), location: [early.len(), early.len() + 1] }
     }
 
-    /// Puts what `node` does on top.
+    /// Adds the equivalent of `node` on top.
     pub(super) fn put(&mut self, node: &Plan) -> Result<()> {
         if let Some(filter) = node.downcast_ref::<FilterExec>() {
             return self.filter(filter);
@@ -106,7 +106,7 @@ impl Narrow {
         Ok(())
     }
 
-    /// The sort, and the merge above it, over the narrow plan; `None` where its keys are not all there.
+    /// Adds the sort, and the merge above it; `None` if not all of its keys are in the narrow plan.
     pub(super) fn sort(&mut self, sort: &SortExec, merge: Option<&SortPreservingMergeExec>) -> Result<Option<Plan>> {
         let keys = sort.expr().iter().map(|key| Ok(PhysicalSortExpr::new(self.early(&key.expr)?, key.options)));
         let Some(ordering) = LexOrdering::new(keys.collect::<Result<Vec<_>>>()?) else { return Ok(None) };
@@ -120,8 +120,8 @@ impl Narrow {
         }))
     }
 
-    /// The columns of the plan as it was, over the late columns and, after them, those of the narrow plan, of which the two that
-    /// say where a row stands come too.
+    /// The columns of the original plan, over the late columns followed by those of the narrow plan, including the two
+    /// location columns.
     pub(super) fn outputs(&self) -> Result<super::exec::Outputs> {
         let schema = self.plan.schema();
         let column = |at: usize| -> Expr { Arc::new(Column::new(schema.field(at).name(), self.late + at)) };
@@ -139,7 +139,7 @@ impl Narrow {
         self.places.get(column).ok_or_else(|| unknown(column))
     }
 
-    /// An expression of early columns over the narrow plan.
+    /// Rewrites an expression of early columns over the narrow plan.
     fn early(&self, expr: &Expr) -> Result<Expr> {
         replace(expr, &mut |column| match self.place(column.index())? {
             Place::Early(at) => Ok(Arc::new(Column::new(column.name(), *at))),
@@ -147,7 +147,7 @@ impl Narrow {
         })
     }
 
-    /// An expression over late columns, and early ones that are carried from now on.
+    /// Rewrites an expression over late columns and over early ones, which are carried from now on.
     fn late(&mut self, expr: &Expr) -> Result<Expr> {
         let Self { places, late, carried, .. } = self;
         replace(expr, &mut |column| match places.get(column.index()) {
@@ -168,7 +168,7 @@ fn unknown(column: usize) -> datafusion::common::DataFusionError {
     internal_datafusion_err!("column {column} has no place among early and late ones")
 }
 
-/// An expression with others in the place of its columns. What comes in is not looked at again.
+/// Replaces the columns of an expression. Replacements are not examined again.
 fn replace(expr: &Expr, with: &mut dyn FnMut(&Column) -> Result<Expr>) -> Result<Expr> {
     Arc::clone(expr)
         .transform_up(|node| match node.downcast_ref::<Column>() {

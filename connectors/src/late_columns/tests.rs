@@ -38,7 +38,7 @@ fn session(threads: usize, ours: bool, filters: bool) -> SessionContext {
     enable_paths(SessionContext::new_with_state(state))
 }
 
-/// Rows with many equal and missing values: `first` is the number of the first.
+/// Rows with many equal and missing values; `first` is the number of the first row.
 fn rows(first: i64, count: i64) -> RecordBatch {
     let ids = first..first + count;
     let n: Int64Array = ids.clone().map(|i| (i % 7 != 3).then_some(i * 37 % 11)).collect();

@@ -1,4 +1,4 @@
-//! Short names.
+//! Short names for types.
 
 use std::sync::Arc;
 

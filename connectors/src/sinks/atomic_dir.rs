@@ -1,4 +1,4 @@
-//! The commit of a folder of files with a manifest.
+//! Atomic commit of a folder of files with a manifest.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -21,7 +21,7 @@ pub struct AtomicDir {
 }
 
 impl AtomicDir {
-    /// The folder `target`, which need not exist.
+    /// Creates a handle for the folder `target`, which need not exist.
     pub fn new(target: impl Into<PathBuf>) -> Self {
         Self { target: target.into() }
     }
@@ -31,13 +31,14 @@ impl AtomicDir {
         &self.target
     }
 
-    /// Writes `stream` and makes it the content of the folder; `extra` goes into the manifest.
+    /// Writes `stream` as the new content of the folder; `extra` is added to the manifest.
     ///
-    /// The files depend on the rows and `options` only, not on how the stream cuts rows into batches.
+    /// The files depend only on the rows and `options`, not on how the stream divides rows into batches.
     ///
     /// # Errors
-    /// Another process is writing the folder; its name is taken by a file, or by a folder that limpid did not write; those of the
-    /// stream; and any error of the file system, with the path. Then the folder is as it was and the staging folder is gone.
+    /// Another process is writing the folder; its name is taken by a file, or by a folder that limpid did not write; the
+    /// stream fails; or the file system fails, in which case the error names the path. After an error the folder is unchanged
+    /// and the staging folder is removed.
     pub async fn write(
         &self,
         stream: SendableRecordBatchStream,
@@ -52,7 +53,7 @@ impl AtomicDir {
         blocking(move || commit(&staging, &manifest).map(|()| manifest)).await
     }
 
-    /// A new staging folder for a target that may be replaced.
+    /// Creates a staging folder, if the target may be replaced.
     pub(super) fn begin(&self) -> Result<StagedFolder> {
         let staging = StagedFolder::begin(&self.target).map_err(|e| exec_datafusion_err!("{e}"))?;
         check_replaceable(staging.target())?;
@@ -61,19 +62,19 @@ impl AtomicDir {
     }
 }
 
-/// Writes the manifest and gives the folder its name. The files in it are on disk already.
+/// Writes the manifest and renames the folder to its target. The files in it are already synced to disk.
 fn commit(staging: &StagedFolder, manifest: &Manifest) -> Result<()> {
     let path = staging.path().join(MANIFEST);
     let text = serde_json::to_vec_pretty(manifest).map_err(|e| write_error(&path, &e))?;
     limpid_io::write(&path, text).map_err(|e| write_error(&path, &e))?;
     fail_point!("sink::manifest-written");
     staging.commit().map_err(|e| exec_datafusion_err!("{e}"))?;
-    // The older folder is still there, under another name.
+    // The previous folder still exists under another name.
     fail_point!("sink::named");
     Ok(())
 }
 
-/// Only what limpid wrote, or an empty folder, may be replaced.
+/// Returns an error unless the target is empty or was written by limpid.
 fn check_replaceable(target: &Path) -> Result<()> {
     match fs::metadata(target) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),

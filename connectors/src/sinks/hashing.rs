@@ -1,4 +1,4 @@
-//! A file that knows its length and hash when it is done.
+//! A file that computes its length and hash while it is written.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::manifest::Part;
 
-/// Counts and hashes the bytes on their way to a file of the staging folder.
+/// Counts and hashes bytes on their way to a file of the staging folder.
 pub(super) struct PartFile {
     path: PathBuf,
     file: BufWriter<File>,
@@ -27,7 +27,7 @@ impl PartFile {
         self.bytes
     }
 
-    /// Puts everything on disk.
+    /// Syncs the file to disk.
     pub(super) fn finish(self, rows: u64) -> Result<Part> {
         let Self { path, file, hash, bytes } = self;
         let synced =
@@ -56,7 +56,7 @@ impl Write for PartFile {
     }
 }
 
-/// The one form of "it could not be written".
+/// The error for a failed write.
 pub(super) fn write_error(path: &Path, error: &dyn std::fmt::Display) -> DataFusionError {
     exec_datafusion_err!("cannot write {}: {error}", path.display())
 }

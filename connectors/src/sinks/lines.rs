@@ -15,7 +15,7 @@ use super::options::{PartsWriter, WriteOptions};
 use super::rows::value_bytes;
 use crate::sinks::encode::{Compressor, LinesEncoder, WriteKind};
 
-/// Chunks are handed to the writing thread in loads of so many rows ...
+/// Chunks are passed to the writing thread in loads of this many rows ...
 const LOAD_ROWS: usize = 4096;
 /// ... or bytes.
 const LOAD_BYTES: usize = 8 << 20;

@@ -1,4 +1,4 @@
-//! `_manifest.json`: what a finished folder holds. Its presence is the mark of a finished folder.
+//! `_manifest.json`, the list of a finished folder's content. Its presence marks the folder as finished.
 
 use std::path::Path;
 
@@ -72,10 +72,11 @@ impl Manifest {
         }
     }
 
-    /// Reads the manifest of `folder`; `None` when there is none, so that the folder is not finished or not ours.
+    /// Reads the manifest of `folder`; `None` if there is none, so that the folder is unfinished or was not written by
+    /// limpid.
     ///
     /// # Errors
-    /// A manifest that cannot be read, or that names a file which is missing or has another length.
+    /// The manifest cannot be read, or names a file that is missing or has another length.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(MANIFEST);
         let text = match std::fs::read(&path) {
@@ -97,7 +98,7 @@ impl Manifest {
     }
 }
 
-/// Names of what is in `folder` and not in its manifest, the first few of them; `None` where there is nothing else, or no manifest.
+/// Names the first few entries of `folder` that are not in its manifest; `None` if there are none, or no manifest.
 ///
 /// # Errors
 /// The folder or its manifest cannot be read.
@@ -127,5 +128,5 @@ pub fn foreign_files(folder: &Path) -> Result<Option<String>> {
     Ok((!names.is_empty()).then(|| format!("{}{rest}", names.join(", "))))
 }
 
-/// Names in an error.
+/// Maximum number of names in an error.
 const SHOWN: usize = 5;

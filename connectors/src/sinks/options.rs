@@ -11,11 +11,11 @@ use super::manifest::Part;
 pub struct WriteOptions {
     /// Format of the files.
     pub format: WriteKind,
-    /// A file that has reached so many bytes is finished and the next one begun.
+    /// Once a file has this many bytes, the next one is started.
     pub target_file_bytes: u64,
-    /// A row group (Parquet) ends when its values have so many bytes, or at 131,072 rows.
+    /// A row group (Parquet) ends when its values have this many bytes, or at 131,072 rows.
     pub row_group_bytes: usize,
-    /// Row groups that are encoded at the same time: costs memory, does not change the result.
+    /// Number of row groups encoded concurrently. It costs memory but does not change the result.
     pub concurrency: usize,
 }
 
@@ -31,7 +31,7 @@ impl Default for WriteOptions {
     }
 }
 
-/// Takes chunks of some rows and makes files of them.
+/// Writes chunks of rows to files.
 pub(super) trait PartsWriter: Send + Sized {
     fn write(self, chunk: RecordBatch) -> impl Future<Output = Result<Self>> + Send;
     fn finish(self) -> impl Future<Output = Result<Vec<Part>>> + Send;

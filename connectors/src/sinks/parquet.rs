@@ -21,7 +21,7 @@ use super::manifest::Part;
 use super::options::{PartsWriter, WriteOptions};
 use super::rows::value_bytes;
 
-/// A row group ends here even if its rows are small.
+/// A row group ends at this many rows, even if they are small.
 const GROUP_ROWS: usize = 128 << 10;
 
 type Encoded = (usize, Vec<ArrowColumnChunk>);
@@ -30,9 +30,9 @@ type Encoded = (usize, Vec<ArrowColumnChunk>);
 pub(super) struct ParquetWriter {
     files: Files,
     encoder: Arc<Encoder>,
-    /// Rows of the row group that comes, where several are encoded at a time.
+    /// Rows of the next row group, if several are encoded concurrently.
     chunks: Vec<RecordBatch>,
-    /// The row group that comes, where one is encoded at a time.
+    /// The next row group, if one is encoded at a time.
     columns: Option<Vec<ArrowColumnWriter>>,
     rows: usize,
     bytes: usize,
@@ -128,7 +128,7 @@ impl PartsWriter for ParquetWriter {
     }
 }
 
-/// Encodes row groups; which file they go to does not matter here.
+/// Encodes row groups, independently of the file that they go to.
 struct Encoder {
     schema: SchemaRef,
     factory: ArrowRowGroupWriterFactory,

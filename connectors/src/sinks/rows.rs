@@ -3,8 +3,8 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 
-/// About how many bytes the values of `batch` take. Arrow's own numbers depend on how buffers are shared, and would make the
-/// place where a row group ends depend on how the rows arrived.
+/// Approximate number of bytes of the values of `batch`. Arrow's own numbers depend on how buffers are shared, so the end of
+/// a row group would depend on how rows arrived.
 pub(super) fn value_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(array_bytes).sum()
 }

@@ -197,7 +197,7 @@ async fn cleans_up_after_the_dead_and_yields_to_the_living() {
     crate::testing::write(dir.path(), ".out.old-1-0/_manifest.json", empty);
     crate::testing::write(dir.path(), ".other.staging-1-0/x", "not ours");
     let living = AtomicDir::new(&target).begin().unwrap();
-    // The older folder had stepped aside when its replacement died: it is back.
+    // The previous folder had been moved aside when its replacement was killed; it must be restored.
     assert_eq!(names(dir.path()).len(), 3, "{:?}", names(dir.path()));
     assert_eq!(names(&target), [MANIFEST]);
     let message = write(&target, 1).await.unwrap_err().to_string();
@@ -240,8 +240,8 @@ async fn a_forbidden_folder_is_named() {
 const TARGET: &str = "LIMPID_TEST_TARGET";
 const POINT: &str = "LIMPID_TEST_POINT";
 
-/// Not a test of its own: `killed_writers_leave_the_target_whole` starts it as a process that dies. Failpoints are set for a whole
-/// process, so the tests beside it do not meet them.
+/// Not a test on its own: `killed_writers_leave_the_target_whole` runs it as a process that is killed. Failpoints apply to a
+/// whole process, so other tests must not see them.
 #[tokio::test]
 async fn dying_writer() {
     if let (Some(target), Ok(point)) = (std::env::var_os(TARGET).map(PathBuf::from), std::env::var(POINT)) {

@@ -17,10 +17,12 @@ pub use super::options::WriteOptions;
 use super::parquet::ParquetWriter;
 use crate::sinks::encode::{WriteFormat, check_columns};
 
-/// Rows that a writer gets at a time, whatever batches the stream has: small, because rows can be large texts.
+/// Number of rows passed to a writer at a time, whatever the batches of the stream. It is small because rows can be large
+/// texts.
 const CHUNK_ROWS: usize = 256;
 
-/// Writes all rows of `stream` to files in `folder`; at least one file, even without rows, so that the columns are kept.
+/// Writes all rows of `stream` to files in `folder`. Writes at least one file, even without rows, so that the columns are
+/// preserved.
 pub(super) async fn write_parts(
     folder: &Path,
     stream: SendableRecordBatchStream,
@@ -64,7 +66,7 @@ async fn drive<W: PartsWriter>(
     writer.finish().await
 }
 
-/// The rows of `parts`, which hold on to nothing else. (Arrow's coalescer sets up to a megabyte aside for each column of texts.)
+/// Concatenates `parts` into new buffers. (Arrow's coalescer reserves up to a megabyte per text column.)
 fn chunk(schema: &SchemaRef, parts: &[RecordBatch]) -> Result<RecordBatch> {
     let rows = concat_batches(schema, parts)?;
     let columns = rows.columns().iter().map(|column| match column.data_type() {

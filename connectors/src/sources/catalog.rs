@@ -1,4 +1,4 @@
-//! `FROM 'path'`: a name that no table has and that looks like a path is one.
+//! `FROM 'path'`: resolves a name that looks like a path and is not the name of a table.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -16,8 +16,8 @@ use super::functions;
 
 /// Makes `FROM 'lake/**/*.parquet'` work in a session without any DDL.
 ///
-/// A name counts as a path when it holds `/`, `.`, `*` or `?` or begins with `~`; a file without any of them is `'./NAME'`.
-/// Call this last: it hands back a new context over the same state.
+/// A name counts as a path if it contains `/`, `.`, `*` or `?` or starts with `~`. A file whose name has none of these is
+/// written `'./NAME'`. Call this last, because it returns a new context over the same state.
 #[must_use]
 pub fn enable_paths(ctx: SessionContext) -> SessionContext {
     let state = ctx.state();
@@ -41,9 +41,9 @@ pub fn enable_paths(ctx: SessionContext) -> SessionContext {
 
 type CurrentState = Box<dyn Fn() -> Option<SessionState> + Send + Sync>;
 
-/// Resolves names that look like paths with the settings that the session has at that moment.
+/// Resolves names that look like paths, with the settings that the session has at that time.
 struct PathTables {
-    /// For contexts that were made from the state of ours and outlive it.
+    /// For contexts that were created from the state of ours and outlive it.
     fallback: SessionState,
     current: OnceLock<CurrentState>,
 }

@@ -16,13 +16,13 @@ use super::function::TableFunction;
 use super::table::FilesReader;
 use crate::compression::Compression;
 
-/// A format of files.
+/// A file format that can be read.
 #[async_trait]
 pub trait SourceFormat: Debug + Send + Sync {
     /// What it and its files are called.
     fn format(&self) -> Format;
 
-    /// Refuses files that mean nothing on their own; `forced` is the format that the user gave, if any.
+    /// Rejects files that have no meaning on their own; `forced` is the format given by the user, if any.
     ///
     /// # Errors
     /// There are such files.
@@ -30,21 +30,21 @@ pub trait SourceFormat: Debug + Send + Sync {
         Ok(())
     }
 
-    /// Finds the columns of files, and how they are read.
+    /// Infers the columns of files and how to read them.
     ///
     /// # Errors
-    /// A file that cannot be read, columns that do not fit together, options that the format does not have.
+    /// A file cannot be read, columns are incompatible, or the format does not have an option.
     async fn open(&self, state: &dyn Session, files: Opening<'_>) -> Result<Opened>;
 
-    /// The table function that reads its files, `read_csv(...)`; `None` where that of another format does.
+    /// The table function that reads the format, `read_csv(...)`; `None` if another format's function covers it.
     fn function(&self) -> Option<TableFunction> {
         None
     }
 
-    /// Registers what the session needs for `CREATE EXTERNAL TABLE ... STORED AS`. `formats` are all that there are.
+    /// Registers what the session needs for `CREATE EXTERNAL TABLE ... STORED AS`. `formats` lists all formats.
     ///
     /// # Errors
-    /// When DataFusion refuses it.
+    /// DataFusion rejects the registration.
     fn register(&self, state: &mut SessionState, formats: Formats) -> Result<()>;
 }
 
@@ -57,16 +57,16 @@ pub struct Opening<'a> {
     pub listing: &'a Listing,
     /// Their format, and their compression where they have one.
     pub kind: FileKind,
-    /// Columns that the user gave beside those in options.
+    /// Columns that the user gave in addition to those in options.
     pub given: Option<SchemaRef>,
-    /// Whether the user named every file, so that none may be left out.
+    /// Whether the user named every file, so that none may be skipped.
     pub all_named: bool,
 }
 
-/// What is known of the files of a table.
+/// What was found out about the files of a table.
 #[derive(Debug)]
 pub struct Opened {
-    /// Options of the format: those that were given and what the files showed.
+    /// Options of the format: the given ones, and those inferred from the files.
     pub options: BTreeMap<String, String>,
     /// Columns in the files.
     pub schema: SchemaRef,
@@ -74,7 +74,7 @@ pub struct Opened {
     pub reader: Arc<dyn FilesReader>,
 }
 
-/// The formats that there are. The last one takes the files that no other does.
+/// All formats. The last one takes files that no other format does.
 #[derive(Debug, Clone, Copy)]
 pub struct Formats(pub &'static [&'static dyn SourceFormat]);
 
@@ -84,7 +84,7 @@ impl Formats {
         self.0.iter().map(|format| format.format())
     }
 
-    /// The format that an option or a job file calls so.
+    /// The format with that name in options and job files.
     pub fn of_word(self, word: &str) -> Option<Format> {
         self.all().find(|format| format.info().words.contains(&word))
     }
@@ -94,12 +94,13 @@ impl Formats {
         self.0.iter().find(|source| source.format() == format).copied()
     }
 
-    /// Whether a format takes the files that no other does.
+    /// Whether a format takes files that no other does.
     pub fn is_fallback(self, format: Format) -> bool {
         self.0.last().is_some_and(|last| last.format() == format)
     }
 
-    /// What the name of a file says; `forced` replaces the format but not the compression. `None` where there is no format.
+    /// Format and compression by the name of a file; `forced` replaces the format but not the compression. `None` if there is
+    /// no format.
     pub fn kind_of_name(self, name: &str, forced: Option<Format>) -> Option<FileKind> {
         if let Some(format) = forced {
             let compression = if format.info().compressed { split_compression(name).1 } else { Compression::None };
@@ -109,12 +110,12 @@ impl Formats {
         by_name.or_else(|| Some(FileKind { format: self.0.last()?.format(), compression: Compression::None }))
     }
 
-    /// The format whose files all hold this.
+    /// The format whose files all have this content.
     pub(crate) fn of_signature(self, content: Content) -> Option<Format> {
         self.all().find(|format| format.info().signature == Some(content))
     }
 
-    /// The format that a file whose name says nothing has, if it holds this.
+    /// The format of a file with this content whose name is not telling.
     pub(crate) fn looking_like(self, content: Content) -> Option<Format> {
         self.all().find(|format| format.info().looks_like == Some(content))
     }

@@ -13,13 +13,14 @@ use super::settle::settle;
 use super::table::{FilesTable, open};
 use super::{parquet, records, text};
 
-/// The formats. A new one is a folder and a line here; what is in files that no other format takes is text, so that comes last.
+/// All formats. To add one, create a folder and add a line here. Text comes last, because it takes files that no other format
+/// does.
 pub static FORMATS: Formats = Formats(&[&parquet::Parquet, &records::Json, &records::Csv, &records::Tsv, &text::Text]);
 
-/// Finds the files of `spec`, decides their format and infers their columns.
+/// Finds the files of `spec`, determines their format and infers their columns.
 ///
 /// # Errors
-/// Those of [`list`]; files of several formats; a file that cannot be read as its format; columns that do not fit together.
+/// Those of [`list`]; files have several formats; a file cannot be read in its format; columns are incompatible.
 pub async fn table(state: &dyn Session, spec: &SourceSpec) -> Result<Arc<FilesTable>> {
     let listing = &list(state, spec).await?;
     let (kind, all_named) = settle(FORMATS, state, listing, spec).await?;

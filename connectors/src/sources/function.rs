@@ -11,11 +11,11 @@ pub struct TableFunction {
     pub name: &'static str,
     /// The format it reads, whatever the files are called.
     pub format: Option<Format>,
-    /// What it gives.
+    /// What the function returns.
     pub gives: Gives,
-    /// What it takes by name.
+    /// Its named options.
     pub options: &'static [&'static [&'static str]],
-    /// Other spellings that are understood.
+    /// Alternative spellings of options.
     pub others: &'static [&'static str],
     /// Its reference.
     pub documentation: fn() -> DocumentationBuilder,
@@ -26,14 +26,14 @@ pub struct TableFunction {
 pub enum Gives {
     /// What is in the files.
     Rows,
-    /// What is wrong in them, a row per rejected record.
+    /// The errors in them, one row per rejected record.
     Rejects,
     /// The files themselves.
     Files,
 }
 
 impl TableFunction {
-    /// What it takes by name, in one list.
+    /// All named options in one list.
     pub fn known(&self) -> Vec<&'static str> {
         self.options.concat()
     }
@@ -45,7 +45,7 @@ impl PartialEq for TableFunction {
     }
 }
 
-/// Options of every function that gives rows.
+/// Options of every function that returns rows.
 pub(crate) const FILES: &[&str] = &["exclude", "partitions", "provenance"];
 /// What leaves files out.
 pub(crate) const EXCLUDE: &[&str] = &["exclude"];
@@ -61,7 +61,7 @@ pub(crate) fn entry(description: &str, syntax: &str) -> DocumentationBuilder {
     Documentation::builder(SECTION, description, syntax)
 }
 
-/// The options of every function that gives rows.
+/// Adds the options of every function that returns rows.
 pub(crate) fn files(builder: DocumentationBuilder) -> DocumentationBuilder {
     builder
         .with_argument("exclude", "Globs of files to leave out, one or a list.")

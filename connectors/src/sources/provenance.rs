@@ -1,7 +1,7 @@
-//! `_file`, `_row` and `_row_id`: where a row came from. The same for every number of threads, whatever is filtered or left out.
+//! Provenance columns `_file`, `_row` and `_row_id`: where a row came from. They do not depend on the number of threads,
+//! filters or skipped rows.
 //!
-//! Where the files, or the names of their folders, have a column of one of these names themselves, it is what their writer
-//! meant: then none is added.
+//! If the files or their folders have a column with one of these names, their writer's column is meant and none is added.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ const FILE: &str = "_file";
 const ROW: &str = "_row";
 const ROW_ID: &str = "_row_id";
 
-/// What numbers the rows of a file, for `_row`.
+/// What numbers the rows of a file for `_row`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowNumbers {
     /// The reader, which makes the columns `_file`, `_row` and `_row_id` itself.
@@ -39,7 +39,7 @@ pub(super) fn added() -> [FieldRef; 3] {
     ]
 }
 
-/// What a scan whose rows are numbered so produces beside the columns of the files, as partition columns and as virtual columns.
+/// The partition columns and virtual columns that a scan with such numbering produces beside the columns of the files.
 pub(super) fn scanned(numbers: RowNumbers) -> (Vec<FieldRef>, Vec<FieldRef>) {
     let file = Arc::new(Field::new(FILE, DataType::Utf8, false));
     let row = Field::new(ROW, DataType::Int64, false);
@@ -59,11 +59,11 @@ pub(super) fn values(numbers: RowNumbers, path: String) -> Vec<ScalarValue> {
     }
 }
 
-/// Columns of the table as columns of the scan.
+/// Maps columns of the table to columns of the scan.
 pub(super) struct Layout {
     /// Columns of the scan that are needed.
     pub columns: Vec<usize>,
-    /// The columns that the table was asked for.
+    /// The requested columns of the table.
     wanted: SchemaRef,
 }
 

@@ -1,7 +1,8 @@
-//! Which format the files of a source have: by their names, and by their first bytes where a name says nothing or something else.
+//! Determines the format of a source's files: by their names, and by their first bytes if a name says nothing or is
+//! contradicted.
 //!
-//! A file that the user names is read by its content or is an error: it never has no rows because of its ending. Files of a
-//! folder or a glob are what their endings say; those that are no text are left out of a TEXT table and counted.
+//! A file named by the user is read by its content or is an error; it never yields zero rows because of its extension. Files
+//! of a folder or a glob are what their extensions say. Those that are not text are skipped in a TEXT table and counted.
 
 use std::io::Read;
 
@@ -17,14 +18,14 @@ use crate::compression::Compression;
 
 /// Bytes from the beginning of a file that are looked at.
 const HEAD: u64 = 64 << 10;
-/// Files of a folder that are looked at before it is said to hold no text.
+/// Number of files of a folder to examine before it is said to hold no text.
 const MAX_LOOKED_AT: usize = 8;
 
-/// The kind of the files of `listing`, and whether the user named every one of them.
+/// The kind of the files of `listing`, and whether the user named each of them.
 ///
 /// # Errors
-/// Files of several formats or of one that limpid does not read; a named file whose content is another than its name says;
-/// files that mean nothing on their own.
+/// Files have several formats, or one that limpid does not read; the content of a named file contradicts its name; files have
+/// no meaning on their own.
 pub(crate) async fn settle(
     formats: Formats,
     state: &dyn Session,
@@ -226,7 +227,7 @@ async fn by_content(
     }
 }
 
-/// A TEXT table of files none of which is text would have no rows.
+/// Rejects a TEXT table of files of which none is text: it would have no rows.
 async fn refuse_binary_folder(listing: &Listing, spec: &SourceSpec, store: &dyn ObjectStore) -> Result<()> {
     let mut first = None;
     for file in listing.files.iter().filter(|file| file.meta.size > 0).take(MAX_LOOKED_AT) {

@@ -26,8 +26,8 @@ use super::format::{Formats, Opened, Opening, SourceFormat};
 use super::provenance::{self, RowNumbers};
 use super::settle::settle;
 
-/// A table over files that were found when it was made. It reads exactly those, sorted by path, so that a query, and a job that
-/// fingerprints its inputs, sees one state of the lake.
+/// A table over the files that existed when it was created. It reads exactly those, sorted by path, so that a query, and a
+/// job that fingerprints its inputs, sees a single state of the lake.
 #[derive(Debug)]
 pub struct FilesTable {
     parts: FilesTableParts,
@@ -54,14 +54,14 @@ pub struct FilesTableParts {
     pub partitions: Vec<String>,
     /// The files, sorted by path.
     pub files: Vec<SourceFile>,
-    /// Lists the files anew in each scan instead, which are one of these formats: a table of `CREATE EXTERNAL TABLE`.
+    /// If set, each scan lists the files again, which must have one of these formats: a table of `CREATE EXTERNAL TABLE`.
     pub live: Option<Formats>,
     /// How the files are read.
     pub reader: Arc<dyn FilesReader>,
 }
 
 impl FilesTableParts {
-    /// Whether the columns that say where a row comes from are wanted and made here, not by the reader.
+    /// Whether provenance columns are wanted and must be added here rather than by the reader.
     fn has_added(&self) -> bool {
         let own = |name: &str| self.file_schema.index_of(name).is_ok() || self.partitions.iter().any(|own| own == name);
         self.spec.provenance
@@ -76,15 +76,15 @@ pub trait FilesReader: Debug + Send + Sync {
     /// What numbers the rows of a file.
     fn row_numbers(&self) -> RowNumbers;
 
-    /// Whether the columns of the files are what is known before they are opened: `path`, `size` and `modified` come first.
+    /// Whether the columns start with what is known before files are opened: `path`, `size` and `modified`.
     fn has_file_columns(&self) -> bool {
         false
     }
 
-    /// Plans a scan; `None` where the files have no rows.
+    /// Plans a scan; `None` if the files have no rows.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// A file cannot be read.
     async fn scan(&self, state: &dyn Session, scan: Scan<'_>) -> Result<Option<Arc<dyn ExecutionPlan>>>;
 }
 
@@ -95,16 +95,16 @@ pub struct Scan<'a> {
     pub table: &'a FilesTable,
     /// Its files.
     pub found: &'a [SourceFile],
-    /// Those that are left after conditions on folders.
+    /// The files left after conditions on folders.
     pub files: Vec<PartitionedFile>,
     /// The columns that are wanted.
     pub projection: Option<&'a Vec<usize>>,
-    /// Rows that are enough.
+    /// Number of rows that suffice.
     pub limit: Option<usize>,
 }
 
 impl Scan<'_> {
-    /// Reads `groups` of files as DataFusion's `format` does; `wrap` puts what it likes around that.
+    /// Reads `groups` of files with DataFusion's `format`; `wrap` may wrap its source.
     ///
     /// # Errors
     /// Those of the format.

@@ -20,10 +20,10 @@ pub enum Compressor<W: Write> {
 }
 
 impl<W: Write> Compressor<W> {
-    /// Compresses on the way to `inner`.
+    /// Creates a compressor that writes to `inner`.
     ///
     /// # Errors
-    /// A compression that limpid does not write.
+    /// limpid does not write this compression.
     pub fn new(inner: W, compression: Compression) -> io::Result<Self> {
         match compression {
             Compression::None => Ok(Self::Plain(inner)),
@@ -35,7 +35,7 @@ impl<W: Write> Compressor<W> {
         }
     }
 
-    /// What is written to.
+    /// The underlying writer.
     pub fn get_ref(&self) -> &W {
         match self {
             Self::Plain(inner) => inner,
@@ -44,10 +44,10 @@ impl<W: Write> Compressor<W> {
         }
     }
 
-    /// Writes the end of the compressed data.
+    /// Ends the compressed stream.
     ///
     /// # Errors
-    /// Those of writing.
+    /// Writing fails.
     pub fn finish(self) -> io::Result<W> {
         match self {
             Self::Plain(inner) => Ok(inner),

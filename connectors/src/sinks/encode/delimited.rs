@@ -1,4 +1,5 @@
-//! CSV and TSV: NULL is nothing, the empty text is `""`, and a value that a reader could take for something else is quoted.
+//! CSV and TSV output. NULL is written as nothing and the empty text as `""`. Values that a reader could misinterpret are
+//! quoted.
 
 use std::fmt::Write as _;
 
@@ -12,34 +13,34 @@ use super::after::After;
 use super::kind::WriteFormat;
 use super::limits::{check_columns, check_names, value_type};
 
-/// What becomes of values that are not flat, and of bytes.
+/// How nested values and bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Nested {
     /// An error before anything is written.
     #[default]
     Refused,
-    /// JSON, and hexadecimal digits for bytes: for people and programs at the other end of a pipe.
+    /// As JSON, and bytes as hexadecimal digits, for people and programs at the other end of a pipe.
     Shown,
 }
 
 /// How values are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DelimitedOptions {
-    /// Between two values.
+    /// The separator between two values.
     pub delimiter: u8,
-    /// Around a value.
+    /// The quote around a value.
     pub quote: u8,
-    /// Whether the file begins with the names of the columns.
+    /// Whether the file starts with the names of the columns.
     pub header: bool,
-    /// What NULL is written as.
+    /// The text for NULL.
     pub null: String,
-    /// Values that are not flat.
+    /// How nested values are written.
     pub nested: Nested,
-    /// Formats of times as `strftime` has them; those of RFC 3339 by default.
+    /// Time formats in `strftime` notation; by default those of RFC 3339.
     pub times: TimeFormats,
 }
 
-/// Formats of times; `None` for the usual one.
+/// Time formats; `None` selects the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TimeFormats {
     /// Of dates.
@@ -75,11 +76,11 @@ pub struct Delimited {
 }
 
 impl Delimited {
-    /// An encoder of rows of `schema`.
+    /// Creates an encoder for rows of `schema`.
     ///
     /// # Errors
-    /// A column that CSV has no form for, unless nested values are shown; names that are empty or come twice; a delimiter
-    /// that is no single sign.
+    /// CSV has no form for a column, unless nested values are shown; a name is empty or occurs twice; the delimiter is not a
+    /// single character.
     pub fn new(schema: &Schema, options: DelimitedOptions) -> Result<Self> {
         let DelimitedOptions { delimiter, quote, .. } = options;
         let is_sign = |byte: u8| byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | 0);
@@ -107,15 +108,15 @@ impl Delimited {
         Ok(encoder)
     }
 
-    /// The line of names; nothing where there is none.
+    /// The header line; empty if there is none.
     pub fn header(&self) -> &[u8] {
         &self.header
     }
 
-    /// Appends the rows of `batch` to `out`, and calls `after` after each.
+    /// Appends the rows of `batch` to `out`, calling `after` after each.
     ///
     /// # Errors
-    /// A value that cannot be formatted; those of `after`.
+    /// A value cannot be formatted, or `after` fails.
     pub(super) fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>, after: &mut After<'_>) -> Result<()> {
         let formats = self.formats();
         let json = EncoderOptions::default().with_explicit_nulls(true);
@@ -180,7 +181,7 @@ impl Delimited {
     }
 }
 
-/// The values of a column as text.
+/// The values of a column, formatted as text.
 enum Column<'a> {
     Text(&'a ArrayRef),
     Other(&'a ArrayRef, ArrayFormatter<'a>),
@@ -203,7 +204,7 @@ impl<'a> Column<'a> {
         })
     }
 
-    /// The value in `row`; `None` for NULL. `text` is where it may be put.
+    /// The value in `row`; `None` for NULL. `text` is a buffer that it may use.
     fn value<'t>(&'t mut self, row: usize, text: &'t mut String) -> Result<Option<&'t str>> {
         match self {
             Self::Text(column) if column.is_null(row) => Ok(None),
@@ -220,7 +221,7 @@ impl<'a> Column<'a> {
                 text.push_str(&String::from_utf8_lossy(bytes));
                 Ok(Some(text))
             }
-            // Dictionaries and runs of values say only so whether the value itself is NULL.
+            // For dictionaries and run-end encoded arrays, logical nulls tell whether the value itself is NULL.
             Self::Other(column, _) if column.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) => Ok(None),
             Self::Other(_, formatter) => {
                 text.clear();

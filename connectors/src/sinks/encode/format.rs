@@ -33,7 +33,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::delimited::TimeFormats;
 use super::{Delimited, DelimitedOptions, JsonLines, LinesEncoder, WriteFormat};
 
-/// The formats by the name of `STORED AS`, which is also the ending of files in a folder.
+/// The formats by their name in `STORED AS`, which is also the extension of files in a folder.
 const FORMATS: [(&str, WriteFormat); 5] = [
     ("csv", WriteFormat::Csv),
     ("tsv", WriteFormat::Tsv),
@@ -68,7 +68,7 @@ impl FileFormatFactory for LinesFormatFactory {
             return Ok(self.wrap(JsonFormatFactory::new().create(state, options)?));
         }
         let mut options = options.clone();
-        // As it is called where files are read.
+        // Use the same option name as for reading.
         if let Some(header) = options.remove("format.header") {
             options.insert("format.has_header".to_owned(), header);
         }
@@ -93,7 +93,7 @@ impl GetExt for LinesFormatFactory {
     }
 }
 
-/// A format of lines: written by limpid, read as DataFusion's own format of the same options.
+/// A line format, written by limpid and read by DataFusion's format with the same options.
 #[derive(Debug)]
 struct LinesFormat {
     ending: &'static str,
@@ -120,7 +120,7 @@ impl LinesFormat {
     }
 }
 
-/// The options of DataFusion as ours; those that limpid does not write by are errors.
+/// Converts DataFusion's options. Options that limpid does not support for writing are errors.
 fn delimited(options: &CsvOptions) -> Result<DelimitedOptions> {
     let refused = [
         ("terminator", options.terminator.is_some()),

@@ -13,7 +13,7 @@ use super::after::After;
 use super::kind::WriteFormat;
 use super::limits::{check_columns, check_json_values};
 
-/// Digits that every reader of JSON keeps: a 64-bit float has as many.
+/// Maximum number of digits that every JSON reader preserves, which is the precision of a 64-bit float.
 const SAFE_DIGITS: u8 = 15;
 
 /// Writes rows as JSON objects, one per line.
@@ -21,19 +21,19 @@ const SAFE_DIGITS: u8 = 15;
 pub struct JsonLines(());
 
 impl JsonLines {
-    /// An encoder of rows of `schema`.
+    /// Creates an encoder for rows of `schema`.
     ///
     /// # Errors
-    /// A column that JSON has no form for; names that are empty or come twice.
+    /// JSON has no form for a column; a name is empty or occurs twice.
     pub fn new(schema: &Schema) -> Result<Self> {
         check_columns(WriteFormat::JsonLines, schema)?;
         Ok(Self(()))
     }
 
-    /// Appends the rows of `batch` to `out`, and calls `after` after each.
+    /// Appends the rows of `batch` to `out`, calling `after` after each.
     ///
     /// # Errors
-    /// NaN or an infinity, which JSON has no form for; those of `after`.
+    /// A value is NaN or infinite, which JSON cannot represent; or `after` fails.
     pub(super) fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>, after: &mut After<'_>) -> Result<()> {
         check_values(batch)?;
         let rows = StructArray::from(batch.clone());
@@ -49,21 +49,21 @@ impl JsonLines {
     }
 }
 
-/// Checks that JSON has a form for all values of `batch`.
+/// Checks that JSON can represent all values of `batch`.
 ///
 /// # Errors
-/// NaN, an infinity, or a time beyond any calendar.
+/// A value is NaN, infinite, or a time beyond any calendar.
 pub fn check_values(batch: &RecordBatch) -> Result<()> {
     let schema = batch.schema_ref();
     schema.fields().iter().zip(batch.columns()).try_for_each(|(field, column)| check_json_values(field.name(), column))
 }
 
-/// How limpid writes JSON.
+/// The configuration of limpid's JSON writer.
 pub fn builder() -> WriterBuilder {
     WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(ExactDecimals))
 }
 
-/// Decimals of more digits than a float keeps are texts: as numbers, most readers would change them.
+/// Writes decimals with more digits than a float preserves as texts. As numbers, most readers would change them.
 #[derive(Debug)]
 struct ExactDecimals;
 

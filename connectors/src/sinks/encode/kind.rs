@@ -1,4 +1,4 @@
-//! The name of a file says its format and its compression.
+//! Format and compression by the name of a file.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use datafusion::common::{DataFusionError, Result, plan_err};
 
 use crate::compression::Compression;
 
-/// Endings that can be written, for messages.
+/// Supported extensions, for messages.
 const ALLOWED: &str = ".parquet, .csv, .tsv, .jsonl, .ndjson and .json, and all but .parquet also with .gz or .zst";
 
 /// Format of a written file.
@@ -26,7 +26,7 @@ pub enum WriteFormat {
 }
 
 impl WriteFormat {
-    /// The format of an ending without its dot, in lower case.
+    /// The format with that extension, given without its dot and in lower case.
     fn of_ending(ending: &str) -> Option<Self> {
         Some(match ending {
             "parquet" | "parq" | "pq" => Self::Parquet,
@@ -38,7 +38,7 @@ impl WriteFormat {
         })
     }
 
-    /// The usual ending, without its dot.
+    /// The usual extension, without its dot.
     pub fn ending(self) -> &'static str {
         match self {
             Self::Parquet => "parquet",
@@ -49,7 +49,7 @@ impl WriteFormat {
         }
     }
 
-    /// Whether a file named for this format may hold `other`: readers of `.json` take lines of objects too.
+    /// Whether a file with this format's extension may contain `other`. Readers of `.json` also accept lines of objects.
     fn allows(self, other: Self) -> bool {
         self == other || (self == Self::Json && other == Self::JsonLines)
     }
@@ -70,11 +70,11 @@ impl WriteKind {
         Self { format, compression: Compression::None }
     }
 
-    /// What the file `name` has to hold; `wanted` is the format that was asked for, where one was.
+    /// Determines format and compression of the file `name`; `wanted` is the requested format, if any.
     ///
     /// # Errors
-    /// The name ends in no format and none was asked for; it ends in another format than the one that was asked for; the
-    /// format or the compression cannot be written.
+    /// The name has no known extension and no format was requested; the extension contradicts the requested format; the
+    /// format or compression cannot be written.
     pub fn of_name(name: &str, wanted: Option<WriteFormat>) -> Result<Self> {
         let file = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
         let ending = |name: &str| name.rsplit_once('.').map(|(stem, ending)| (stem.to_owned(), ending.to_owned()));
@@ -121,8 +121,8 @@ impl fmt::Display for WriteKind {
 impl FromStr for WriteKind {
     type Err = DataFusionError;
 
-    /// Reads the format of a sink: `parquet`, or `jsonl`, `json`, `ndjson`, `csv` or `tsv`, these with or without `.gz` or `.zst`.
-    /// `json` is one object per line, as in folders of files it always is.
+    /// Parses the format of a sink: `parquet`, or `jsonl`, `json`, `ndjson`, `csv` or `tsv`, the latter with or without `.gz`
+    /// or `.zst`. `json` means one object per line, as always in folders of files.
     fn from_str(text: &str) -> Result<Self> {
         let lower = text.to_ascii_lowercase();
         let (name, compression) = match lower.split_once('.') {

@@ -1,4 +1,4 @@
-//! What a format can hold, decided before the first byte is written where the columns tell, else at the value.
+//! Limits of formats. They are checked before the first byte is written if the columns tell, otherwise at the value.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use super::WriteFormat;
 /// Checks that files of `format` can hold columns of `schema`.
 ///
 /// # Errors
-/// Two columns of one name, a column without a name, or a type that the format has no form for.
+/// Two columns have the same name, a column has no name, or the format has no form for a type.
 pub fn check_columns(format: WriteFormat, schema: &Schema) -> Result<()> {
     check_names(schema.fields())?;
     for field in schema.fields() {
@@ -25,7 +25,7 @@ pub fn check_columns(format: WriteFormat, schema: &Schema) -> Result<()> {
     Ok(())
 }
 
-/// Readers tell columns apart by their names.
+/// Readers distinguish columns by their names.
 pub(super) fn check_names(fields: &Fields) -> Result<()> {
     let mut seen = HashSet::new();
     for (at, field) in fields.iter().enumerate() {
@@ -102,7 +102,7 @@ pub(super) fn value_type(data_type: &DataType) -> &DataType {
     }
 }
 
-/// Looks for values that JSON has no form for: NaN, infinities, and times that no calendar has.
+/// Returns an error if a value cannot be represented in JSON: NaN, infinities, and times beyond any calendar.
 pub(super) fn check_json_values(name: &str, column: &ArrayRef) -> Result<()> {
     if !may_hold_odd_values(column.data_type()) || column.null_count() == column.len() {
         return Ok(());
@@ -133,7 +133,7 @@ fn may_hold_odd_values(data_type: &DataType) -> bool {
     }
 }
 
-/// The first value without a form.
+/// Describes the first value that cannot be represented.
 fn odd_value(column: &ArrayRef) -> Option<&'static str> {
     macro_rules! floats {
         ($kind:ty) => {
@@ -161,7 +161,7 @@ fn odd_value(column: &ArrayRef) -> Option<&'static str> {
     }
 }
 
-/// The first value without a form among the rows that are there; what lies under a NULL does not count.
+/// Describes the first value that cannot be represented among valid rows. What is stored under a NULL does not count.
 fn within(child: &ArrayRef, valid: impl Fn(usize) -> bool) -> Option<&'static str> {
     odd_value(child)?;
     (0..child.len()).filter(|&at| valid(at)).find_map(|at| odd_value(&child.slice(at, 1)))

@@ -11,7 +11,7 @@ use super::delimited::{Delimited, DelimitedOptions};
 use super::json::JsonLines;
 use super::kind::WriteFormat;
 
-/// Bytes of lines that are written at once, unless one line has more.
+/// Bytes written at once, unless a single line has more.
 const WRITTEN: usize = 64 << 10;
 
 /// Writes rows of one format as lines.
@@ -24,10 +24,10 @@ pub enum LinesEncoder {
 }
 
 impl LinesEncoder {
-    /// The encoder of `format` for rows of `schema`.
+    /// Creates the encoder of `format` for rows of `schema`.
     ///
     /// # Errors
-    /// A column that the format cannot hold, or names that cannot be read back.
+    /// The format cannot hold a column, or names could not be read back.
     pub fn new(format: WriteFormat, schema: &Schema) -> Result<Self> {
         match format {
             WriteFormat::Csv => Delimited::new(schema, DelimitedOptions::default()).map(Self::Delimited),
@@ -40,7 +40,7 @@ impl LinesEncoder {
         }
     }
 
-    /// What a file begins with.
+    /// The start of a file.
     pub fn header(&self) -> &[u8] {
         match self {
             Self::Delimited(encoder) => encoder.header(),
@@ -51,15 +51,15 @@ impl LinesEncoder {
     /// Appends the rows of `batch` to `out`.
     ///
     /// # Errors
-    /// A value that the format cannot hold.
+    /// The format cannot hold a value.
     pub fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
         self.lines(batch, out, &mut |_| Ok(()))
     }
 
-    /// Writes the rows of `batch` to `out`; no more than one line is in memory at a time, where lines are long.
+    /// Writes the rows of `batch` to `out`. If lines are long, only one is in memory at a time.
     ///
     /// # Errors
-    /// A value that the format cannot hold; those of writing.
+    /// The format cannot hold a value, or writing fails.
     pub fn write(&self, batch: &RecordBatch, out: &mut dyn Write) -> Result<()> {
         let mut lines = Vec::new();
         self.lines(batch, &mut lines, &mut |lines| {

@@ -1,7 +1,8 @@
-//! Rows as the bytes of files: what the name of a file says, what a format can hold, and the writers of lines.
+//! Encoding of rows as files: the meaning of file names, the limits of formats, and the writers of line formats.
 //!
-//! All that limpid writes as CSV, TSV or JSON goes through here: `--output`, `COPY ... TO` and the sinks of jobs. What is written
-//! can be read back: NULL and the empty text are told apart, and what a format cannot hold is an error that names the column.
+//! All CSV, TSV and JSON output of limpid goes through this module: `--output`, `COPY ... TO` and the sinks of jobs. What is
+//! written can be read back. NULL and the empty text are distinct, and a value that a format cannot hold is an error that
+//! names the column.
 
 mod after;
 mod compress;

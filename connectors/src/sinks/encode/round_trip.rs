@@ -1,4 +1,4 @@
-//! What is written is read back equal: random tables in every format and compression.
+//! Round trips: random tables are read back as they were written, in every format and compression.
 
 use std::io::Write;
 use std::path::Path;

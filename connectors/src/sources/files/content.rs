@@ -1,4 +1,4 @@
-//! What the first bytes of a file say.
+//! Detects the content of a file by its first bytes.
 
 use serde::de::IgnoredAny;
 
@@ -24,7 +24,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// Of a file that begins with `head`; `whole` says that it has no more.
+    /// Detects the content of a file that starts with `head`; `whole` means that this is the whole file.
     pub(crate) fn of(head: &[u8], whole: bool) -> Self {
         if head.is_empty() {
             return Self::Empty;
@@ -37,7 +37,7 @@ impl Content {
         }
         let text = match std::str::from_utf8(head) {
             Ok(text) => text,
-            // A character may be cut at the end of what is looked at.
+            // A character may be cut at the end of the sample.
             Err(e) if e.error_len().is_none() && !whole => {
                 std::str::from_utf8(head.get(..e.valid_up_to()).unwrap_or_default()).unwrap_or_default()
             }
@@ -50,7 +50,7 @@ impl Content {
         }
     }
 
-    /// By signatures that no text begins with.
+    /// Detects signatures that no text starts with.
     pub(crate) fn by_magic(head: &[u8]) -> Option<Self> {
         // A column of a CSV file may be called PARENT or ORC.
         let printable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n');
@@ -111,7 +111,7 @@ fn is_json(text: &str, whole: bool) -> bool {
     match text.split_once('\n') {
         Some((line, _)) => serde_json::from_str::<IgnoredAny>(line).is_ok(),
         None if whole => serde_json::from_str::<IgnoredAny>(text).is_ok(),
-        // One line that is longer than what is looked at.
+        // A single line longer than the sample.
         None => text.trim_start_matches('{').trim_start().starts_with('"'),
     }
 }

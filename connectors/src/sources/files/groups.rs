@@ -1,12 +1,12 @@
-//! Files to partitions: contiguous in the order of the files, near equal in bytes.
+//! Groups files into partitions, contiguous in file order and of nearly equal size in bytes.
 
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileGroup;
 
-/// What opening a file costs, in bytes read: keeps a thousand tiny files from counting as nothing.
+/// Cost of opening a file, in bytes read, so that a thousand tiny files do not count as nothing.
 const OPEN_COST: u64 = 16 << 10;
 
-/// At most `partitions` groups, none empty unless there are no files at all.
+/// Forms at most `partitions` groups, none of them empty unless there are no files.
 pub(crate) fn balanced_groups(files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
     let weight = |file: &PartitionedFile| u128::from(file.effective_size()) + u128::from(OPEN_COST);
     let total: u128 = files.iter().map(weight).sum();

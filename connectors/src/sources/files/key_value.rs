@@ -1,12 +1,12 @@
-//! What the name of a `key=value` folder says.
+//! Parses the names of `key=value` folders.
 
 use percent_encoding::percent_decode_str;
 
-/// The folder that stands for NULL.
+/// The folder value that stands for NULL.
 pub(crate) const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// Name and value of a folder `key=value`; `None` where it is another folder. Writers encode special characters with `%`,
-/// which is decoded once; what does not decode to text is taken as it is.
+/// Key and value of a folder `key=value`; `None` for other folders. Writers encode special characters with `%`, which is
+/// decoded once; if the result is not valid text, the name is taken literally.
 pub fn key_value(folder: &str) -> Option<(String, Option<String>)> {
     let (key, value) = folder.split_once('=').filter(|(key, _)| !key.is_empty())?;
     let value = (value != NULL).then(|| decoded(value));

@@ -19,9 +19,9 @@ pub struct FormatInfo {
     pub endings: &'static [&'static str],
     /// Whether whole files may be compressed, each in its own way.
     pub compressed: bool,
-    /// What every file holds by its first bytes, whatever it is called.
+    /// The first bytes that every file of the format has, whatever its name.
     pub signature: Option<Content>,
-    /// What a file whose name says nothing is taken by for one of this format.
+    /// The content by which a file without a telling name is recognised as this format.
     pub looks_like: Option<Content>,
 }
 
@@ -40,7 +40,7 @@ impl Format {
         self.0
     }
 
-    /// How a file of this name is compressed, if the name says that it is of this format.
+    /// The compression of a file with this name, if the name indicates this format.
     pub fn of_name(self, name: &str) -> Option<Compression> {
         let (stem, compression) = split_compression(name);
         let ending = stem.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
@@ -49,7 +49,7 @@ impl Format {
     }
 }
 
-/// A name without the ending of a compression.
+/// Splits the extension of a compression off a name.
 pub(crate) fn split_compression(name: &str) -> (&str, Compression) {
     let found = name
         .rsplit_once('.')
@@ -77,7 +77,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// `Csv`: what the fingerprints of jobs are made of, so it stays as it is.
+/// Prints `Csv`. Fingerprints of jobs contain this text, so it must not change.
 impl fmt::Debug for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (first, rest) = self.0.name.split_at_checked(1).unwrap_or_default();

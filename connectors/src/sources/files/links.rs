@@ -1,4 +1,4 @@
-//! A file that symbolic links give several names is one file.
+//! Recognises a file with several names through symbolic links as one file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ pub struct Alias {
     pub file: ObjectPath,
 }
 
-/// Leaves each local file once, under its own name where that is among `files`, else under the first. In folders of other
-/// partition values it is another part of the table and stays.
+/// Keeps each local file once: under its real name if that is among `files`, otherwise under the first. In folders with other
+/// partition values it is a different part of the table and stays.
 pub(super) fn once(files: &mut Vec<SourceFile>) -> Vec<Alias> {
     let real = |file: &SourceFile| {
         let path = Path::new("/").join(file.meta.location.as_ref());

@@ -20,27 +20,27 @@ use super::pattern::{Base, Exclude, Glob, Pattern};
 use super::place::display_path;
 use super::spec::SourceSpec;
 
-/// The file in which a sink says what is in its folder; it is no part of the table.
+/// The file in which a sink describes its folder; it is not part of the table.
 pub const MANIFEST: &str = "_manifest.json";
 
 /// The files of a source, sorted by path, each once.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// The store that holds them all.
+    /// The store of all files.
     pub store: ObjectStoreUrl,
     /// The files.
     pub files: Vec<SourceFile>,
-    /// Other names of them: symbolic links that were not read a second time.
+    /// Other names of these files: symbolic links that are not read a second time.
     pub links: Vec<Alias>,
 }
 
 /// A file that was found.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// Location, size and time of change.
+    /// Location, size and modification time.
     pub meta: ObjectMeta,
-    /// The `key=value` folders below the fixed part of the pattern, from the top.
-    /// A value is `None` where the folder stands for NULL.
+    /// The `key=value` folders below the fixed part of the pattern, outermost first. A value is `None` if the folder stands
+    /// for NULL.
     pub partitions: Vec<(String, Option<String>)>,
 }
 
@@ -53,7 +53,7 @@ impl SourceFile {
         Self { meta, partitions }
     }
 
-    /// Value of the folder `name=value`; `None` where there is no such folder, `Some(None)` where it is NULL.
+    /// Value of the folder `name=value`; `None` if there is no such folder, `Some(None)` if it stands for NULL.
     pub fn partition(&self, name: &str) -> Option<Option<&str>> {
         self.partitions.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_deref())
     }
@@ -62,8 +62,8 @@ impl SourceFile {
 /// Lists the files of `spec`.
 ///
 /// # Errors
-/// A pattern that is malformed or matches nothing, patterns in different stores, a store that is not registered, a folder
-/// that cannot be read (unless the option `skip_unreadable` is `true`).
+/// A pattern is malformed or matches nothing; patterns lie in different stores; a store is not registered; a folder cannot be
+/// read (unless the option `skip_unreadable` is `true`).
 pub async fn list(state: &dyn Session, spec: &SourceSpec) -> Result<Listing> {
     if spec.paths.is_empty() {
         return plan_err!("a source needs at least one path");
@@ -141,9 +141,9 @@ struct Found {
     exclude: Exclude,
     skip_unreadable: bool,
     files: Vec<SourceFile>,
-    /// Matches that `exclude` took out.
+    /// Number of matches removed by `exclude`.
     excluded: usize,
-    /// Entries that cannot be files of a table.
+    /// Number of entries that cannot be files of a table.
     dropped: usize,
     /// Whether a symbolic link was followed.
     linked: bool,
@@ -167,7 +167,7 @@ impl Found {
             return Ok(self);
         }
         let hidden = |name: &str| match glob {
-            // What says that a folder is complete is no data, however it was found.
+            // A manifest is never data, however it was matched.
             Some(glob) => name == MANIFEST || !glob.hidden && name.starts_with('.'),
             None => name.starts_with(['.', '_']),
         };
@@ -212,7 +212,7 @@ impl Found {
     }
 
     fn add_local(&mut self, path: &Path, metadata: &std::fs::Metadata, base: &str) {
-        // Names with control characters have no place in an object store path.
+        // Object store paths cannot contain control characters.
         let Some((path, location)) = path.to_str().and_then(|path| Some((path, ObjectPath::parse(path).ok()?))) else {
             self.dropped += 1;
             return;

@@ -1,4 +1,4 @@
-//! Files of a source: what the user asks for, what is found, what names, folders and first bytes say of it. Knows no format.
+//! Finds the files of a source from patterns, and interprets names, folders and first bytes. Knows no format.
 
 pub(crate) mod content;
 pub(crate) mod groups;

@@ -1,4 +1,4 @@
-//! Columns from `key=value` folders, and conditions that are decided before a file is opened.
+//! Columns from `key=value` folders, and conditions that can be decided before a file is opened.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,8 +44,8 @@ pub(crate) fn partition_columns(listing: &Listing, wanted: Option<&[String]>) ->
     Ok(if same { first } else { Vec::new() })
 }
 
-/// Drops the files that `filters` exclude. Each filter may use the partition columns `columns` and, where the table has them, also the columns
-/// `path`, `size` and `modified`; [`decidable`] says which do.
+/// Drops the files that `filters` exclude. A filter may use the partition columns `columns` and, if the table has them, the
+/// columns `path`, `size` and `modified`; [`decidable`] tells which filters do.
 pub(crate) fn prune(
     store: &ObjectStoreUrl,
     files: Vec<PartitionedFile>,
@@ -90,7 +90,7 @@ fn partition_value(file: &PartitionedFile, index: usize) -> Option<&str> {
     }
 }
 
-/// Whether what is known of a file decides `filter`.
+/// Whether `filter` can be decided without opening a file.
 pub(crate) fn decidable(filter: &Expr, columns: &[String], has_file_columns: bool) -> bool {
     let known = |name: &str| {
         columns.iter().any(|column| column == name)

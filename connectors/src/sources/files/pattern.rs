@@ -1,4 +1,4 @@
-//! Patterns of files: `~`, braces, the fixed folder before the first wildcard, and the glob after it.
+//! File patterns: `~`, braces, the fixed folder before the first wildcard, and the glob after it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use glob::MatchOptions;
 use object_store::path::Path as ObjectPath;
 
-/// One alternative of what a user wrote.
+/// One of the alternatives that a pattern expands to.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     pub(super) base: Base,
@@ -30,9 +30,9 @@ pub(super) enum Base {
 #[derive(Debug, Clone)]
 pub(super) struct Glob {
     matcher: glob::Pattern,
-    /// Levels below the base that can match; `None` with `**`.
+    /// Number of levels below the base that can match; `None` with `**`.
     pub(super) depth: Option<usize>,
-    /// Whether names that begin with a dot can match.
+    /// Whether names that start with a dot can match.
     pub(super) hidden: bool,
 }
 
@@ -82,7 +82,7 @@ impl Pattern {
     }
 }
 
-/// The path on this machine that `text` means; `None` when it names another store.
+/// The local path that `text` denotes; `None` if it denotes another store.
 fn local_path(text: &str, folder: &Path) -> Result<Option<PathBuf>> {
     if let Some(path) = text.strip_prefix("file://") {
         let path =
@@ -118,7 +118,7 @@ fn remote_base(fixed: &str) -> Result<Base> {
     Ok(Base::Remote { store, prefix })
 }
 
-/// Without `.`; with `..` the path is resolved by the file system, because a link may stand before it.
+/// Removes `.` components. A path with `..` is resolved by the file system, because a link may precede it.
 fn clean(path: &Path) -> Result<PathBuf> {
     if path.components().any(|part| matches!(part, std::path::Component::ParentDir)) {
         return path.canonicalize().map_err(|e| plan_datafusion_err!("cannot resolve {}: {e}", path.display()));
@@ -126,7 +126,7 @@ fn clean(path: &Path) -> Result<PathBuf> {
     Ok(path.components().collect())
 }
 
-/// Splits before the first path component that holds a wildcard.
+/// Splits the pattern before the first path component with a wildcard.
 fn split_glob(pattern: &str) -> (&str, Option<&str>) {
     let Some(wildcard) = pattern.find(['*', '?', '[']) else { return (pattern, None) };
     let start = pattern.get(..wildcard).and_then(|fixed| fixed.rfind('/')).map_or(0, |slash| slash + 1);
@@ -134,7 +134,7 @@ fn split_glob(pattern: &str) -> (&str, Option<&str>) {
     (fixed, Some(glob))
 }
 
-/// `a{b,c}d` is `abd` and `acd`; braces nest, and one without a comma stands for itself without the braces.
+/// Expands `a{b,c}d` to `abd` and `acd`. Braces nest; braces without a comma are simply removed.
 fn expand_braces(pattern: &str) -> Result<Vec<String>> {
     let Some(open) = pattern.find('{') else {
         if pattern.contains('}') {
@@ -173,7 +173,7 @@ fn expand_braces(pattern: &str) -> Result<Vec<String>> {
     Ok(expanded)
 }
 
-/// Globs of files to leave out, matched against what [`super::display_path`] gives.
+/// Globs of files to exclude, matched against the result of [`super::display_path`].
 #[derive(Debug, Clone)]
 pub(super) struct Exclude(Vec<glob::Pattern>);
 

@@ -1,4 +1,4 @@
-//! Where files are, as users write it.
+//! File locations as users write them.
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -12,12 +12,12 @@ pub(crate) fn display_path(store: &ObjectStoreUrl, location: &ObjectPath) -> Str
     }
 }
 
-/// Whether a name that no table has is one of files.
+/// Whether a name that is not a table looks like a path.
 pub(crate) fn looks_like_path(name: &str) -> bool {
     name.contains(['/', '.', '*', '?']) || name.starts_with('~')
 }
 
-/// The columns that say what is known of a file before it is opened: `path`, `size` and `modified`.
+/// The columns that are known before a file is opened: `path`, `size` and `modified`.
 pub(crate) fn file_columns() -> [Field; 3] {
     [
         Field::new("path", DataType::Utf8, false),
@@ -26,6 +26,6 @@ pub(crate) fn file_columns() -> [Field; 3] {
     ]
 }
 
-/// Columns that say where a row comes from: path of the file as messages have it, number of the row in its file from 0, and both
-/// as one text with `#` between.
+/// Provenance columns: path of the file as in messages, number of the row in its file from 0, and both as one text with `#`
+/// in between.
 pub const PROVENANCE: [&str; 3] = ["_file", "_row", "_row_id"];

@@ -12,17 +12,18 @@ use super::kind::Format;
 pub struct SourceSpec {
     /// Paths, folders or globs; each must match something, and all must be in one store.
     pub paths: Vec<String>,
-    /// Globs of files to leave out. One that begins with `/`, `~/` or a scheme is matched against the whole path, any other
-    /// against its end: `target/**` and `*.min.js` match in every folder. A glob that matches a folder leaves out all below.
+    /// Globs of files to exclude. A glob that starts with `/`, `~/` or a scheme is matched against the whole path, any other
+    /// against its end: `target/**` and `*.min.js` match in every folder. A glob that matches a folder excludes everything
+    /// below.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// The format, instead of what the extensions say.
+    /// The format, overriding the extensions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
-    /// Options of the format as in `CREATE EXTERNAL TABLE ... OPTIONS (...)`; the prefix `format.` may be left out.
+    /// Options of the format as in `CREATE EXTERNAL TABLE ... OPTIONS (...)`; the prefix `format.` may be omitted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
-    /// Names of the `key=value` folders that become columns; without it, those that all files have.
+    /// Names of the `key=value` folders that become columns; by default those that all files have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Vec<String>>,
     /// Whether the columns `_file`, `_row` and `_row_id` follow those of the files.

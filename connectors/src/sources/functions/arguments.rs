@@ -9,7 +9,7 @@ use crate::sources::files::SourceSpec;
 use crate::sources::formats::FORMATS;
 use crate::sources::function::{Gives, TableFunction};
 
-/// What the call asks for.
+/// Converts a call to a source specification.
 pub(super) fn spec(function: TableFunction, args: Vec<FunctionArg>, provenance: bool) -> Result<SourceSpec> {
     let name = function.name;
     let has_provenance = function.gives == Gives::Rows;
@@ -82,7 +82,7 @@ fn set(function: TableFunction, spec: &mut SourceSpec, option: &Ident, expr: &Ex
     Ok(())
 }
 
-/// A literal as options have it.
+/// The text of a literal, in the form that options take.
 fn text(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Value(value) => match &value.value {
@@ -97,7 +97,7 @@ fn text(expr: &Expr) -> Option<String> {
     }
 }
 
-/// `{'id': 'BIGINT', 'text': 'VARCHAR'}` as the list of columns that it means.
+/// Converts `{'id': 'BIGINT', 'text': 'VARCHAR'}` to a list of columns.
 fn columns(expr: &Expr) -> Option<String> {
     let Expr::Dictionary(fields) = expr else { return None };
     let columns = fields

@@ -1,4 +1,4 @@
-//! A call as the name of a table, and back.
+//! Encodes a call as the name of a table, and decodes it.
 
 use datafusion::common::{Result, internal_datafusion_err};
 
@@ -6,10 +6,10 @@ use super::of_name;
 use crate::sources::files::SourceSpec;
 use crate::sources::function::TableFunction;
 
-/// Stands before the specification of files that are named by their path alone.
+/// Prefix of the specification of files named by path alone.
 const FILES: &str = "files";
 
-/// Stands before all where the column `filename` is wanted.
+/// Prefix of the name if the column `filename` is wanted.
 const WITH_FILENAME: &str = "filename ";
 
 /// What a name says.
@@ -27,7 +27,7 @@ pub(super) fn encode(function: Option<TableFunction>, spec: &SourceSpec, filenam
     Ok(format!("{wish}{} {spec}", function.map_or(FILES, |function| function.name)))
 }
 
-/// What [`encode`] wrote.
+/// Decodes what [`encode`] wrote; `None` for other names.
 pub(super) fn decode(name: &str) -> Option<Call> {
     let (filename, name) = match name.strip_prefix(WITH_FILENAME) {
         Some(rest) => (true, rest),

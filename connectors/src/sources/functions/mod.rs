@@ -1,7 +1,8 @@
-//! `FROM read_csv('x/*.csv', delimiter => ';')` and its like: files as a table, with options by name.
+//! Table functions such as `FROM read_csv('x/*.csv', delimiter => ';')`: files as a table, with named options.
 //!
-//! Files are found and their columns inferred while a statement's tables are looked up, before it is planned. So a call is
-//! written as the name of a table that says everything ([`inline`]), and the session's catalog makes the table from that name.
+//! Files are found and their columns inferred when a statement's tables are looked up, which happens before planning. A call
+//! is therefore rewritten as the name of a table that encodes all arguments ([`inline`]), and the session's catalog creates
+//! the table from that name.
 
 mod arguments;
 mod call;
@@ -43,7 +44,7 @@ pub fn documentation() -> Vec<(&'static str, Documentation)> {
     all().into_iter().map(|function| (function.name, (function.documentation)().build())).collect()
 }
 
-/// Columns beside those of the files that a statement names.
+/// Columns to add to the files that a statement names.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {
     /// `_file`, `_row` and `_row_id`.
@@ -52,14 +53,14 @@ pub struct Wanted {
     pub filename: bool,
 }
 
-/// What DuckDB calls `_file`. A column of the files that is called so is the one that is meant.
+/// DuckDB's name for `_file`. If the files have a column with this name, that column is meant.
 pub const FILENAME: &str = "filename";
 
-/// Writes the call of a table function as the name of its table, with the columns `wanted` where the call does not say.
-/// `false` where `factor` is no such call.
+/// Rewrites the call of a table function as the name of its table, with the columns `wanted` unless the call says otherwise.
+/// Returns `false` if `factor` is not such a call.
 ///
 /// # Errors
-/// Arguments that the function does not take.
+/// The function does not accept an argument.
 pub fn inline(factor: &mut TableFactor, wanted: Wanted) -> Result<bool> {
     let TableFactor::Table { name, args, alias, .. } = factor else { return Ok(false) };
     let (Some(function), true) = (of_name(&name.to_string().to_lowercase()), args.is_some()) else {
@@ -70,7 +71,7 @@ pub fn inline(factor: &mut TableFactor, wanted: Wanted) -> Result<bool> {
     Ok(true)
 }
 
-/// Makes a path in a FROM clause a table with the columns `wanted`; any other name stays as it is.
+/// Rewrites a path in a FROM clause as a table with the columns `wanted`; other names are left unchanged.
 ///
 /// # Errors
 /// None that a user can cause.
@@ -86,7 +87,7 @@ pub fn with_columns(factor: &mut TableFactor, wanted: Wanted) -> Result<()> {
     Ok(())
 }
 
-/// The table gets the name `encoded` and, where it has no alias, the alias `called`.
+/// Gives the table the name `encoded` and, if it has no alias, the alias `called`.
 fn rename(name: &mut ObjectName, alias: &mut Option<TableAlias>, called: &str, encoded: &str) {
     *name = ObjectName::from(vec![Ident::with_quote('"', encoded)]);
     alias.get_or_insert_with(|| TableAlias {
@@ -97,7 +98,7 @@ fn rename(name: &mut ObjectName, alias: &mut Option<TableAlias>, called: &str, e
     });
 }
 
-/// The table that a name written by [`inline`] stands for; `None` for any other name.
+/// Creates the table for a name written by [`inline`]; `None` for other names.
 pub(crate) async fn resolve(state: &dyn Session, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
     let Some(call::Call { function, spec, filename }) = call::decode(name) else { return Ok(None) };
     Ok(Some(match function {
@@ -107,7 +108,7 @@ pub(crate) async fn resolve(state: &dyn Session, name: &str) -> Result<Option<Ar
     }))
 }
 
-/// The table with `_file` under the name [`FILENAME`] too, unless the files have a column of that name.
+/// Adds `_file` a second time under the name [`FILENAME`], unless the files have a column of that name.
 async fn with_filename(state: &dyn Session, spec: SourceSpec) -> Result<Arc<dyn TableProvider>> {
     let has_provenance = spec.provenance;
     let full: Arc<FilesTable> = table(state, &SourceSpec { provenance: true, ..spec.clone() }).await?;

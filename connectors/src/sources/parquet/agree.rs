@@ -1,4 +1,4 @@
-//! Folders that say the same as the files in them.
+//! Checks that columns agree with the folder names of their files.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::sources::files::SourceFile;
 use crate::sources::files::place::display_path;
 use crate::sources::table::FilesTableParts;
 
-/// Checks that columns which stand in the files and in the names of their folders say the same in both. `found` are the files
-/// of the table, `read` those that a scan is left with.
+/// Checks columns that occur both in the files and in folder names for equal values. `found` are the files of the table,
+/// `read` those that a scan reads.
 pub(super) async fn agree_with_folders(
     state: &dyn Session,
     parts: &FilesTableParts,

@@ -17,10 +17,10 @@ use super::evolution::{self, FileColumns};
 use super::{empty, names};
 use crate::sources::files::place::display_path;
 
-/// The footer of a file, from the session's cache where it is there.
+/// Reads the footer of a file, using the session's cache.
 ///
 /// # Errors
-/// The file is no whole Parquet file, or cannot be read.
+/// The file is not a complete Parquet file, or cannot be read.
 pub async fn footer(
     state: &dyn Session,
     store: &Arc<dyn ObjectStore>,
@@ -35,19 +35,19 @@ pub async fn footer(
     empty::footer(store.as_ref(), &meta.location, meta.size).await.map(Arc::new).ok_or(error)
 }
 
-/// Refuses the file at `path` if two of its columns have one name.
+/// Rejects a file with two columns of the same name.
 ///
 /// # Errors
-/// They have.
+/// There are two such columns.
 pub(crate) fn check_names(path: &str, footer: &ParquetMetaData) -> Result<()> {
     names::distinct(footer.file_metadata().schema_descr())
         .map_err(|what| plan_datafusion_err!("cannot read {path}: {what}"))
 }
 
-/// The columns of all files together, by name.
+/// Merges the columns of all files by name.
 ///
 /// # Errors
-/// A file that cannot be read or that has two columns of one name; columns whose types do not fit together.
+/// A file cannot be read or has two columns of the same name; the types of a column are incompatible.
 pub(crate) async fn infer_schema(
     state: &dyn Session,
     format: &dyn FileFormat,

@@ -1,13 +1,13 @@
-//! Files without row groups whose footer Rust's reader does not take.
+//! Files without row groups whose footer the Rust reader rejects.
 //!
-//! Fastparquet gives the empty list of row groups no type of elements, which other readers let pass. As the file has no rows,
-//! there is nothing that the type could change.
+//! Fastparquet writes the empty list of row groups without an element type, which other readers accept. As the file has no
+//! rows, the type would not matter.
 
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
-/// The footer of a file of `size` bytes if only that stands against it; `None` where something else does.
+/// The footer of a file of `size` bytes, if that is its only defect; `None` otherwise.
 pub async fn footer(store: &dyn ObjectStore, location: &Path, size: u64) -> Option<ParquetMetaData> {
     let end = store.get_range(location, size.checked_sub(8)?..size).await.ok()?;
     let [a, b, c, d, b'P', b'A', b'R', b'1'] = *end else { return None };

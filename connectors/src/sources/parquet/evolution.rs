@@ -1,4 +1,4 @@
-//! Columns of several files as those of one table: matched by name, widened without loss.
+//! Merges columns of several files into one table: matched by name, widened without loss.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub struct FileColumns {
     pub path: String,
     /// Its columns.
     pub schema: SchemaRef,
-    /// Those of 64-bit integers of which the footer does not prove that floats hold them exactly.
+    /// Columns of 64-bit integers for which the footer does not prove that floats hold them exactly.
     pub large: Vec<String>,
 }
 
@@ -33,16 +33,15 @@ impl FileColumns {
 /// A column of the table so far.
 struct Column<'a> {
     field: Field,
-    /// The file that gave the column its type.
+    /// The file that determined the type of the column.
     path: &'a str,
     files: usize,
 }
 
-/// The columns of a table over these files, in the order in which they first appear. A file that lacks a column reads as NULL
-/// there.
+/// Merges the columns of these files, in order of first appearance. A column missing from a file reads as NULL there.
 ///
 /// # Errors
-/// Types of one column that no type holds without loss: names the column, both files and both types.
+/// No type holds all values of a column without loss. The error names the column, both files and both types.
 pub fn merge(files: &[FileColumns]) -> Result<Schema> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
@@ -83,7 +82,7 @@ pub fn merge(files: &[FileColumns]) -> Result<Schema> {
     Ok(Schema::new(columns.into_iter().map(|column| column.field).collect::<Vec<_>>()))
 }
 
-/// A column of floats may take in integers of 64 bits only where footers prove that floats hold them exactly.
+/// Checks that a float column only absorbs 64-bit integers if footers prove that floats hold them exactly.
 fn check_integers(column: &Column<'_>, files: &[FileColumns]) -> Result<()> {
     if !column.field.data_type().is_floating() {
         return Ok(());
@@ -101,7 +100,7 @@ fn check_integers(column: &Column<'_>, files: &[FileColumns]) -> Result<()> {
     )
 }
 
-/// Two columns whose names differ only in case are two columns; where that is so only between files it may be a slip.
+/// Columns whose names differ only in case are distinct. If that happens only between files, it may be a mistake, so warns.
 fn warn_of_case(files: &[FileColumns], places: &BTreeMap<&str, usize>) {
     let mut folded: BTreeMap<String, &str> = BTreeMap::new();
     for name in places.keys() {
@@ -119,7 +118,7 @@ fn warn_of_case(files: &[FileColumns], places: &BTreeMap<&str, usize>) {
     }
 }
 
-/// The type that holds the values of both without loss; integers of 64 bits and floats are checked apart.
+/// The type that holds the values of both without loss. 64-bit integers among floats are checked separately.
 pub fn unify(a: &DataType, b: &DataType) -> Option<DataType> {
     if a == b {
         return Some(a.clone());
@@ -242,7 +241,7 @@ fn structure(a: &Fields, b: &Fields) -> Option<Fields> {
     Some(fields.into())
 }
 
-/// As [`unify`], but without integers of 64 bits among floats: only of whole columns do footers prove that they fit.
+/// Like [`unify`], but without 64-bit integers among floats: footers only prove for whole columns that they fit.
 fn nested(a: &DataType, b: &DataType) -> Option<DataType> {
     let wide = |x: &DataType| matches!(x, DataType::Int64 | DataType::UInt64);
     if (wide(a) && b.is_floating()) || (a.is_floating() && wide(b)) {

@@ -14,7 +14,7 @@ use super::foreign;
 use crate::sources::files::place::display_path;
 use crate::sources::files::{Listing, SourceSpec, list};
 
-/// Tables of `STORED AS PARQUET`: DataFusion's own, after a look at what it would misread.
+/// Creates tables of `STORED AS PARQUET`: DataFusion's own, after checking for files that it would misread.
 #[derive(Debug)]
 pub(super) struct ParquetTableFactory;
 
@@ -22,7 +22,7 @@ pub(super) struct ParquetTableFactory;
 impl TableProviderFactory for ParquetTableFactory {
     async fn create(&self, state: &dyn Session, cmd: &CreateExternalTable) -> Result<Arc<dyn TableProvider>> {
         let spec = SourceSpec { paths: cmd.locations.clone(), ..SourceSpec::default() };
-        // A location to be written to holds no files yet; one that cannot be listed the other factory explains.
+        // A location to be written has no files yet. If it cannot be listed, the other factory explains why.
         if let Ok(listing) = list(state, &spec).await {
             foreign::refuse(state, &listing, None).await?;
             check_listed(state, &listing).await?;

@@ -1,4 +1,4 @@
-//! Whether a file says the same as the `key=value` folder that it is in.
+//! Checks a file against the `key=value` folder that contains it.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::sources::files::key_value::NULL;
 
-/// Checks that every value of column `name` of a file is the `value` of its folder: by the footer where that proves or
-/// disproves it, else by reading the column. `path` is the file as its user would write it.
+/// Checks that all values of column `name` equal the `value` of the folder. Uses the footer if that proves or disproves it,
+/// otherwise reads the column. `path` appears in errors.
 ///
 /// # Errors
 /// They differ, or the file cannot be read.
@@ -92,7 +92,7 @@ enum Verdict {
     Unknown,
 }
 
-/// What bounds and counts of NULLs say; nothing where a row group lacks them or has shortened ones.
+/// Decides by bounds and NULL counts; undecided if a row group lacks them or has truncated ones.
 fn by_footer(footer: &ParquetMetaData, schema: &Schema, name: &str, expected: &ArrayRef) -> Result<Verdict> {
     let groups: Vec<_> = footer.row_groups().iter().filter(|group| group.num_rows() > 0).collect();
     let Ok(bounds) = StatisticsConverter::try_new(name, schema, footer.file_metadata().schema_descr()) else {
@@ -124,7 +124,7 @@ fn by_footer(footer: &ParquetMetaData, schema: &Schema, name: &str, expected: &A
             }
             let end = arrow::compute::cast(&ends.slice(at, 1), expected.data_type())?;
             let is_exact = exact.is_valid(at) && exact.value(at);
-            // Of fixed width a bound is never shortened, and not every writer says so.
+            // Bounds of fixed width are never truncated, and not every writer says so.
             if !is_exact && !expected.data_type().is_primitive() {
                 return Ok(Verdict::Unknown);
             }

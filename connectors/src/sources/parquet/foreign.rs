@@ -1,7 +1,7 @@
-//! Folders whose Parquet files mean nothing on their own: tables of Delta, Iceberg and Hudi.
+//! Detects folders whose Parquet files have no meaning on their own: tables of Delta, Iceberg and Hudi.
 //!
-//! Such a table keeps files that were deleted or rewritten beside those that count, and only its own metadata tells them
-//! apart. A folder is one by what lies in it: `_delta_log/`, `metadata/*.metadata.json`, `.hoodie/`.
+//! Such tables keep deleted or rewritten files beside current ones, and only their metadata tells them apart. They are
+//! recognised by their content: `_delta_log/`, `metadata/*.metadata.json`, `.hoodie/`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -45,10 +45,10 @@ const HUDI: &str = ".hoodie";
 /// Folders of an object store that are asked about at the same time.
 const REQUESTS: usize = 32;
 
-/// The folders above the files of `listing` that hold such a table, sorted.
+/// The folders above the files of `listing` that contain such a table, sorted.
 ///
 /// # Errors
-/// An object store that cannot be listed.
+/// An object store cannot be listed.
 pub async fn foreign_roots(state: &dyn Session, listing: &Listing) -> Result<Vec<(String, Foreign)>> {
     let folders = folders(listing.files.iter().map(|file| file.meta.location.as_ref()));
     if listing.store.as_str() == "file:///" {
@@ -80,7 +80,7 @@ fn at(folder: &str) -> ObjectPath {
     ObjectPath::parse(folder).unwrap_or_else(|_| ObjectPath::from(folder))
 }
 
-/// All folders above these files, but for those of a table's partitions, and none within a log or metadata.
+/// All folders above these files, except partition folders and those within a log or metadata.
 fn folders<'a>(files: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in files {
@@ -129,7 +129,7 @@ async fn remote(store: &dyn ObjectStore, folder: &str) -> object_store::Result<O
     Ok(is_iceberg.then_some(Foreign::Iceberg))
 }
 
-/// Refuses to read the Parquet files of such a table on their own: all files, or those that have a name of `format`.
+/// Refuses to read the Parquet files of such a table on their own: all files, or only those named as `format`.
 pub(super) async fn refuse(state: &dyn Session, listing: &Listing, format: Option<Format>) -> Result<()> {
     let is_parquet = |file: &&SourceFile| {
         let name = file.meta.location.filename().unwrap_or_default();

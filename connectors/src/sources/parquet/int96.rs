@@ -1,9 +1,9 @@
-//! INT96 timestamps: microseconds, or an error; never a number that wrapped.
+//! INT96 timestamps are read as microseconds, or rejected, but never wrap around.
 //!
-//! An INT96 is a day and the nanoseconds of that day. Arrow makes 64 bits of it and lets them wrap: in nanoseconds all years
-//! before 1677 and after 2262 become others, in microseconds those some 292,000 years away. What is read therefore is
-//! microseconds, and whatever is read of such a column is looked at first, in the file's own form. Digits below the
-//! microsecond are cut, as other readers do.
+//! An INT96 holds a day and the nanoseconds of that day. Arrow converts it to 64 bits with wrap-around: in nanoseconds, years
+//! before 1677 and after 2262 become others; in microseconds, those some 292,000 years away. INT96 columns are therefore read
+//! as microseconds, after all values to be read have been checked in their original form. Digits below the microsecond are
+//! cut, as other readers do.
 
 use std::fmt;
 use std::ops::Range;
@@ -38,19 +38,19 @@ const DAY: i128 = 86_400_000_000_000;
 /// Rows decoded at a time.
 const BATCH: usize = 8192;
 
-/// What the values of a column can be read as without loss.
+/// Which units can represent the values of a column without loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fits {
-    /// All are within what 64 bits of nanoseconds count.
+    /// All fit 64 bits of nanoseconds.
     pub nanoseconds: bool,
-    /// All are within what 64 bits of microseconds count.
+    /// All fit 64 bits of microseconds.
     pub microseconds: bool,
     /// None has digits below the microsecond.
     pub whole: bool,
 }
 
 impl Fits {
-    /// What is known of no values.
+    /// The neutral value, for no values.
     pub const ALL: Self = Self { nanoseconds: true, microseconds: true, whole: true };
 
     fn add(&mut self, value: &Int96) {
@@ -63,7 +63,7 @@ impl Fits {
         self.whole &= of_day % 1000 == 0;
     }
 
-    /// What holds of both.
+    /// Combines the facts about two sets of values.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -119,7 +119,7 @@ impl ChunkReader for Part {
     }
 }
 
-/// What the values of a chunk can be read as; `bytes` are all that the chunk has, from `start` on.
+/// Checks the values of a chunk; `bytes` holds the whole chunk, from position `start`.
 fn fits(start: u64, bytes: Bytes, chunk: &ColumnChunkMetaData, rows: usize) -> Result<Fits> {
     let pages = SerializedPageReader::new(Arc::new(Part { start, bytes }), chunk, rows, None)?;
     let column = chunk.column_descr_ptr();
@@ -143,10 +143,10 @@ fn fits(start: u64, bytes: Bytes, chunk: &ColumnChunkMetaData, rows: usize) -> R
     Ok(found)
 }
 
-/// How to read INT96 columns that fit so without losing anything: in nanoseconds where those do, else in microseconds.
+/// The options to read INT96 columns without loss: in nanoseconds if possible, otherwise in microseconds.
 ///
 /// # Errors
-/// Neither do.
+/// Neither unit fits.
 pub fn options(footer: &ParquetMetaData, fits: Fits) -> std::result::Result<ArrowReaderOptions, String> {
     if fits.nanoseconds {
         return Ok(ArrowReaderOptions::new());
@@ -162,10 +162,10 @@ pub fn options(footer: &ParquetMetaData, fits: Fits) -> std::result::Result<Arro
     Ok(ArrowReaderOptions::new().with_schema(Arc::new(coerced.unwrap_or(schema))))
 }
 
-/// What the INT96 values of a whole file can be read as.
+/// Checks the INT96 values of a whole file.
 ///
 /// # Errors
-/// It cannot be read.
+/// The file cannot be read.
 pub async fn fits_of_file(reader: &mut dyn AsyncFileReader, footer: &ParquetMetaData) -> Result<Fits> {
     let mut found = Fits::ALL;
     for group in footer.row_groups() {
@@ -178,7 +178,7 @@ pub async fn fits_of_file(reader: &mut dyn AsyncFileReader, footer: &ParquetMeta
     Ok(found)
 }
 
-/// The scan that looks at INT96 columns before it reads them.
+/// Wraps a scan so that INT96 columns are checked before they are read.
 pub(crate) fn guarded(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     let Some((config, source)) =
         plan.downcast_ref::<DataSourceExec>().and_then(|scan| scan.downcast_to_file_source::<ParquetSource>())
@@ -190,7 +190,7 @@ pub(crate) fn guarded(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     DataSourceExec::from_data_source(FileScanConfigBuilder::from(config.clone()).with_source(Arc::new(source)).build())
 }
 
-/// Makes readers that look at INT96 columns.
+/// Creates readers that check INT96 columns.
 #[derive(Debug)]
 struct Guard {
     inner: Arc<dyn ParquetFileReaderFactory>,
@@ -210,7 +210,7 @@ impl ParquetFileReaderFactory for Guard {
     }
 }
 
-/// A chunk that was not looked at yet.
+/// A chunk that has not been checked yet.
 struct Open {
     range: Range<u64>,
     chunk: ColumnChunkMetaData,
@@ -239,7 +239,7 @@ impl Reader {
         self.open = Some(open.collect());
     }
 
-    /// Looks at the chunks that these ranges are of.
+    /// Checks the chunks that overlap these ranges.
     async fn look(&mut self, ranges: &[Range<u64>]) -> Result<()> {
         if self.open.is_none() {
             let footer = self.inner.get_metadata(None).await?;

@@ -1,13 +1,14 @@
-//! Names that a query could not tell apart.
+//! Detects names that a query could not distinguish.
 
 use std::collections::HashSet;
 
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-/// Says which name two columns of a file share, or two fields of one struct, and what to do about it.
+/// Returns an error if two columns of a file, or two fields of a struct, have the same name. It names them and says what to
+/// do.
 ///
 /// # Errors
-/// There are two of one name.
+/// There are two such columns or fields.
 pub fn distinct(schema: &SchemaDescriptor) -> Result<(), String> {
     let repeated = |group: &Type, path: &str| {
         let mut seen = HashSet::new();

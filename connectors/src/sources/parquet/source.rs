@@ -113,7 +113,7 @@ impl FilesReader for ParquetFiles {
     }
 }
 
-/// Adds what the files say of their content (Parquet does), so that the optimizer knows sizes and bounds.
+/// Adds statistics from the files (only Parquet has them), so that the optimizer knows sizes and bounds.
 async fn with_statistics(
     table: &FilesTable,
     state: &dyn Session,
@@ -174,7 +174,7 @@ fn merged(groups: Vec<FileGroup>, table: &FilesTable) -> Result<(Vec<FileGroup>,
     Ok((groups, statistics))
 }
 
-/// DataFusion counts no NULL in a partition column, though the folder may stand for NULL.
+/// DataFusion counts no NULLs in a partition column, although the folder may stand for NULL.
 fn nulls_of_folders(mut file: PartitionedFile) -> PartitionedFile {
     let Some(statistics) = file.statistics.as_mut().map(Arc::make_mut) else { return file };
     let first = statistics.column_statistics.len().saturating_sub(file.partition_values.len());

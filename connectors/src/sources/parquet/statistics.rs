@@ -1,4 +1,4 @@
-//! What footers prove of a file's columns.
+//! What footers prove about the columns of a file.
 
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::Statistics;
@@ -35,10 +35,10 @@ pub(super) fn integers_fit_floats(footer: &ParquetMetaData, name: &str) -> bool 
     })
 }
 
-/// Statistics of a file with only what its footer says soundly. `schema` has the columns of the table.
+/// Reduces the statistics of a file to what its footer proves. `schema` has the columns of the table.
 ///
-/// Bounds of floats leave NaN out, so equal bounds do not make a constant column and the upper one is no maximum. A column
-/// whose type in the file is another than the table's has bounds that DataFusion drops and yet calls exact.
+/// Bounds of floats exclude NaN, so equal bounds do not make a column constant, and the upper bound is not a maximum. If a
+/// column's type differs between file and table, DataFusion drops its bounds but still calls them exact.
 pub(crate) fn of_file(mut statistics: Statistics, schema: &Schema) -> Statistics {
     for (column, field) in statistics.column_statistics.iter_mut().zip(schema.fields()) {
         let data_type = match field.data_type() {

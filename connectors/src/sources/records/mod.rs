@@ -1,12 +1,12 @@
 //! CSV, TSV and JSON files as tables.
 //!
-//! Columns of all files are matched by name; types come from the values and widen without loss (the table is in `types/observed.rs`).
-//! Records are found first and read afterwards: a record that cannot be read is an error that names file, line, column and
-//! value, or is left out and counted, or becomes a row of a table of rejected records. Which rows there are depends neither on the
-//! number of threads nor on the size of batches nor on the columns that a query selects.
+//! Columns of all files are matched by name. Types are inferred from values and widen without loss (the table is in
+//! `types/observed.rs`). Records are located first and decoded afterwards. A record that cannot be read is an error that
+//! names file, line, column and value; or it is skipped and counted, or becomes a row of a table of rejected records. The
+//! resulting rows do not depend on the number of threads, the size of batches or the columns that a query selects.
 //!
-//! `input` turns files into UTF-8, `window` holds a part of that, `part` finds records (`csv/`, `json/`), `reader` reads them into
-//! `types` columns, `sample` infers the columns, `split` cuts large files, `source` is what a plan runs.
+//! `input` converts files to UTF-8, `window` holds a part of that, `part` locates records (`csv/`, `json/`), `reader` decodes
+//! them into `types` columns, `sample` infers the columns, `split` divides large files, and `source` is what a plan runs.
 
 mod csv;
 mod error;

@@ -66,8 +66,8 @@ impl Scan {
         part::open(&self.store, &file.object_meta, self.plan.format, &self.plan.options, given.as_deref())
     }
 
-    /// How the file that a range is of is to be read: as it was when it was cut, which the first range compares in full; as its
-    /// beginning shows where the plan does not say.
+    /// How to read the file of a range: as it was when it was split, which the first range verifies in full. If the plan does
+    /// not say, examines the beginning of the file.
     fn shape(&self, file: &PartitionedFile) -> Result<Arc<Shape>> {
         let Some(shape) = file.extensions.get_arc::<Shape>() else { return Ok(Arc::new(self.open(file)?.shape)) };
         let meta = &file.object_meta;

@@ -1,4 +1,4 @@
-//! Finds the columns of a source: from all of its files, and from all of their values or from samples spread over them.
+//! Infers the columns of a source from all of its files, using all of their values or samples spread over them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -158,8 +158,7 @@ fn with_types(inferred: &Schema, declared: &Schema) -> Result<Schema> {
     Ok(Schema::new(inferred.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-/// Whether the columns that say where a row comes from can be added: not where the files have such a column themselves, which is
-/// what their writer meant.
+/// Whether provenance columns can be added: not if the files have such a column themselves, which is then the one meant.
 fn has_room(schema: &Schema) -> bool {
     PROVENANCE.iter().all(|name| schema.index_of(name).is_err())
 }

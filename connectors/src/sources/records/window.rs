@@ -1,17 +1,17 @@
-//! The part of a text that is in memory: whole records are taken off its front, more is read at its end.
+//! The part of a text that is in memory. Whole records are removed from its front, and more text is read at its end.
 
 use std::io::{self, Read};
 
 /// Bytes that are read at a time.
 const BLOCK: usize = 1 << 20;
-/// The share of a longer record, one in so many, that is read at a time.
+/// A longer record is read in parts of one in this many of its length.
 const SHARE: usize = 4;
-/// Bytes that were passed after which they are let go.
+/// Processed bytes are released once there are this many.
 const PASSED: usize = 4 << 20;
 /// Longest record: offsets of Utf8 are 32 bits wide.
 pub(crate) const MAX_RECORD: usize = i32::MAX as usize;
 
-/// Text known to be UTF-8, or bytes that are not as a whole.
+/// Text known to be UTF-8, or bytes that are not valid as a whole.
 enum Region {
     Text(String),
     Bytes(Vec<u8>),
@@ -21,7 +21,7 @@ enum Region {
 pub(crate) struct Window {
     reader: Box<dyn Read + Send>,
     region: Region,
-    /// Beginning of a character at the end of what was read.
+    /// The start of a character that is cut at the end of the data read.
     cut: Vec<u8>,
     /// Where the next record begins in the region.
     at: usize,

@@ -1,5 +1,5 @@
-//! Reads a list of text files into batches: local files straight from the file system on a blocking thread, a batch ahead of
-//! the consumer; other stores through their own requests, several at once. Order is that of the list.
+//! Reads a list of text files into batches, in the order of the list. Local files are read directly from the file system on a
+//! blocking thread, one batch ahead of the consumer. Other stores are read by several concurrent requests.
 
 use std::borrow::Cow;
 use std::fs::File;

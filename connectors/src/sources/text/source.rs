@@ -138,9 +138,9 @@ impl FileSource for TextSource {
     }
 }
 
-/// DataFusion opens one file at a time, and a batch of one row a file would drown the plan above in overhead. Where files
-/// are bound to their partition (`preserve_order`), the first call therefore streams the whole group and the others nothing;
-/// where partitions share a queue of files (a scan under LIMIT), each call reads its file.
+/// DataFusion opens one file at a time, and batches of one row per file would overwhelm the plan above with overhead. If
+/// files are bound to their partition (`preserve_order`), the first call therefore streams the whole group and the other
+/// calls nothing. If partitions share a queue of files (a scan under LIMIT), each call reads its file.
 struct TextOpener {
     reader: Arc<TextReader>,
     files: Option<Arc<[TextFile]>>,

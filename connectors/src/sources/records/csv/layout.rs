@@ -1,4 +1,4 @@
-//! What the beginning of a CSV file shows: its dialect, whether it has a header, the names of its columns.
+//! Detects the dialect of a CSV file, its header and the names of its columns from its beginning.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use super::super::error::Defect;
 use super::super::types::Observed;
 use super::{Dialect, Field, Next};
 
-/// Delimiters that are looked for, the most usual first.
+/// Candidate delimiters, most common first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Records that decide.
+/// Number of records that are examined.
 const RECORDS: usize = 500;
 
 /// How one file is to be read.
@@ -18,7 +18,7 @@ pub(crate) struct CsvLayout {
     pub dialect: Dialect,
     /// Whether the first record names the columns.
     pub header: bool,
-    /// Whether the file leaves no doubt about the header.
+    /// Whether the header was detected with certainty.
     pub sure: bool,
     /// Names of the columns, each once.
     pub names: Vec<String>,
@@ -28,17 +28,17 @@ pub(crate) struct CsvLayout {
     pub body: usize,
 }
 
-/// What comes of looking at the beginning of a file.
+/// The result of examining the beginning of a file.
 pub(crate) enum Found {
     Layout(CsvLayout),
     /// The file has no record.
     Nothing,
-    /// The first record is longer than what was looked at.
+    /// The first record is longer than the sample.
     More,
 }
 
 impl CsvLayout {
-    /// Looks at `head`, the beginning of a file, or all of it. `columns` are those that the user gave, if any.
+    /// Examines `head`, the beginning of a file or all of it. `columns` are those given by the user, if any.
     pub(crate) fn find(
         head: &[u8],
         whole: bool,
@@ -106,7 +106,7 @@ impl CsvLayout {
     }
 }
 
-/// How many of a thousand records have as many fields as the first, and how many that has.
+/// How many records in a thousand have as many fields as the first, and that number of fields.
 fn fit(dialect: &Dialect, head: &[u8], whole: bool) -> (usize, usize) {
     let mut records = Records::new(dialect, head, whole);
     let mut widths = std::iter::from_fn(|| Some(records.step()?.ok().map(|_| records.fields.len())));
@@ -119,7 +119,8 @@ fn fit(dialect: &Dialect, head: &[u8], whole: bool) -> (usize, usize) {
     (1000 * same / all, columns)
 }
 
-/// Whether the first record is a header: when it does not fit the types of the others, or all is text and it could be one.
+/// Whether the first record is a header: either it does not fit the types of the others, or everything is text and it could
+/// be one.
 fn guess_header(first: &[String], rest: &[Vec<String>], options: &RecordOptions) -> (bool, bool) {
     let typed = |value: &str| {
         let mut observed = Observed::default();
@@ -155,7 +156,7 @@ fn guess_header(first: &[String], rest: &[Vec<String>], options: &RecordOptions)
     (named && distinct, false)
 }
 
-/// Names of columns from a header: `value, value` become `value, value_1`, an empty one `column_3`.
+/// Makes the names of a header unique: `value, value` become `value, value_1`, an empty one `column_3`.
 fn unique(header: Vec<String>) -> (Vec<String>, Vec<String>) {
     let written: BTreeSet<String> = header.iter().cloned().collect();
     let mut taken = BTreeSet::new();

@@ -1,8 +1,8 @@
-//! One CSV record: where its fields are.
+//! Parses a CSV record into fields.
 //!
-//! A field is quoted when it begins with the quote; it ends with the next quote that is not doubled or escaped. Any other quote
-//! is a plain character. A record ends with a line feed, with or without a carriage return before it; in a file without line
-//! feeds, with a carriage return.
+//! A field is quoted if it starts with the quote; it ends with the next quote that is neither doubled nor escaped. Any other
+//! quote is an ordinary character. A record ends with a line feed, optionally after a carriage return, or with a carriage
+//! return in a file without line feeds.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use super::super::error::Defect;
 pub(crate) struct Dialect {
     pub delimiter: u8,
     pub quote: Option<u8>,
-    /// What makes a quote within quotes a plain character, if not the quote itself.
+    /// The escape character within quotes, if it is not the quote itself.
     pub escape: Option<u8>,
     pub comment: Option<u8>,
     /// Whether carriage returns end records.
@@ -33,7 +33,7 @@ pub(crate) struct Field {
     pub escaped: bool,
 }
 
-/// What begins at a place of a text.
+/// What starts at a position of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A record, from there to `end`; what follows begins at `next`.
@@ -44,7 +44,7 @@ pub(crate) enum Next {
     Blank { next: usize },
     /// A comment.
     Comment { next: usize },
-    /// What is in memory does not tell.
+    /// More data is needed to tell.
     More,
     /// Nothing.
     End,

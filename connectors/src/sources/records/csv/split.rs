@@ -1,7 +1,8 @@
-//! Where the records of a large CSV or JSON lines file begin, so that all threads can read it.
+//! Finds record boundaries in a large CSV or JSON lines file, so that all threads can read it.
 //!
-//! A line feed within quotes ends no record. Whether a place is within quotes depends on everything before it; so each chunk is
-//! looked at under both assumptions, all chunks at once, and the first chunk decides which of the two is true for each.
+//! A line feed within quotes does not end a record, and whether a position is within quotes depends on everything before it.
+//! Each chunk is therefore scanned under both assumptions, all chunks in parallel. The first chunk then determines which
+//! assumption holds for each following one.
 
 use std::io::{self, Read};
 
@@ -19,7 +20,7 @@ pub(crate) enum Ends {
     Lines,
 }
 
-/// What is known of a chunk under one assumption.
+/// The result of scanning a chunk under one assumption.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Scan {
     /// Where the first record of the chunk begins.
@@ -45,7 +46,8 @@ pub(crate) struct Start {
     pub row: u64,
 }
 
-/// Looks at the lines that begin in `start..end`; `source` is at `start`. The first chunk of a file begins at a record.
+/// Scans the lines that start in `start..end`; `source` is positioned at `start`. The first chunk of a file starts at a
+/// record.
 pub(crate) fn look(source: &mut dyn Read, start: u64, end: u64, first: bool, ends: Ends) -> io::Result<Option<Chunk>> {
     let length = usize::try_from(end - start).unwrap_or(usize::MAX);
     let mut bytes = vec![0; length];
@@ -154,8 +156,8 @@ fn scan_csv(bytes: &[u8], base: u64, dialect: &Dialect, blanks: bool, inside: bo
     scan
 }
 
-/// Beginnings of records, one per chunk that has any, from what was seen of the chunks of a file in their order; and the number of
-/// records in all of them.
+/// The record starts, one per chunk that has any, from the scanned chunks of a file in order; and the total number of
+/// records.
 pub(crate) fn starts(chunks: impl IntoIterator<Item = Chunk>) -> (Vec<Start>, u64) {
     let mut inside = false;
     let mut row = 0;
