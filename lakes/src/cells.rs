@@ -1,4 +1,4 @@
-//! Arrow columns as canonical cells.
+//! Encodes Arrow columns as canonical cells.
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float64Array, Int64Array,
@@ -178,7 +178,7 @@ impl Cells {
     }
 }
 
-/// A decimal of 256 bits: the narrower form where it fits, so that width does not show.
+/// Encodes a 256-bit decimal, in the narrower form if it fits, so that the width does not matter.
 fn wide_decimal(out: &mut Vec<u8>, form: Form, mut mantissa: i256, mut scale: i8) {
     let ten = i256::from_i128(10);
     while scale > 0 && mantissa != i256::ZERO && mantissa.checked_rem(ten) == Some(i256::ZERO) {
@@ -197,7 +197,7 @@ fn wide_decimal(out: &mut Vec<u8>, form: Form, mut mantissa: i256, mut scale: i8
     }
 }
 
-/// Dates, times and durations as a whole number of units.
+/// The kind of a date, time or duration column, which are encoded as whole numbers of units.
 fn time(array: &ArrayRef) -> Kind {
     use DataType as T;
     const SECOND: i128 = 1_000_000_000;
@@ -262,18 +262,18 @@ fn interval(array: &ArrayRef, unit: IntervalUnit) -> IntervalMonthDayNanoArray {
     }
 }
 
-/// A column that is not a struct, found by the path of names that leads to it.
+/// A column that is not a struct, identified by the path of field names that leads to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// The names on the way, the column's own last, joined by dots.
+    /// The field names on the path, ending with the column's own, joined by dots.
     pub name: String,
-    /// Positions on the way.
+    /// The field positions on the path.
     pub path: Vec<usize>,
     /// Type of the values.
     pub data_type: DataType,
 }
 
-/// The columns of a schema, structs taken apart. A struct that is NULL is one whose fields are all NULL.
+/// The columns of a schema, with structs flattened. A NULL struct counts as one whose fields are all NULL.
 pub fn leaves<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Vec<Leaf> {
     let mut found = vec![];
     for (at, field) in fields.into_iter().enumerate() {
@@ -294,7 +294,7 @@ fn descend(field: &Field, name: String, path: Vec<usize>, found: &mut Vec<Leaf>)
     }
 }
 
-/// The values of a leaf, NULL wherever a struct above it is.
+/// The values of a leaf; NULL wherever an enclosing struct is NULL.
 pub fn leaf_values(columns: &[ArrayRef], path: &[usize]) -> Result<ArrayRef> {
     let Some((&first, rest)) = path.split_first() else { return not_impl_err!("a column without a place") };
     let mut array = ArrayRef::clone(&columns[first]);

@@ -1,10 +1,10 @@
-//! The tables of a lake: what they are, which are contained in which, proved.
+//! The tables of a lake, and proven containments between them.
 //!
-//! [`kernels`] are algorithms on slices and numbers, [`cells`] puts Arrow columns into their canonical form, [`functions`] are the
-//! scalar SQL functions on top. [`lake`] finds tables and folds their footers; [`graph`] compares schemas and bounds without
-//! reading data; [`rows`] reads each table once into sorted row hashes and samples; [`verify`] decides; [`pipeline`] puts the
-//! stages together into an [`outcome`]; [`retention`] weighs keeping against rebuilding; [`retire`] sets tables aside and brings them back; [`state`]
-//! keeps what was learnt for the next time; [`sql`] gives all that to SQL.
+//! [`kernels`] are algorithms on slices and numbers, [`cells`] encodes Arrow columns in canonical form, and [`functions`] are
+//! scalar SQL functions on top. [`lake`] finds tables and merges their footers. [`graph`] compares schemas and bounds without
+//! reading data. [`rows`] reads each table once into sorted row hashes and samples. [`verify`] decides. [`pipeline`] combines
+//! the stages into an [`outcome`]. [`retention`] weighs keeping against rebuilding. [`retire`] sets tables aside and restores
+//! them. [`state`] keeps results for the next run. [`sql`] offers everything in SQL.
 
 pub mod cells;
 pub mod demo;

@@ -1,25 +1,27 @@
-//! What the user chooses about a comparison of tables: the words, the bounds and what goes together, for SQL and the command line.
+//! Options of a table comparison, for SQL and the command line: their words, their ranges, and which combinations are
+//! allowed.
 
 use std::ops::RangeInclusive;
 
 use crate::kernels::canonical::Form;
 pub use crate::kernels::sorted::Rows;
 
-/// How far the work goes; each stage only removes edges of the one before, except the last two, which also prove.
+/// How far the comparison goes. Each stage only removes edges of the previous one; the last two also prove the remaining
+/// ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Stage {
     /// Column names alone.
     Schema,
     /// Types, bounds and counts from footers; no data is read.
     Minmax,
-    /// Column-anchored row samples of both tables; the parent is not searched.
+    /// Samples of rows of both tables, anchored at columns; the parent is not searched.
     Sketch,
-    /// Uniformly sampled rows of the child searched in the parent, as the R2D2 paper does: may accept false edges.
+    /// Uniformly sampled rows of the child, searched in the parent, as in the R2D2 paper. May accept false edges.
     Sampled,
     /// 128-bit hashes of all rows.
     #[default]
     Exact,
-    /// The rows themselves, byte for byte in canonical form, after the hashes.
+    /// The rows themselves, byte for byte in canonical form, after their hashes.
     Bytes,
 }
 
@@ -33,7 +35,7 @@ pub enum Types {
     Strict,
     /// Values are compared as text.
     Text,
-    /// Values are compared as text, and texts that write numbers, times or truth values count as these.
+    /// Values are compared as text, and texts that spell numbers, times or Booleans count as those values.
     Parsed,
 }
 
@@ -87,7 +89,7 @@ pub enum Names {
     Fold,
     /// As written.
     Exact,
-    /// Without case; and columns of other names are tried where their values fit.
+    /// Case-insensitive; columns with other names are also tried if their values fit.
     Any,
 }
 
@@ -106,8 +108,8 @@ impl Layout {
 /// What one table is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Layout {
-    /// A folder is a table when it has `key=value` folders, a writer's marker such as `_SUCCESS`, or only files named as
-    /// writers name the parts of a table; other files are tables of their own.
+    /// A folder is a table if it has `key=value` folders, a writer's marker such as `_SUCCESS`, or only files named as
+    /// writers name the parts of a table. Other files are tables of their own.
     #[default]
     Auto,
     /// Every file is a table.
@@ -136,7 +138,7 @@ pub struct Options {
     pub names: Names,
     /// What a table is.
     pub layout: Layout,
-    /// Least share of the child's rows that the parent must hold; below 1 near-containments are found too.
+    /// Minimum fraction of the child's rows that the parent must have. Below 1, near-containments are found too.
     pub threshold: f64,
     /// Rows drawn from each child at stage [`Stage::Sampled`].
     pub sample_rows: u64,
@@ -181,7 +183,7 @@ impl Options {
 /// Options that contradict each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conflict {
-    /// A threshold below 1 with a stage that knows whole containments only.
+    /// A threshold below 1 with a stage that only handles full containment.
     Threshold,
     /// Columns of other names with a stage that does not read all rows.
     Names,

@@ -1,4 +1,4 @@
-//! What a comparison found out.
+//! The results of a comparison.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is done to a table to get another.
+//! Operations that derive one table from another.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ pub fn derive(random: &mut SplitMix64, at: usize, number: usize, made: &mut Vec<
     Ok(())
 }
 
-/// Filters of filters, and a projection of the last.
+/// Repeated filters, and a projection of the last result.
 fn chain(
     random: &mut SplitMix64,
     parent: usize,
@@ -104,7 +104,7 @@ fn shuffled(random: &mut SplitMix64, n: usize) -> Vec<usize> {
     order
 }
 
-/// Rows that pass: a range of the first column, some of its values, or three in ten.
+/// The rows that a filter keeps: a range of the first column, some of its values, or three in ten.
 fn kept(random: &mut SplitMix64, rows: &RecordBatch, filter: usize) -> Vec<usize> {
     let n = rows.num_rows();
     let kept: Vec<usize> = match filter {
@@ -174,7 +174,7 @@ fn as_text(rows: &RecordBatch) -> Result<RecordBatch> {
     replaced(rows, columns.collect::<Result<Vec<_>, _>>()?)
 }
 
-/// In some rows the value of one column is that of another row: bounds and columns stay, rows do not.
+/// Replaces the value of one column in some rows by that of another row: bounds and columns stay the same, rows do not.
 fn near(random: &mut SplitMix64, rows: &RecordBatch, per_mille: usize) -> Result<RecordBatch> {
     let n = rows.num_rows();
     let mut columns = rows.columns().to_vec();
@@ -218,7 +218,7 @@ fn added(rows: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
-/// How many rows each place has: a column's name is there, its rows are not.
+/// Counts rows per place: one column name is shared, but no rows.
 fn aggregated(rows: &RecordBatch) -> Result<RecordBatch> {
     let places = rows.column(1).as_string::<i32>();
     let mut counts: std::collections::BTreeMap<Option<&str>, i64> = std::collections::BTreeMap::new();

@@ -1,26 +1,26 @@
-//! A table of the demo lake, and how it came to be.
+//! Tables of the demo lake and how each was derived.
 
 use arrow::array::RecordBatch;
 use limpid_udfs::kernels::random::SplitMix64;
 
-/// How a table came to be.
+/// How a table relates to its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Relation {
-    /// It is in its parent and its parent in it.
+    /// Each contains the other.
     Equal,
-    /// It is in its parent.
+    /// The table is contained in its parent.
     Contained,
-    /// Its distinct rows are in its parent.
+    /// Its distinct rows are contained in its parent.
     ContainedAsSet,
-    /// It is in its parent when values are compared as text.
+    /// It is contained in its parent if values are compared as text.
     ContainedAsText,
-    /// Its parent is in it.
+    /// The table contains its parent.
     Contains,
-    /// Renamed: in its parent but for the names.
+    /// It would be contained in its parent if columns had the same names.
     Renamed,
-    /// Almost in its parent.
+    /// Almost contained in its parent.
     Near,
-    /// Neither.
+    /// None of these.
     None,
 }
 
@@ -33,7 +33,7 @@ pub struct Made {
     pub operation: String,
     /// Position of the table it was derived from.
     pub parent: Option<usize>,
-    /// What holds between the two.
+    /// How the two are related.
     pub relation: Relation,
     /// The rows.
     pub rows: RecordBatch,

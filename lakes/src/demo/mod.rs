@@ -1,7 +1,7 @@
-//! A lake of tables derived from one another by known operations: to try things on, and for the tests.
+//! Generates a lake of tables derived from one another by known operations, for demonstrations and tests.
 //!
-//! Seeded: the same plan writes the same rows. What is derived from what is only a lower limit of what is contained in what
-//! (two filters of one table contain each other by accident), so [`truth`] compares all pairs, row by row.
+//! The result depends only on the plan and its seed. Known derivations are only a lower limit of the containments (two
+//! filters of one table may contain each other by accident), so [`truth`] compares all pairs row by row.
 
 mod derive;
 mod made;
@@ -17,14 +17,14 @@ use limpid_udfs::kernels::random::SplitMix64;
 
 pub use made::{Made, Relation};
 
-/// What to make.
+/// What to generate.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Tables that the others are derived from.
+    /// Number of tables from which others are derived.
     pub roots: usize,
-    /// Least and most rows of a root.
+    /// Minimum and maximum number of rows of a root.
     pub rows: (usize, usize),
-    /// Seed of everything.
+    /// Seed of all random choices.
     pub seed: u64,
 }
 
@@ -50,7 +50,7 @@ pub fn tables(plan: &Plan) -> Result<Vec<Made>> {
     Ok(made)
 }
 
-/// Writes the tables of `plan` below `folder`, which must be empty or missing, and gives their number.
+/// Writes the tables of `plan` below `folder`, which must be empty or missing. Returns their number.
 ///
 /// # Errors
 /// The folder is not empty or cannot be written.

@@ -10,7 +10,7 @@ use datafusion::common::Result;
 /// Microseconds of an hour.
 const HOUR: i64 = 3_600_000_000;
 
-/// The columns of a type changed; `None` where the table has no such column.
+/// Changes all columns of a type; `None` if the table has none.
 fn changed(
     rows: &RecordBatch,
     data_type: &DataType,
@@ -52,7 +52,7 @@ pub fn shifted(rows: &RecordBatch) -> Result<Option<RecordBatch>> {
     })
 }
 
-/// Every row with what a lookup by its second column, a text, says.
+/// Joins every row with the result of a lookup by its second column, a text.
 pub fn joined(rows: &RecordBatch) -> Result<RecordBatch> {
     let regions: StringArray = rows
         .column(1)
@@ -66,7 +66,7 @@ pub fn joined(rows: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
-/// What two tables have in common of the first's columns: the first so, and both together.
+/// Restricts two tables to their common columns. Returns the first one restricted, and both concatenated.
 pub fn united(rows: &RecordBatch, other: &RecordBatch) -> Result<(RecordBatch, RecordBatch)> {
     let (ours, theirs) = (rows.schema(), other.schema());
     let common = ours.fields().iter().enumerate().filter_map(|(at, field)| {

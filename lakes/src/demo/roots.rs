@@ -1,4 +1,4 @@
-//! Tables that others are derived from: every kind of column that compares badly somewhere.
+//! Root tables, with every kind of column that is hard to compare.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
-//! Containment by trying all pairs: cells as texts, texts as numbers, rows as lists of numbers.
+//! Reference implementation of containment: tries all pairs, with cells as texts, texts as numbers, and rows as lists of
+//! numbers.
 //!
-//! Shares no code with the comparison it checks.
+//! It shares no code with the comparison that it verifies.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +14,8 @@ use datafusion::common::Result;
 use super::made::Made;
 use crate::options::{Rows, Types};
 
-/// For each contained pair (child, parent), the share of the child's rows in the parent; below 1 from `threshold` on.
+/// For each contained pair (child, parent), the fraction of the child's rows that the parent has. Pairs below 1 are included
+/// down to `threshold`.
 ///
 /// # Errors
 /// Only those of Arrow.

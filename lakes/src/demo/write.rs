@@ -1,4 +1,4 @@
-//! Tables as Parquet, each written another way.
+//! Writes tables as Parquet, in a variety of layouts.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::made::Made;
 
-/// Writes one table: a file, a folder of parts, or `part=...` folders are all one table to a reader.
+/// Writes one table as a file, a folder of parts, or `part=...` folders. All are one table to a reader.
 pub fn write(folder: &Path, table: &Made, number: usize) -> Result<()> {
     let path = folder.join(&table.name);
     if number % 11 == 5 && table.rows.num_rows() > 1 {

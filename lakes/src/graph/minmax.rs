@@ -1,11 +1,17 @@
-//! Min-max pruning, by the sound rules only.
+//! Min-max pruning with sound rules only.
 //!
-//! A pair goes on proof alone. Of child A and parent B, with a column where A holds a value:
-//! A's *exact* minimum lies below B's lower bound (it is a value of A that B cannot hold), or A's exact maximum above B's
-//! upper bound; or the ranges do not meet; or A has a NULL and B is known to have none; or B is all NULL; or, counting
-//! repeated rows, A has more rows. B's bounds may be loose; A's may not, except that ranges which do not meet need no exact
-//! ends. All of these are of one shape: two numbers of the child between two of the parent. So the parents that a child can
-//! be in are found by range search on the column that tells most, and the other columns are tried on those alone.
+//! A pair is removed only if footers prove that child A is not contained in parent B. For a column in which A has a value,
+//! the proofs are:
+//! * A's *exact* minimum is below B's lower bound (A has a value that B cannot have), or A's exact maximum is above B's upper
+//!   bound;
+//! * the ranges are disjoint;
+//! * A has a NULL and B is known to have none;
+//! * B is all NULL;
+//! * counting repeated rows, A has more rows.
+//!
+//! B's bounds may be loose; A's must be exact, except for the test of disjoint ranges. All tests have one form: two numbers
+//! of the child must lie between two of the parent. The possible parents of a child are therefore found by range search on
+//! the most selective column, and the other columns are only tested on those.
 
 use hashbrown::HashMap;
 
@@ -19,8 +25,8 @@ use crate::options::{Options, Rows, Types};
 const LOWEST: u32 = 0;
 const HIGHEST: u32 = u32::MAX;
 
-/// What a column, or the number of rows, demands of a pair: `lower(parent) <= lower(child)` and
-/// `upper(parent) >= upper(child)`.
+/// The condition that a column, or the number of rows, imposes on a pair: `lower(parent) <= lower(child)` and `upper(parent)
+/// >= upper(child)`.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     as_parent: (u32, u32),
@@ -29,7 +35,7 @@ struct Limits {
 
 const NONE: Limits = Limits { as_parent: (LOWEST, HIGHEST), as_child: (HIGHEST, LOWEST) };
 
-/// Bounds of all tables as ranks, comparable within a column name and class.
+/// Bounds of all tables as ranks, which are comparable within a column name and class.
 #[derive(Debug)]
 pub struct Minmax {
     /// For each table, for each column, in the order of the table: bounds, then NULLs.
@@ -76,8 +82,8 @@ impl Minmax {
         Self { columns, classes, rows }
     }
 
-    /// Appends the pairs of a block that nothing rules out.
-    /// Where `changed` is given, only those of which it names one.
+    /// Appends the pairs of a block that nothing rules out. If `changed` is given, only pairs with a changed table are
+    /// considered.
     pub fn prune(&self, graph: &SchemaGraph, block: &Block, changed: Option<&[bool]>, found: &mut Vec<Edge>) {
         let (child, parent) = (&graph.groups[block.child as usize], &graph.groups[block.parent as usize]);
         let is_new = |table: u32| changed.is_none_or(|changed| changed[table as usize]);
@@ -99,7 +105,7 @@ impl Minmax {
         test(&|table| self.rows[table], &|table| self.rows[table]);
         for (at, &place) in places.iter().enumerate() {
             let (c, p) = (child.columns[at] as usize, parent.columns[place] as usize);
-            // Text comparison lets kinds meet whose bounds are in different orders.
+            // Comparison as text also matches kinds whose bounds have different orders.
             let class = |table: &u32, column: usize| self.classes[*table as usize][column];
             let same =
                 child.tables.first().map(|table| class(table, c)) == parent.tables.first().map(|table| class(table, p));
@@ -141,10 +147,11 @@ impl Minmax {
     }
 }
 
-/// One range of ranks a table.
+/// One range of ranks per table.
 type Spans = Vec<(u32, u32)>;
 
-/// The test that leaves the fewest pairs, judged by a sample of children; none for a block too small to index.
+/// Chooses the test that leaves the fewest pairs, estimated on a sample of children; `None` for a block that is too small to
+/// index.
 fn best(tests: &[(Spans, Spans)], children: usize, parents: usize) -> Option<usize> {
     if children * parents < 4096 {
         return None;
@@ -159,14 +166,14 @@ fn best(tests: &[(Spans, Spans)], children: usize, parents: usize) -> Option<usi
     (0..tests.len()).min_by_key(|&at| left(&tests[at]))
 }
 
-/// The range of a column's values, where it is in the order that they are compared in: the bounds of texts are not those of
-/// what they write.
+/// The range of a column's values, if its order is that of the comparison. Bounds of texts are not bounds of the values that
+/// the texts spell.
 fn range<'a>(column: &'a Column, options: &Options) -> Option<&'a Range> {
     let parsed = options.types == Types::Parsed && column.class == Class::Text;
     column.stats.range.as_ref().filter(|_| !parsed)
 }
 
-/// A bound, its first bytes as a number before it: comparing these alone settles most, without a look at where it lies.
+/// A bound preceded by its first bytes as a number, which usually decide a comparison without reading the bound.
 type Ranked<'a> = (u64, &'a [u8]);
 
 fn ranked(key: &[u8]) -> Ranked<'_> {
@@ -184,7 +191,7 @@ fn rank(all: &[Ranked<'_>], key: &[u8]) -> u32 {
 fn bounds(column: &Column, range: Option<&Range>, all: &[Ranked<'_>]) -> Limits {
     let rank = |key: &[u8]| rank(all, key);
     if column.class == Class::Null {
-        // Holds no value: as a parent it can hold no child's, as a child it asks for none.
+        // A column without values: as a parent it cannot contain a child's values, and as a child it imposes no condition.
         return Limits { as_parent: (HIGHEST, LOWEST), ..NONE };
     }
     let Some(range) = range else { return NONE };
@@ -198,7 +205,7 @@ fn bounds(column: &Column, range: Option<&Range>, all: &[Ranked<'_>]) -> Limits 
     }
 }
 
-/// For near-containments: no row can match where the ranges of a column without NULLs do not meet; nothing less is proof.
+/// For near-containment, no row can match if the ranges of a column without NULLs are disjoint. Nothing weaker is a proof.
 fn disjoint(column: &Column, range: Option<&Range>, all: &[Ranked<'_>]) -> Limits {
     let Limits { as_parent, .. } = bounds(column, range, all);
     let rank = |key: &[u8]| rank(all, key);

@@ -1,31 +1,31 @@
-//! Which tables can be in which, from metadata alone.
+//! Finds possible containments from metadata alone.
 
 pub mod minmax;
 pub mod schema;
 
-/// A possible containment: positions of child and parent among the tables.
+/// A possible containment: indices of child and parent among the tables.
 pub type Edge = (u32, u32);
 
-/// What a stage left.
+/// Number of pairs that each stage left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Tables with rows.
     pub tables: u64,
-    /// Ordered pairs of different tables.
+    /// Ordered pairs of distinct tables.
     pub pairs: u64,
-    /// Different schemas, by names.
+    /// Distinct schemas by column names.
     pub schemas: u64,
-    /// Pairs whose child's names are all in the parent.
+    /// Pairs in which the parent has all column names of the child.
     pub schema: u64,
-    /// Of these, pairs whose types fit.
+    /// Among these, pairs with compatible types.
     pub types: u64,
-    /// Of these, pairs that bounds and counts allow.
+    /// Among these, pairs not excluded by bounds and counts.
     pub minmax: u64,
-    /// Of these, pairs that the values of single columns allow, where they were compared.
+    /// Among these, pairs not excluded by the values of single columns, if those were compared.
     pub columns: u64,
-    /// Of these, pairs that samples allow.
+    /// Among these, pairs not excluded by samples.
     pub sketch: u64,
-    /// Contained pairs, as far as the last stage says.
+    /// Contained pairs according to the last stage.
     pub contained: u64,
     /// Tables that were read.
     pub scanned: u64,

@@ -1,4 +1,4 @@
-//! Tables by schema, and which schemas hold which.
+//! Groups tables by schema and determines which schemas contain which.
 
 use hashbrown::HashMap;
 
@@ -6,7 +6,7 @@ use crate::kernels::schemas::supersets;
 use crate::lake::{Class, Lake, logical_type};
 use crate::options::{Options, Types};
 
-/// Tables of the same names and types.
+/// Tables with the same names and types.
 #[derive(Debug)]
 pub struct Group {
     /// Numbers of the column names, ascending.
@@ -19,7 +19,7 @@ pub struct Group {
     pub tables: Vec<u32>,
 }
 
-/// All tables of one schema that may be in tables of another.
+/// All pairs of a table of one schema as child and a table of another as parent.
 #[derive(Debug, Clone, Copy)]
 pub struct Block {
     /// Group of the children.
@@ -30,7 +30,7 @@ pub struct Block {
     pub types_fit: bool,
 }
 
-/// The schema containment graph: groups of tables, and which group can hold which.
+/// The schema containment graph: groups of tables, and which group can contain which.
 #[derive(Debug)]
 pub struct SchemaGraph {
     /// The groups.
@@ -47,7 +47,7 @@ pub struct SchemaGraph {
 struct Type {
     class: Class,
     logical: String,
-    /// Whether the column is known to hold values that rule a pair out when the parent cannot have them.
+    /// Whether the column is known to have values that exclude a pair if the parent cannot have them.
     filled: bool,
 }
 
@@ -69,7 +69,7 @@ impl SchemaGraph {
                     names.len() as u32 - 1
                 });
                 let logical = if types == Types::Strict { logical_type(&column.data_type) } else { String::new() };
-                // Of a near-containment some rows may miss: only a column without NULLs speaks for all.
+                // In near-containment, some rows may be missing, so only a column without NULLs speaks for all rows.
                 let filled = match options.threshold < 1.0 {
                     true => column.stats.nulls == Some(0),
                     false => column.class != Class::Null && column.stats.nulls.is_some(),
@@ -105,7 +105,7 @@ impl SchemaGraph {
         if block.child == block.parent { children * (children - 1) } else { children * parents }
     }
 
-    /// For each column of the child's group, its place in the parent's list of columns.
+    /// For each column of the child's group, its position among the parent's columns.
     pub fn places(&self, block: &Block) -> Vec<usize> {
         let (child, parent) = (&self.groups[block.child as usize].names, &self.groups[block.parent as usize].names);
         child.iter().filter_map(|name| parent.binary_search(name).ok()).collect()
@@ -137,8 +137,8 @@ fn blocks(groups: &[Group], kinds: &[Type], columns: usize, types: Types) -> (Ve
     (blocks, sets.len())
 }
 
-/// Whether no column rules out equal values by its type alone. A column of NULLs fits every type unless types must be the
-/// same; only a column that is known to hold a value needs one of the same kind.
+/// Whether the types of all columns allow equal values. A column of NULLs fits every type unless types must be identical.
+/// Only a column known to have a value requires one of the same kind.
 fn fit(child: &Group, parent: &Group, kinds: &[Type], types: Types) -> bool {
     child.names.iter().zip(&child.types).all(|(name, kind)| {
         let Ok(place) = parent.names.binary_search(name) else { return false };

@@ -1,7 +1,7 @@
-//! Exact confidence intervals of a share, from a sample.
+//! Exact confidence intervals of a proportion, from a sample.
 
-/// Clopper-Pearson interval of a share of which `hits` of `draws` independent draws were seen (Clopper and Pearson, The
-/// use of confidence or fiducial limits, 1934): it holds the true share with probability `confidence` or more.
+/// Clopper-Pearson interval of a proportion, for `hits` successes in `draws` independent draws (Clopper and Pearson, The use
+/// of confidence or fiducial limits, 1934). It contains the true value with probability `confidence` or more.
 pub fn interval(hits: u64, draws: u64, confidence: f64) -> (f64, f64) {
     if draws == 0 {
         return (0.0, 1.0);
@@ -14,7 +14,7 @@ pub fn interval(hits: u64, draws: u64, confidence: f64) -> (f64, f64) {
     (lower, upper)
 }
 
-/// Where the increasing `f` crosses zero in (0, 1).
+/// Returns where the increasing function `f` crosses zero in (0, 1).
 fn root(f: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..60 {

@@ -1,13 +1,13 @@
-//! Values as bytes that are equal if and only if the values are, whatever type carried them.
+//! Canonical encoding: the bytes of two values are equal if and only if the values are, whatever their types.
 //!
-//! Form 1: a tag, then the payload. NULL equals NULL. NaN equals NaN and -0.0 equals 0. Numbers compare by exact value:
-//! the integer 1, the double 1.0 and the decimal 1.00 are one; the decimal 0.1 is not the double nearest to it. A date is
-//! the timestamp at its midnight. Timestamps with a zone are instants and differ from those without. Texts are compared
-//! byte for byte, and are not binaries.
+//! Form 1 is a tag followed by the payload. NULL equals NULL, NaN equals NaN, and -0.0 equals 0. Numbers are compared by
+//! exact value: the integer 1, the double 1.0 and the decimal 1.00 are equal; the decimal 0.1 does not equal the double
+//! nearest to it. A date equals the timestamp at its midnight. Timestamps with a time zone are instants and differ from those
+//! without. Texts are compared byte for byte and never equal binary values.
 
 use super::written::spelling;
 
-/// Version of the forms below; part of everything that is stored.
+/// Version of the encodings below; recorded with everything that is stored.
 pub const VERSION: u8 = 1;
 
 /// How values are written.
@@ -16,9 +16,9 @@ pub enum Form {
     /// By value, types of one kind widened to each other.
     #[default]
     Value,
-    /// As text: 1, 1.0 and '1' are one.
+    /// As text: 1, 1.0 and '1' are equal.
     Text,
-    /// As text, where a text that writes a number, a time or a truth value counts as that: '1.0' and 1 are one too.
+    /// As text, but a text that spells a number, time or Boolean counts as that value: '1.0' and 1 are equal too.
     Parsed,
 }
 

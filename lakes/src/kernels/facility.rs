@@ -1,43 +1,43 @@
-//! Which of many things to keep when the others can be rebuilt from kept ones: uncapacitated facility location.
+//! Uncapacitated facility location: which items to keep if the others can be rebuilt from kept ones.
 //!
-//! Keeping `v` costs `keep[v]` and serves `v` itself for nothing; rebuilding `v` from a kept `u` costs `rebuild[v]`'s price for
-//! `u`. The problem is NP-hard; here each weakly connected component is bounded from below by dual ascent (Erlenkotter, A
-//! dual-based procedure for uncapacitated facility location, 1978), from above by the solution that the dual suggests and
-//! local search, and the gap, where there is one, is closed by branch and bound within a budget. Components that are trees need no
-//! search: a dynamic program is exact in linear time.
+//! Keeping `v` costs `keep[v]` and serves `v` itself for free. Rebuilding `v` from a kept `u` costs the price listed in
+//! `rebuild[v]` for `u`. The problem is NP-hard. Each weakly connected component is bounded from below by dual ascent
+//! (Erlenkotter, A dual-based procedure for uncapacitated facility location, 1978), and from above by the solution that the
+//! dual suggests, improved by local search. A remaining gap is closed by branch and bound within a budget. Components that
+//! are trees need no search: a dynamic program is exact in linear time.
 
 use limpid_udfs::kernels::union_find::UnionFind;
 
 /// The costs.
 #[derive(Debug, Clone, Default)]
 pub struct Costs {
-    /// Of keeping each.
+    /// Cost of keeping each item.
     pub keep: Vec<f64>,
-    /// From what each can be rebuilt, and at what price.
+    /// For each item, the items from which it can be rebuilt, and the cost.
     pub rebuild: Vec<Vec<(u32, f64)>>,
 }
 
-/// What to do.
+/// A solution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solution {
-    /// For each, what it is rebuilt from: itself where it is kept.
+    /// For each item, the item from which it is rebuilt; itself if it is kept.
     pub from: Vec<u32>,
-    /// What that costs.
+    /// Total cost.
     pub cost: f64,
-    /// No solution costs less.
+    /// Lower bound: no solution costs less.
     pub bound: f64,
 }
 
-/// Differences below this share of the costs are rounding.
+/// Differences below this fraction of the costs are rounding errors.
 const EPSILON: f64 = 1e-9;
 
-/// Solves `costs`, looking at no more than `budget` nodes of the search tree of each component.
+/// Solves `costs`, visiting at most `budget` nodes of the search tree per component.
 pub fn solve(costs: &Costs, budget: usize) -> Solution {
     let n = costs.keep.len();
     let mut joined = UnionFind::new(n);
     let useful = |v: usize| costs.rebuild[v].iter().filter(move |(_, price)| *price < costs.keep[v]);
     for v in 0..n {
-        // Rebuilding at no less than the price of keeping is never needed.
+        // Never rebuild at a price at or above that of keeping.
         useful(v).for_each(|&(u, _)| {
             joined.union(v as u32, u);
         });
@@ -56,7 +56,7 @@ pub fn solve(costs: &Costs, budget: usize) -> Solution {
                 .map(|&v| {
                     let others = useful(v as usize).filter(|(u, _)| *u != v).map(|&(u, price)| (price, place(u)));
                     let mut all: Vec<(f64, u32)> = others.chain([(0.0, place(v))]).collect();
-                    // Itself before all others of the same price: what is kept is never rebuilt.
+                    // Put the item itself before others at the same price, so that kept items are never rebuilt.
                     let rank = |&(price, u): &(f64, u32)| (price, u != place(v), u);
                     all.sort_by(|a, b| {
                         let (a, b) = (rank(a), rank(b));
@@ -79,7 +79,7 @@ pub fn solve(costs: &Costs, budget: usize) -> Solution {
     solution
 }
 
-/// One component. `serve[v]`: price and place of everything that can serve `v`, itself included, cheapest first.
+/// One component. `serve[v]` lists price and position of everything that can serve `v`, including itself, cheapest first.
 struct Part {
     keep: Vec<f64>,
     serve: Vec<Vec<(f64, u32)>>,
@@ -92,7 +92,7 @@ enum Status {
     Closed,
 }
 
-/// A node of the search tree after its bound: the dual's solution and where it is not tight.
+/// A node of the search tree after bounding: the dual's solution and where it is not tight.
 struct Bounded {
     bound: f64,
     open: Vec<bool>,
@@ -100,9 +100,9 @@ struct Bounded {
 }
 
 impl Part {
-    /// Where everything has at most one other thing to be rebuilt from, and no circle: the optimum in linear time. With
-    /// `keep(v)` and `rebuild(v)` the least costs of what hangs below `v` when it is kept and when it is rebuilt,
-    /// `keep(v) = its price + sum of min(keep, rebuild)` over its children, `rebuild(v) = its price + sum of keep`.
+    /// Solves a component in which every item can be rebuilt from at most one other, without cycles: the optimum in linear
+    /// time. Let `keep(v)` and `rebuild(v)` be the minimum costs of the subtree below `v` if `v` is kept or rebuilt. Then
+    /// `keep(v) = its price + sum of min(keep, rebuild)` over its children, and `rebuild(v) = its price + sum of keep`.
     fn forest(&self) -> Option<(Vec<u32>, f64)> {
         let n = self.keep.len();
         let mut above: Vec<Option<(u32, f64)>> = vec![None; n];
@@ -119,7 +119,7 @@ impl Part {
         }
         let mut keep = self.keep.clone();
         let mut rebuild: Vec<f64> = above.iter().map(|above| above.map_or(f64::INFINITY, |(_, price)| price)).collect();
-        // Children before parents; on a circle everything waits for ever.
+        // Children come before parents; items on a cycle never become ready.
         let mut order: Vec<u32> = (0..n as u32).filter(|&v| waiting[v as usize] == 0).collect();
         let mut next = 0;
         while let Some(&v) = order.get(next) {
@@ -182,7 +182,7 @@ impl Part {
         (best.0, best.1, bound)
     }
 
-    /// Dual ascent under what is fixed; `None` where something cannot be served.
+    /// Dual ascent given the fixed items; `None` if an item cannot be served.
     fn bound(&self, status: &[Status]) -> Option<Bounded> {
         let n = self.keep.len();
         let fixed: f64 = (0..n).filter(|&u| status[u] == Status::Open).map(|u| self.keep[u]).sum();
@@ -230,7 +230,7 @@ impl Part {
         Some(Bounded { bound: fixed + value.iter().sum::<f64>(), open, branch })
     }
 
-    /// The cheapest service by the open ones, after closing whatever is better closed.
+    /// The cheapest assignment to open items, after closing those that are better closed.
     fn improved(&self, mut open: Vec<bool>) -> (Vec<u32>, f64) {
         for (v, all) in self.serve.iter().enumerate() {
             if !all.iter().any(|(_, u)| open[*u as usize]) {

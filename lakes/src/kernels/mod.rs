@@ -1,5 +1,5 @@
-//! What comparing whole tables needs: values in one canonical form, hashes of rows that add up, set and multiset
-//! containment of sorted hashes, two-sided range search and exact binomial intervals.
+//! Algorithms for comparing whole tables: canonical values, additive row hashes, set and multiset containment of sorted
+//! hashes, two-sided range search and exact binomial intervals.
 
 pub mod binomial;
 pub mod canonical;

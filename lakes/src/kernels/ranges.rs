@@ -1,8 +1,8 @@
-//! All ranges that hold a given one: orthogonal range search in two dimensions.
+//! Finds all ranges that contain a given one: orthogonal range search in two dimensions.
 
 /// Ranges with a lower and an upper bound, searched by both.
 ///
-/// Ascending by lower bound, with a tree of the greatest upper bounds above them: a search costs O((found + 1) log n).
+/// They are sorted by lower bound, with a tree of the greatest upper bounds on top. A search costs O((found + 1) log n).
 #[derive(Debug)]
 pub struct Ranges {
     /// Lower bound and position given, ascending.
@@ -29,8 +29,8 @@ impl Ranges {
         Self { order, greatest, leaves }
     }
 
-    /// Calls `found` with the position of every range of lower bound at most `lower` and upper bound at least `upper`,
-    /// in no promised order.
+    /// Calls `found` with the position of every range with a lower bound of at most `lower` and an upper bound of at least
+    /// `upper`, in no particular order.
     pub fn holding(&self, lower: u32, upper: u32, found: &mut impl FnMut(u32)) {
         let end = self.order.partition_point(|&(bound, _)| bound <= lower);
         if end > 0 {

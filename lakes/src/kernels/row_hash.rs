@@ -1,12 +1,13 @@
-//! Hashes of rows that serve every projection, and fingerprints of tables that add up.
+//! Row hashes that serve every projection, and additive fingerprints of tables.
 //!
-//! A cell's hash knows nothing of its column. A row over columns S is `finish(sum of cell * key(column))`, so the hash of
-//! any projection costs one addition a column. The finisher comes before rows are summed: without it a table whose
-//! columns were shuffled independently would have the fingerprint of the original. Sums of row hashes modulo 2^128 are
-//! multiset hashes (Clarke et al., Incremental multiset hash functions, 2003: MSet-Add-Hash): appending adds.
+//! The hash of a cell does not depend on its column. The hash of a row over columns S is `finish(sum of cell * key(column))`,
+//! so the hash of any projection costs one addition per column. The finisher is applied before rows are summed; without it, a
+//! table whose columns were shuffled independently would have the fingerprint of the original. Sums of row hashes modulo
+//! 2^128 are multiset hashes (Clarke et al., Incremental multiset hash functions, 2003: MSet-Add-Hash), so appending rows
+//! adds hashes.
 //!
-//! For n different rows the chance of any collision is about n^2 / 2^129: 1.5e-21 for a billion. Not keyed: who may write
-//! tables may forge collisions, which is why nothing is deleted without comparing bytes.
+//! For n different rows the probability of any collision is about n^2 / 2^129: 1.5e-21 for a billion. The hashes are not
+//! keyed: whoever can write tables can forge collisions. Therefore nothing is deleted without comparing bytes.
 
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 

@@ -1,9 +1,10 @@
-//! Which schemas hold which: containment of sets of column numbers.
+//! Determines which schemas contain which: containment of sets of column numbers.
 
-/// For each set, the sets that hold it, itself included, ascending. Sets are ascending lists of numbers below `columns`.
+/// For each set, returns the sets that contain it, including itself, ascending. Sets are ascending lists of numbers below
+/// `columns`.
 ///
-/// Intersects the inverted lists of a set's columns, the rarest first: no pair of sets without a common column is ever
-/// looked at. The empty set is in none.
+/// Intersects the inverted lists of a set's columns, rarest first, so pairs of sets without a common column are never
+/// visited. The empty set is contained in none.
 pub fn supersets(sets: &[Vec<u32>], columns: usize) -> Vec<Vec<u32>> {
     let mut holders = vec![vec![]; columns];
     for (set, members) in sets.iter().enumerate() {

@@ -3,31 +3,31 @@
 /// Whether repeated rows count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Rows {
-    /// A row that a child holds n times must be in the parent n times.
+    /// A row that occurs n times in the child must occur at least n times in the parent.
     #[default]
     Multiset,
-    /// A row that a child holds must be in the parent.
+    /// A row of the child must occur in the parent.
     Set,
 }
 
-/// How much of one list another holds.
+/// The overlap of one list with another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Overlap {
-    /// Rows of the child that count: distinct ones for sets.
+    /// Number of rows of the child that count; distinct ones for sets.
     pub rows: u64,
-    /// Those that the parent has.
+    /// Number of those that the parent has.
     pub matched: u64,
 }
 
 impl Overlap {
-    /// Share of the child in the parent, 1 for an empty child.
+    /// Fraction of the child in the parent; 1 for an empty child.
     pub fn containment(self) -> f64 {
         if self.rows == 0 { 1.0 } else { self.matched as f64 / self.rows as f64 }
     }
 }
 
-/// Whether every row of `child` is in `parent`; both ascend. Ends at the first that is not: for random hashes and a share
-/// c of common rows that is after about 1 / (1 - c) of them.
+/// Whether every row of `child` is in `parent`; both must be ascending. Stops at the first missing row. For random hashes and
+/// a fraction c of common rows, that is after about 1 / (1 - c) rows.
 pub fn contained(child: &[u128], parent: &[u128], rows: Rows) -> bool {
     let mut rest = parent;
     let mut previous = None;
@@ -72,7 +72,7 @@ pub fn holds(list: &[u128], row: u128) -> bool {
     list.binary_search(&row).is_ok()
 }
 
-/// The part of an ascending list that begins at the first element of at least `least`: galloping, because children are
+/// The part of an ascending list from the first element of at least `least` on. Uses galloping search, because children are
 /// often far smaller than parents.
 fn from(list: &[u128], least: u128) -> &[u128] {
     let mut step = 1;

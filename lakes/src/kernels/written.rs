@@ -1,9 +1,10 @@
-//! Texts that write a number, a time or a truth value, in the one spelling that [`canonical`](super::canonical) gives it.
+//! Recognises texts that spell a number, time or Boolean, and gives them the spelling of [`canonical`](super::canonical).
 
-/// The canonical spelling of what a text writes; `None` where it writes none of these, or is best left as it is.
+/// The canonical spelling of what a text spells; `None` if it spells none of these, or is best left alone.
 ///
-/// Numbers lose trailing zeros and exponents, times the `T`, trailing zeros of the fraction and, at midnight, the clock;
-/// offsets of zero are `Z`. Numbers with leading zeros or a plus sign are codes and stay, and so do times of other offsets.
+/// Numbers lose trailing zeros and exponents. Times lose the `T`, trailing zeros of the fraction and, at midnight, the clock;
+/// offsets of zero become `Z`. Numbers with leading zeros or a plus sign are codes and stay as they are, and so do times with
+/// other offsets.
 pub fn spelling(text: &str) -> Option<String> {
     let word = match text {
         "true" | "True" | "TRUE" => Some("true"),

@@ -1,7 +1,7 @@
-//! Bounds of a column's values as bytes in their order, and how they fold.
+//! Bounds of a column's values as order-preserving bytes, and their merging.
 //!
-//! A Parquet minimum is a lower bound; only an exact one is a value that the column holds. Numbers become doubles, rounded
-//! down as the lower end of what the bound may be and up as the upper, so every comparison stays sound.
+//! A Parquet minimum is a lower bound; only an exact one is a value that the column contains. Numbers are converted to
+//! doubles, rounded down for the lower end of a bound and up for the upper end, so every comparison stays sound.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
@@ -33,8 +33,8 @@ pub struct Range {
 }
 
 impl Range {
-    /// The bounds of both together. The least of all bounds is exact where it is so in one of them: it is held, and nothing
-    /// is less.
+    /// Merges two ranges. The smaller of two minima is exact if it is exact in its own range: it occurs, and nothing is
+    /// smaller.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         let min = match self.min.low.cmp(&other.min.low) {
@@ -89,9 +89,9 @@ fn same(key: Key) -> Bound {
     exact(key.clone(), key)
 }
 
-/// The bounds that a row group gives of a column of this Arrow type; `None` where there are none that can be relied on.
+/// The bounds of a column with this Arrow type in a row group; `None` if there are none that can be trusted.
 ///
-/// `whole_texts`: whether the writer never shortens texts, so that a bound without a word on exactness is a value.
+/// `whole_texts` says that the writer never truncates texts, so that a bound not marked as exact is still a value.
 pub fn range(
     stats: &Statistics,
     column: &ColumnDescriptor,

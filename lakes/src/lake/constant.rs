@@ -1,4 +1,4 @@
-//! Values that stand outside a file and are a column of its table: in the name of a folder, in a log.
+//! Values of a table's columns that are stored outside its files: in folder names or in a log.
 
 use arrow::array::{ArrayRef, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};

@@ -25,10 +25,10 @@ use crate::options::{Layout, Names};
 
 /// Tables whose footers are read at the same time.
 const CONCURRENT: usize = 64;
-/// Bytes at the end of a file in an object store that are fetched at once: almost every footer fits. Of a local file just the
-/// footer is read: a second read costs nothing there, and most tables are no larger than this.
+/// Number of bytes at the end of a file in an object store that are fetched at once; almost every footer fits. For a local
+/// file only the footer is read: a second read is free there, and most tables are no larger than this.
 const TAIL: usize = 16 << 10;
-/// Bytes of footers kept for the scans that may follow; beyond it they are read again.
+/// Maximum number of bytes of footers kept for later scans. Beyond that, footers are read again.
 const KEPT: u64 = 128 << 20;
 
 /// The files below a prefix, before they are opened.
@@ -40,7 +40,7 @@ pub struct Listed {
     pub store: Arc<dyn ObjectStore>,
     /// The files, by path.
     pub files: Vec<ObjectMeta>,
-    /// Length of the part of every path that names the prefix.
+    /// Length of the common prefix of all paths.
     pub prefix: usize,
     /// Last name of the prefix.
     pub prefix_name: String,
@@ -109,8 +109,8 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
-/// How much of the paths names the prefix: where the last names of `fixed` end in all of them, else the folder that holds
-/// them all.
+/// Length of the part of the paths that names the prefix: up to the last names of `fixed` if all paths contain them there,
+/// otherwise up to the deepest folder that contains all files.
 fn prefix(files: &[ObjectMeta], fixed: &str) -> usize {
     let Some(first) = files.first().map(|file| file.location.as_ref()) else { return 0 };
     let common = files.iter().skip(1).fold(parent(first), |common, file| {
@@ -143,11 +143,11 @@ pub trait KnownTables: Send + Sync {
     fn table(&self, name: &str, files: &[&ObjectMeta], version: Option<u64>) -> Option<Table>;
 }
 
-/// Groups the files into tables and reads their footers, but not those of tables that `known` has as they are.
-/// What else holds a table is noted by [`discover`](crate::discover).
+/// Groups the files into tables and reads their footers, except for tables that `known` has unchanged.
+/// [`discover`](crate::discover) also notes what prevents tables from being set aside.
 ///
 /// # Errors
-/// Only those of the machinery: what cannot be read as a table is among [`Lake::problems`].
+/// Only internal ones: what cannot be read as a table is listed in [`Lake::problems`].
 pub async fn find_tables(
     listed: Listed,
     layout: Layout,

@@ -1,4 +1,4 @@
-//! Footers folded into tables, soundly: what one file does not say, the table does not know.
+//! Merges footers into tables, soundly: what one file does not state is unknown for the table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct FileColumns {
     pub rows: u64,
     /// Columns, structs taken apart.
     pub columns: Vec<FileColumn>,
-    /// Why the file is never set aside, where something in it stands against that.
+    /// Why the file must never be set aside, if there is a reason.
     pub stays: Option<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct FileColumn {
     pub stats: ColumnStats,
 }
 
-/// A column that has one value in a whole file, which stands elsewhere.
+/// A column with a single value for a whole file, stored outside the file.
 #[derive(Debug, Clone)]
 pub struct Constant {
     /// The column.
@@ -95,7 +95,7 @@ pub fn read(footer: &Arc<ParquetMetaData>) -> Result<FileColumns> {
     Ok(FileColumns { file: String::new(), rows, columns, stays })
 }
 
-/// Columns in which pandas saved an index without a name: which rows a frame was cut from, not what they hold.
+/// Columns in which pandas saved an unnamed index: they tell from which rows a frame was cut, not what it contains.
 fn saved_index(footer: &ParquetMetaData) -> Vec<String> {
     let pairs = footer.file_metadata().key_value_metadata().map(Vec::as_slice).unwrap_or_default();
     let said = pairs.iter().find(|pair| pair.key == "pandas").and_then(|pair| pair.value.as_deref());
@@ -141,10 +141,10 @@ fn stats(footer: &ParquetMetaData, at: usize, data_type: &DataType, whole_texts:
 /// A file's columns, and those that it does not hold itself.
 pub type Part<'a> = (&'a FileColumns, &'a [Constant]);
 
-/// The columns of a table of these files, by name, and where each file has them.
+/// Merges the columns of a table's files by name, and returns where each file has them.
 ///
 /// # Errors
-/// Files whose columns do not fit together.
+/// The columns of two files are incompatible.
 pub fn fold(parts: &[Part<'_>], names: Names) -> Result<(Vec<Column>, Vec<Vec<Source>>)> {
     let normal = normalised(parts, names);
     let mut columns: BTreeMap<String, (Column, u64, &str)> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! From paths to tables.
+//! Groups paths into tables.
 
 use std::collections::BTreeMap;
 
@@ -59,8 +59,8 @@ pub struct Group {
     pub files: Vec<(usize, KeyValues)>,
 }
 
-/// Groups files, given by their paths below the prefix, into tables by name. `prefix` names what lies in the prefix itself;
-/// `known` are folders below it that another format's metadata governs, beside those that the paths show.
+/// Groups files, given by their paths below the prefix, into tables by name. `prefix` is the name of a table at the prefix
+/// itself. `known` lists folders below it that another format's metadata governs, in addition to those that the paths reveal.
 pub fn group<'a>(
     paths: &[&'a str],
     prefix: &str,
@@ -202,7 +202,7 @@ fn stem(name: &str) -> &str {
     name.split_once('.').map_or(name, |(stem, _)| stem)
 }
 
-/// Whether a writer gave the file its name as one part of a table: `part-0001`, `00000_0`, `data-00000-of-00008`, a UUID.
+/// Whether a writer named the file as one part of a table: `part-0001`, `00000_0`, `data-00000-of-00008`, a UUID.
 fn is_part(name: &str) -> bool {
     let stem = stem(name);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

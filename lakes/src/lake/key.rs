@@ -1,4 +1,4 @@
-//! Short byte strings without a place of their own in memory: a lake of many tables has millions of bounds.
+//! Short byte strings stored inline, since a lake of many tables has millions of bounds.
 
 use std::ops::Deref;
 

@@ -1,4 +1,4 @@
-//! Files with several names. A link is no copy: setting its file aside frees nothing and breaks the other name.
+//! Files with several names. A link is not a copy: setting its file aside frees nothing and breaks the other name.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use limpid_connectors::sources::Alias;
 use super::grouping::{Kind, is_parquet};
 use super::{Problem, Table};
 
-/// Notes of each table of a local lake why links keep it where it is. `root` is the path of the lake, `links` are the names
-/// that were left out.
+/// Records for each table of a local lake why links prevent setting it aside. `root` is the path of the lake; `links` are the
+/// names that were skipped.
 pub fn note(tables: &mut [Table], links: &[Alias], root: &str) {
     let targets: HashMap<&str, &str> = links.iter().map(|link| (link.file.as_ref(), link.name.as_ref())).collect();
     let mut folders = Folders::new(root);
@@ -51,7 +51,7 @@ fn absolute(location: &str) -> PathBuf {
     Path::new("/").join(location)
 }
 
-/// Folders below the lake, by whether a symbolic link is on the way to them.
+/// Caches for folders below the lake whether a symbolic link leads to them.
 struct Folders {
     root: PathBuf,
     real: Option<PathBuf>,

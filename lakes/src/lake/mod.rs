@@ -70,9 +70,9 @@ pub struct Table {
     pub bytes: u64,
     /// The version that a log gives it, where it has one.
     pub version: Option<u64>,
-    /// Why it is never set aside, where what its files hold stands against that.
+    /// Why the table must never be set aside, if its content is the reason.
     pub stays: Option<String>,
-    /// Why it is not set aside as long as other things lead to it: links, tables that are rebuilt from it.
+    /// Why the table must not be set aside as long as others depend on it: links, or tables that are rebuilt from it.
     pub held: Option<String>,
 }
 
@@ -85,17 +85,17 @@ pub struct File {
     pub footer: Option<Arc<ParquetMetaData>>,
     /// Where the values of each column of the table are.
     pub sources: Arc<[Source]>,
-    /// Positions of rows that do not count, ascending.
+    /// Positions of deleted rows, ascending.
     pub deleted: Arc<[u64]>,
 }
 
 impl Table {
-    /// Why it is not set aside, where something stands against that.
+    /// Why the file must not be set aside, if there is a reason.
     pub fn why_it_stays(&self) -> Option<&str> {
         self.stays.as_deref().or(self.held.as_deref())
     }
 
-    /// Whether a reader of its files would see rows that do not count.
+    /// Whether a plain reader of its files would see deleted rows.
     pub fn has_deleted(&self) -> bool {
         self.files.iter().any(|file| !file.deleted.is_empty())
     }
@@ -104,13 +104,13 @@ impl Table {
 /// Where a file has the values of a column.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Source {
-    /// In this leaf of its schema.
+    /// In this leaf of the file's schema.
     Leaf(u32),
     /// In the name of its folder; `None` is NULL.
     Folder(Option<String>),
-    /// In the table's log, a text that stands for a value of the column's type.
+    /// In the table's log, as a text that represents a value of the column's type.
     Value(String),
-    /// Nowhere: they are NULL.
+    /// Nowhere: all values are NULL.
     Nowhere,
 }
 
@@ -123,13 +123,13 @@ pub struct Column {
     pub shown: Arc<str>,
     /// Type of the values.
     pub data_type: DataType,
-    /// What its values can be equal to.
+    /// The class of values that its values can equal.
     pub class: Class,
     /// What is known of the values.
     pub stats: ColumnStats,
 }
 
-/// Kinds of values; those of different kinds are never equal.
+/// Classes of values. Values of different classes are never equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Class {
     /// Every value is NULL.
@@ -198,10 +198,10 @@ pub fn logical_type(data_type: &DataType) -> String {
 /// What footers say of a column, over all files.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ColumnStats {
-    /// Number of NULLs, where every file says it.
+    /// Number of NULLs, if every file states it.
     pub nulls: Option<u64>,
-    /// Bounds of the other values, where every file gives them.
+    /// Bounds of the other values, if every file states them.
     pub range: Option<Range>,
-    /// Bytes of the encoded values before compression: the more of them a row, the more different the values.
+    /// Bytes of the encoded values before compression. The more bytes per row, the more distinct values.
     pub encoded: u64,
 }

@@ -42,8 +42,8 @@ impl FileReader {
         }
     }
 
-    /// So many bytes at the end are fetched at once in the hope that the footer is among them: one request instead of two,
-    /// for more bytes.
+    /// Fetches this many bytes at the end at once, hoping to include the footer: one request instead of two, at the cost of
+    /// more bytes.
     #[must_use]
     pub fn with_tail(mut self, tail: Option<usize>) -> Self {
         self.tail = tail;

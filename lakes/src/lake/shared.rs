@@ -1,4 +1,4 @@
-//! What many tables have alike, kept once.
+//! Interns what many tables have in common.
 
 use std::hash::Hash;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a file says of its columns beside their values, and whether a rebuilt one says it too.
+//! Metadata about columns in a file, and whether a rebuilt file preserves it.
 
 use arrow::datatypes::Schema;
 use parquet::arrow::ArrowSchemaConverter;
@@ -9,7 +9,7 @@ use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 /// Where Arrow keeps its schema in a Parquet file; the writer writes it itself.
 pub const ARROW_SCHEMA: &str = "ARROW:schema";
 
-/// What a file written again with the Arrow schema of `footer` would not say of its columns; `None` where it says everything.
+/// What would be lost about the columns if the file were written again with the Arrow schema of `footer`; `None` if nothing.
 pub fn lost_by_writing(footer: &ParquetMetaData, schema: &Schema) -> Option<String> {
     match ArrowSchemaConverter::new().convert(schema) {
         Ok(written) => columns(footer.file_metadata().schema_descr(), &written),
@@ -17,7 +17,7 @@ pub fn lost_by_writing(footer: &ParquetMetaData, schema: &Schema) -> Option<Stri
     }
 }
 
-/// What `original` says and `rebuilt` does not, in words; `None` where nothing would be lost.
+/// What `original` states and `rebuilt` does not, in words; `None` if nothing would be lost.
 pub fn lost(original: &ParquetMetaData, rebuilt: &ParquetMetaData) -> Option<String> {
     let schema = |footer: &ParquetMetaData| footer.file_metadata().schema_descr_ptr();
     if let Some(what) = columns(&schema(original), &schema(rebuilt)) {

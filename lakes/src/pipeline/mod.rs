@@ -27,7 +27,7 @@ use crate::verify::decide::Context;
 use crate::verify::judge::Judge;
 use crate::verify::{Found, State, rename};
 
-/// Pairs a table from which on single columns are read before whole tables are.
+/// If there are at least this many pairs per table, single columns are read before whole tables.
 const CROWDED: f64 = 1.5;
 /// Tables of an object store read at the same time: what takes time there is waiting.
 const REMOTE_READS: usize = 32;
@@ -159,8 +159,8 @@ async fn read_and_decide(outcome: &mut Outcome, graph: &SchemaGraph, edges: Vec<
         let (read, kept) = columns.into_cells();
         (cells, held) = (read, Some(kept));
     }
-    // Samples can rule out whole containments only. Pairs of one schema need none: comparing the sorted hashes that they
-    // have anyway ends as early.
+    // Samples can only exclude full containment. Pairs of one schema need none: comparing the sorted hashes, which exist
+    // anyway, stops as early.
     let width = |table: u32| lake.tables[table as usize].columns.len();
     let sampled = |edge: &Edge| match options.stage {
         _ if options.threshold < 1.0 => false,

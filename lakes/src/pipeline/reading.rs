@@ -1,4 +1,4 @@
-//! Tables read, and the checks of pairs that need what was read.
+//! Reads tables, and checks pairs that need the data read.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::verify::{Found, State, bytes, sketch};
 /// Pairs of samples compared in one task.
 const CHUNK: usize = 1024;
 
-/// What is read of each table: nothing of those in no pair, and of parents only what their children have.
+/// What to read of each table: nothing of tables in no pair, and of parents only the columns that their children have.
 pub(super) fn plans(
     lake: &Lake,
     graph: &SchemaGraph,

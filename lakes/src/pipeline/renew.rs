@@ -1,4 +1,4 @@
-//! A comparison that takes over what the last one learnt.
+//! An incremental comparison that reuses the results of the previous one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ use crate::state::{self, Known, Likeness};
 use crate::verify::judge::Judge;
 use crate::verify::{Evidence, Found, sketch};
 
-/// Compares as [`run`](super::run) does, with what was learnt last time, which is kept below `root`, the lake's folder: what
-/// did not change is not read again unless something new must be compared with it.
+/// Compares like [`run`](super::run), reusing results of the previous run, which are stored below `root`, the folder of the
+/// lake. An unchanged table is read again only if it must be compared with a new or changed one.
 ///
 /// # Errors
-/// Also where the state cannot be written, or options do not let it be used.
+/// Also if the state cannot be written, or if options do not allow its use.
 pub async fn update(
     listed: Listed,
     options: &Options,
@@ -74,7 +74,7 @@ pub async fn update(
     Ok(outcome)
 }
 
-/// Tables that are as they were when they were last compared, and what was known of them.
+/// Tables unchanged since the last comparison, and what was known about them.
 struct Renewal<'a> {
     work: &'a Work<'a>,
     known: &'a Known,
@@ -103,8 +103,8 @@ impl Renewal<'_> {
         read.filter(|print| print.rows == all).or_else(known)
     }
 
-    /// Decides the pairs with a changed table: first by what is known of the others, then by reading as little of them as
-    /// will do.
+    /// Decides the pairs with a changed table: first by what is known about the other table, then by reading as little of it
+    /// as possible.
     async fn decide(&self, outcome: &mut Outcome, edges: Vec<Edge>, carried: &mut Vec<Found>) -> Result<Rows> {
         let (work, options, lake) = (self.work, self.work.options, &self.work.lake);
         let mut rows =
@@ -202,9 +202,9 @@ impl Renewal<'_> {
         plans
     }
 
-    /// The edges that fingerprints leave open. A changed table that has the rows of a known one, maybe of what it was itself
-    /// before it was written anew, has its containments too; tables of one schema and as many rows are equal or, as
-    /// multisets, in neither direction contained.
+    /// Returns the edges that fingerprints leave undecided. A changed table with the rows of a known one, perhaps its own
+    /// former version, also has its containments. Tables of one schema with equally many rows are either equal or, as
+    /// multisets, not contained in either direction.
     fn by_fingerprints(&self, rows: &Rows, edges: Vec<Edge>, carried: &mut Vec<Found>) -> Result<Vec<Edge>> {
         let strict = self.work.options.types == Types::Strict;
         let tables = &self.work.lake.tables;

@@ -1,7 +1,7 @@
-//! Which contained tables are cheaper to rebuild on demand than to keep.
+//! Decides which contained tables are cheaper to rebuild on demand than to keep.
 //!
-//! A plan drops nothing: it says what would be saved, what each table would be rebuilt from, and how far from the optimum it
-//! can be at most. Only kept tables serve as sources, so every rebuild is one step.
+//! A plan drops nothing. It says what would be saved, from what each table would be rebuilt, and how far it can be from the
+//! optimum at most. Only kept tables serve as sources, so every rebuild is a single step.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,23 +13,23 @@ use crate::lake::{Lake, Table};
 use crate::outcome::Outcome;
 use crate::verify::State;
 
-/// Nodes of the search tree looked at in each group of tables that are connected by containment.
+/// Search tree nodes visited per group of tables connected by containment.
 const BUDGET: usize = 2000;
 const GIGABYTE: f64 = 1e9;
 
-/// What things cost a month, in any one currency.
+/// Monthly prices, in any one currency.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "Given")]
 pub struct Prices {
     /// Keeping a gigabyte.
     pub storage: f64,
-    /// Looking after a kept gigabyte: scans for privacy requests, backups.
+    /// Maintenance per kept gigabyte: scans for privacy requests, backups.
     pub maintenance: f64,
     /// Reading a gigabyte.
     pub read: f64,
     /// Writing a rebuilt gigabyte.
     pub write: f64,
-    /// How often a table is used a month, unless `uses` has it.
+    /// Number of uses per table and month, unless `uses` has the table.
     pub accesses: f64,
     /// Gigabytes read in a second when a table is rebuilt.
     pub throughput: f64,
@@ -54,7 +54,7 @@ impl Default for Prices {
     }
 }
 
-/// What is said of a table.
+/// The recommendation for one table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advice {
     /// The table.
@@ -67,9 +67,9 @@ pub struct Advice {
     pub planned: f64,
     /// How long a rebuild takes.
     pub seconds: Option<f64>,
-    /// How sure the containment is that the rebuild rests on.
+    /// How certain the containment is on which the rebuild relies.
     pub state: Option<State>,
-    /// Why it goes or is kept.
+    /// Why the table is dropped or kept.
     pub why: String,
 }
 
@@ -80,16 +80,16 @@ pub struct RetentionPlan {
     pub advice: Vec<Advice>,
     /// Monthly cost by the plan.
     pub cost: f64,
-    /// No plan costs less.
+    /// Lower bound: no plan costs less.
     pub bound: f64,
     /// Monthly cost of keeping everything.
     pub keeping: f64,
-    /// Bytes of the tables that would go.
+    /// Bytes of the tables that would be dropped.
     pub bytes: u64,
 }
 
 impl RetentionPlan {
-    /// How far the cost can be above the least possible, in percent of it.
+    /// How far the cost can be above the minimum, in percent of it.
     pub fn gap(&self) -> f64 {
         if self.cost > 0.0 { (self.cost - self.bound).max(0.0) / self.cost * 100.0 } else { 0.0 }
     }
@@ -179,7 +179,7 @@ impl Prices {
         gigabytes(table) * (self.storage + self.maintenance + self.uses(table) * self.read)
     }
 
-    /// Monthly cost of rebuilding it from `parent` each time it is used: the parent is read whole.
+    /// Monthly cost of rebuilding the table from `parent` for each use. The parent is read completely.
     pub fn rebuilding(&self, table: &Table, parent: &Table) -> f64 {
         self.uses(table) * (gigabytes(parent) * self.read + gigabytes(table) * self.write)
     }
@@ -190,7 +190,7 @@ impl Prices {
     }
 }
 
-/// The cheapest plan over whole containments, or close to it: `bound` says how close.
+/// Computes a plan over full containments that is optimal or close to it; `bound` says how close.
 pub fn plan(outcome: &Outcome, prices: &Prices) -> RetentionPlan {
     let lake: &Lake = &outcome.lake;
     let table = |at: u32| &lake.tables[at as usize];
@@ -238,8 +238,8 @@ pub fn plan(outcome: &Outcome, prices: &Prices) -> RetentionPlan {
     RetentionPlan { advice, cost: solution.cost, bound: solution.bound, keeping, bytes }
 }
 
-/// Why a table goes or is kept. `from` is what each table is rebuilt from, itself where it is kept; `parents` have its rows;
-/// `possible` is whether it could go.
+/// Why a table is dropped or kept. `from` is the source of each table, itself if kept; `parents` contain its rows; `possible`
+/// says whether it could be dropped.
 fn why(lake: &Lake, table: u32, from: u32, all: &[u32], parents: Option<&Vec<u32>>, possible: bool) -> String {
     let name = |at: u32| lake.tables[at as usize].name.as_str();
     if from != table {

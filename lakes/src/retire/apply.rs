@@ -1,4 +1,4 @@
-//! A plan carried out.
+//! Executes a plan.
 
 use std::fs;
 use std::path::Path;
@@ -20,10 +20,11 @@ use crate::lake::discover::{Listed, plain};
 use crate::lake::{File, Lake, Source, Table};
 use crate::options::{Layout, Names};
 
-/// Sets the tables of `plan` aside, each after its rebuilding was rehearsed. `listed` is the lake as it is now.
+/// Sets the tables of `plan` aside, each after a rehearsal of its rebuild. `listed` is the current lake.
 ///
 /// # Errors
-/// Another process works on the lake, or what it is in cannot be written. What speaks against one table is in its [`Done`].
+/// Another process works on the lake, or its folder cannot be written. Problems with a single table are reported in its
+/// [`Done`].
 pub async fn apply(plan: &PlanFile, listed: Listed, env: &Arc<RuntimeEnv>) -> Result<Vec<Done>> {
     let store = Store::open(&plan.lake)?;
     let (layout, names) = (of(Layout::WORDS, &plan.layout)?, of(Names::WORDS, &plan.names)?);
@@ -160,8 +161,8 @@ async fn write_recipe(
             how: How::Rows(rows_file.clone()),
         };
         fail_point!("retire::rows-found");
-        // A query that does not plan, or gives other rows, is no reason to fail: the rows' positions are known.
-        // It gives rows in the parent's order.
+        // If a query cannot be planned, or returns other rows, that is no failure: the positions of the rows are known. A
+        // query returns rows in the parent's order.
         let query = match known && matched.order.is_none() {
             true => predicate::infer(ctx, &path, parent.table, &places, recipe.rows).await.unwrap_or(None),
             false => None,
@@ -198,7 +199,7 @@ async fn write_recipe(
     Ok(recipe)
 }
 
-/// Rebuilds a file beside its recipe, compares it, and removes it; says what is wrong with it, if anything.
+/// Rebuilds a file beside its recipe, compares it, and removes it. Returns what is wrong with it, if anything.
 pub(super) async fn rehearse(
     recipe: &FileRecipe,
     (folder, at): (&Path, usize),

@@ -1,4 +1,4 @@
-//! Tables that are set aside, and the tables that they are rebuilt from.
+//! Tables that were set aside, and the tables from which they are rebuilt.
 
 use std::collections::HashMap;
 use std::fs;
@@ -33,7 +33,7 @@ impl Aside {
     }
 }
 
-/// The tables that are set aside in the lake in `root`, by name. Looks without locking: a change that runs may show halfway.
+/// The tables set aside in the lake at `root`, by name. Does not lock, so a running change may be seen half done.
 pub fn all(root: &Path) -> Vec<Aside> {
     let Ok(entries) = fs::read_dir(Store::retired(root)) else { return vec![] };
     let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_none());
@@ -48,10 +48,11 @@ pub fn all(root: &Path) -> Vec<Aside> {
     found
 }
 
-/// The tables of a lake, each with what holds it where it is: links, and tables that are rebuilt from it.
+/// Finds the tables of a lake, and records for each what prevents setting it aside: links, and tables that are rebuilt from
+/// it.
 ///
 /// # Errors
-/// Only those of the machinery: what cannot be read as a table is among [`Lake::problems`].
+/// Only internal ones: what cannot be read as a table is listed in [`Lake::problems`].
 pub async fn discover(listed: Listed, layout: Layout, names: Names) -> Result<Lake> {
     discover_anew(listed, layout, names, None).await
 }
@@ -74,8 +75,8 @@ pub async fn discover_anew(
     Ok(lake)
 }
 
-/// Notes of each table of a local lake which others are rebuilt from it. `root` is the path of the lake; tables may be set
-/// aside in folders above and below it too.
+/// Records for each table of a local lake which others are rebuilt from it. `root` is the path of the lake. Tables may also
+/// be set aside in folders above and below it.
 fn note(tables: &mut [Table], root: &str) {
     let root = Path::new("/").join(root);
     let mut known: HashMap<PathBuf, Vec<Aside>> = HashMap::new();

@@ -1,6 +1,6 @@
-//! What became of a table.
+//! The result for one table.
 
-/// What became of a table.
+/// The result for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
     /// The table.

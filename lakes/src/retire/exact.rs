@@ -1,7 +1,8 @@
-//! Rows bit for bit: what must be the same when a table comes back.
+//! Bit-for-bit comparison of rows, which must be preserved when a table is restored.
 //!
-//! The canonical form takes -0.0 for 0.0 and every NaN for one; here floats are their bits, and a NULL struct is not one
-//! whose fields are NULL. The schema is compared beside it, so types need not show in the bytes.
+//! The canonical form does not distinguish -0.0 from 0.0, or one NaN from another. Here floats are compared by their bits,
+//! and a NULL struct differs from one whose fields are all NULL. Schemas are compared separately, so types need not show in
+//! the bytes.
 
 use std::fs::File;
 use std::path::Path;

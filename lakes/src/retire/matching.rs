@@ -1,4 +1,4 @@
-//! Where the rows of a file stand in the parent, bit for bit.
+//! Locates the rows of a file in the parent, bit for bit.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -19,21 +19,21 @@ use crate::kernels::row_hash::cell;
 use crate::lake::Table;
 use crate::rows::scan::{Column, scan_columns};
 
-/// Bytes of rows held at a time, unless the pool grants less; beyond it the tables are read in several passes.
+/// Bytes of rows held at a time, unless the pool grants less. If more are needed, the tables are read in several passes.
 const HELD: usize = 256 << 20;
-/// What a row costs beside its bytes: its place in the map, its number, and where it was found.
+/// Bytes per row in addition to its content: its place in the map, its number, and its location.
 const ENTRY: usize = 128;
 /// What one more row of the same bytes costs.
 const AGAIN: usize = 32;
-/// Passes beyond which the memory is too small.
+/// If more passes would be needed, memory is too small.
 const PASSES: u128 = 256;
 
-/// The rows of a file among those of its parent.
+/// The location of a file's rows in its parent.
 #[derive(Debug)]
 pub struct Matched {
-    /// Where each of them is.
+    /// The position of each row.
     pub rows: RoaringTreemap,
-    /// For each of these positions, the row of the file that stands there; `None` where they are in the file's order.
+    /// For each of these positions, the number of the file's row there; `None` if positions are in the order of the file.
     pub order: Option<Vec<u64>>,
     /// What the file's rows are.
     pub print: Print,
@@ -55,11 +55,11 @@ enum Pass {
     Full,
 }
 
-/// Finds every row of the file at `path` in `parent`, whose columns `places` are the file's leaves: first in the order in which
-/// they stand in the file, then in any. What a row costs is bounded by reading both tables several times.
+/// Locates every row of the file at `path` in `parent`; `places` are the parent's columns for the file's leaves. First tries
+/// the order of rows in the file, then any order. Memory is bounded by reading both tables several times.
 ///
 /// # Errors
-/// A row that the parent does not have bit for bit, a file that cannot be read, or too little memory.
+/// The parent lacks a row bit for bit, a file cannot be read, or memory is too small.
 pub async fn find(path: &Path, parent: &Parent<'_>, places: &[usize], env: &Arc<RuntimeEnv>) -> Result<Matched> {
     let (mut print, mut null_structs, mut bytes) = (Print::default(), false, vec![]);
     each_batch(path, |batch| {

@@ -1,10 +1,10 @@
-//! Contained tables set aside with a recipe that rebuilds them, and brought back.
+//! Sets contained tables aside with a recipe that rebuilds them, and restores them.
 //!
-//! Nothing is ever deleted on the strength of hashes or samples. For every file of a table [`matching`] compares bytes with the
-//! parent and notes where each row stands; [`predicate`] looks for a query that says the same; [`rebuild`] rehearses; and only
-//! when the rehearsed file has the same rows, bit for bit and in the same order, and the same schema, [`store`] moves the original below
-//! `_limpid/retired` of the lake. Each step is a rename of something that was synced before, so whatever kills the process,
-//! the rows are in the lake or in the quarantine, and the next run puts an unfinished table back.
+//! Nothing is ever deleted on the strength of hashes or samples. For every file of a table, [`matching`] compares bytes with
+//! the parent and records where each row is; [`predicate`] looks for an equivalent query; and [`rebuild`] rehearses. Only if
+//! the rehearsed file has the same schema and the same rows, bit for bit and in the same order, [`store`] moves the original
+//! below `_limpid/retired` of the lake. Each step renames something already synced to disk. Whatever kills the process, the
+//! rows are in the lake or in the quarantine, and the next run puts an unfinished table back.
 
 pub mod apply;
 pub mod dependents;

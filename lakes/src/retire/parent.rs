@@ -14,11 +14,11 @@ use crate::lake::discover::Listed;
 use crate::lake::grouping::is_parquet;
 use crate::options::{Layout, Names};
 
-/// A lake of one table: the parent with the files that the recipe pins and no others, so that rows which were added since
-/// neither move positions nor meet conditions.
+/// A lake of a single table: the parent with exactly the files that the recipe pins. Rows added since then neither shift
+/// positions nor match conditions.
 ///
 /// # Errors
-/// A file that the recipe pins is gone or changed, or the files make another table now.
+/// A pinned file is gone or changed, or the files now form a different table.
 pub async fn as_pinned(recipe: &Recipe, listed: &Option<Listed>, root: &Path) -> Result<Lake> {
     let from = &recipe.from;
     if let Some(what) = changed(&recipe.parent, root)? {

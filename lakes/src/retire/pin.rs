@@ -77,7 +77,7 @@ fn word<T: Copy + PartialEq>(words: &[(&str, T)], value: T) -> String {
 }
 
 impl PlanFile {
-    /// Pins what `plan` says of `outcome`, a lake in the folder `root`.
+    /// Pins the tables of `plan` to the files of `outcome`, a lake in the folder `root`.
     ///
     /// # Errors
     /// A file changed since it was listed, or cannot be read.

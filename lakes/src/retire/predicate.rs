@@ -1,7 +1,7 @@
-//! A query that says which rows of a parent a file holds, where there is a short one.
+//! Finds a short query that describes which rows of a parent a file contains, if there is one.
 //!
-//! Every row of the file is a row of the parent. So a condition that all of them meet describes the file exactly if and only
-//! if no other row of the parent meets it: counting decides.
+//! Every row of the file is a row of the parent. A condition that all of them satisfy therefore describes the file exactly if
+//! and only if no other row of the parent satisfies it, which counting decides.
 
 use std::path::Path;
 
@@ -51,11 +51,11 @@ fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A query over `parent` that gives the `rows` rows of the file at `path`, whose column number i is the parent's column
-/// `columns[i]`; `None` where none was found.
+/// Infers a query over `parent` that returns the `rows` rows of the file at `path`, whose column i is the parent's column
+/// `columns[i]`; `None` if none was found.
 ///
 /// # Errors
-/// Those of reading.
+/// Reading fails.
 pub async fn infer(
     ctx: &SessionContext,
     path: &Path,

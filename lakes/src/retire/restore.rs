@@ -24,11 +24,12 @@ use crate::lake::discover::{Listed, plain};
 use crate::lake::links;
 use crate::options::{Layout, Names};
 
-/// Brings `tables` back into the lake in `root`, or all of them. The originals come back where they are still there, unless
-/// `rebuild`; else what the recipes make.
+/// Restores `tables`, or all, to the lake at `root`. Uses the originals if they still exist, unless `rebuild` is set;
+/// otherwise rebuilds from the recipes.
 ///
 /// # Errors
-/// Another process works on the lake, or what it is in cannot be written. What speaks against one table is in its [`Done`].
+/// Another process works on the lake, or its folder cannot be written. Problems with a single table are reported in its
+/// [`Done`].
 pub async fn restore(
     root: &Path,
     tables: &[String],
@@ -168,8 +169,8 @@ async fn by_recipe(
     wrong.unwrap_or_else(|e| Some(plain(&e.to_string())))
 }
 
-/// Deletes the originals of `tables`, or of all, that are set aside and can still be rebuilt: each is rehearsed once more,
-/// and the hashes of its rows are kept. A `dry` run rehearses and deletes nothing.
+/// Deletes the originals of `tables`, or of all tables set aside, if they can still be rebuilt: each rebuild is rehearsed
+/// once more, and the hashes of the rows are kept. With `dry`, rehearses but deletes nothing.
 ///
 /// # Errors
 /// As [`restore`].
@@ -224,8 +225,8 @@ async fn let_go(
     Ok(recipe.says())
 }
 
-/// What must come back of a file: what its original holds now that it is read once more, not what was once read of it.
-/// Unless `dry`, the hashes of its rows are written beside the recipe: with them rows are found wherever they are in the lake.
+/// The expected content of a file: what its original contains when read again, not what was read earlier. Unless `dry`,
+/// writes the hashes of its rows beside the recipe, so that rows can be found anywhere in the lake.
 fn as_stored(file: &FileRecipe, (entry, at): (&Path, usize), dry: bool) -> Result<FileRecipe> {
     let original = Store::aside(entry, &file.pin);
     if let Some(what) = rebuild::lost(&original, &entry.join(FileRecipe::schema_file(at)))? {

@@ -1,4 +1,4 @@
-//! Rows looked for in the whole lake, by their hashes: what is left where the files that a recipe names were written anew.
+//! Searches the whole lake for rows by their hashes: the last resort if the files that a recipe names were rewritten.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use crate::rows::scan::{Column, scan_columns};
 /// What a row that is looked for takes: its hash, its number, its place in the map.
 const ENTRY: usize = 96;
 
-/// Writes file number `at` of the recipe in `folder` to `to` from rows of any table of `lake` that has its columns, `first`
-/// before the others. Gives the tables that rows were found in. Whoever calls this compares what was written with the recipe.
+/// Writes file number `at` of the recipe in `folder` to `to`, using rows of any table of `lake` that has its columns, `first`
+/// before the others. Returns the tables in which rows were found. The caller must compare the result with the recipe.
 ///
 /// # Errors
-/// A row that no table has, or too little memory for the rows of the file.
+/// No table has one of the rows, or memory is too small for the rows of the file.
 pub async fn write(
     recipe: &FileRecipe,
     (folder, at): (&Path, usize),

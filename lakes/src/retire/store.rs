@@ -1,8 +1,9 @@
-//! The quarantine below a lake, and how files get there and back.
+//! The quarantine of a lake, and how files are moved there and back.
 //!
-//! `_limpid/retired/ID/` holds one table: `recipe.json`, what it names, the originals below `files/`, and `done` once all of
-//! them are there. `ID.new` is being made, `ID.old` being removed: neither holds anything that counts. An `ID` without `done`
-//! was cut short while files moved, in either direction: `Store::recover` moves what is there back into the lake.
+//! `_limpid/retired/ID/` holds one table: `recipe.json`, the files it names, the originals below `files/`, and `done` once
+//! all originals are there. `ID.new` is being created and `ID.old` is being removed; neither holds anything of value. An `ID`
+//! without `done` was interrupted while files moved, in either direction: `Store::recover` moves its files back into the
+//! lake.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

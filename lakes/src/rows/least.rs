@@ -1,4 +1,4 @@
-//! The smallest row hashes of a table: a few bytes that rule out most tables that do not hold its rows.
+//! The smallest row hashes of a table: a few bytes that exclude most tables without its rows.
 
 use datafusion::common::Result;
 use hashbrown::HashSet;
@@ -12,7 +12,7 @@ const VALUES: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Least {
     values: Vec<u64>,
-    /// The greatest of `values` if there were more.
+    /// The largest of `values`, if there were more.
     reaches: Option<u64>,
 }
 

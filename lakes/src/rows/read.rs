@@ -17,7 +17,7 @@ use crate::kernels::canonical::Form;
 use crate::kernels::row_hash::{Fingerprint, column_key, finish};
 use crate::lake::{Lake, Table};
 
-/// Bytes of cell hashes kept, so that tables are not read a second time for projections.
+/// Maximum number of bytes of cell hashes kept, which avoid reading tables a second time for projections.
 const KEPT: u64 = 512 << 20;
 
 /// Rows handled at a time where all columns were read before.
@@ -31,9 +31,9 @@ pub type Cells = HashMap<usize, Arc<Vec<u128>>>;
 pub struct ReadPlan {
     /// Columns whose samples are taken.
     pub anchors: Vec<usize>,
-    /// Rows that a sample may have at most, where not as many as it can hold.
+    /// Maximum number of rows in a sample, if less than its capacity.
     pub sampled: Option<usize>,
-    /// Whether row hashes are needed, and not samples alone.
+    /// Whether row hashes are needed in addition to samples.
     pub hashes: bool,
     /// Whether projections of the table may be asked for.
     pub project: bool,
@@ -232,11 +232,10 @@ impl Reader {
         Some(held)
     }
 
-    /// Row hashes of a table over some of its columns, for each list of columns and the factors that they count by; from
-    /// memory, or by one more pass.
+    /// Row hashes of a table over several lists of columns with their factors, computed from memory or in one more pass.
     ///
     /// # Errors
-    /// Those of reading.
+    /// Reading fails.
     pub async fn project(
         &self,
         lake: &Lake,

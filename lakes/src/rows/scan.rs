@@ -24,8 +24,7 @@ use crate::lake::{Class, File, Kind, Source, Table, constant};
 
 /// Rows decoded at a time.
 const BATCH: usize = 8192;
-/// Bytes of a file that is read whole before its turn: waiting for one small file after another is what takes time in an
-/// object store.
+/// Files up to this size are read ahead as a whole: in an object store, waiting for small files one by one dominates.
 const SMALL: u64 = 256 << 10;
 /// Small files of a table read at the same time.
 const AHEAD: usize = 8;

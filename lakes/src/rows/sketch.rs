@@ -1,9 +1,9 @@
-//! Column-anchored row samples: containment disproved from small samples of both tables.
+//! Column-anchored row samples, which disprove containment from small samples of both tables.
 //!
-//! For an anchor column a table keeps all rows whose cell hash lies below a threshold, with the cell hashes of every column.
-//! If A is in B, then below the lower of both thresholds every sampled row of A, projected, is a sampled row of B: a row
-//! that is not proves that A is not in B. Samples of whole-row hashes would not survive a projection. A sample never
-//! disproves a containment that holds.
+//! For an anchor column, a table keeps all rows whose cell hash is below a threshold, with the cell hashes of every column.
+//! If A is contained in B, then below the lower of both thresholds every sampled row of A, once projected, is a sampled row
+//! of B. A row that is not proves that A is not contained in B. Samples of whole-row hashes would not survive a projection. A
+//! sample never disproves a containment that holds.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ use crate::kernels::sorted::Rows;
 
 /// Different anchor values kept.
 const VALUES: usize = 256;
-/// Rows kept of a table over all its anchors; a value repeated more often than a sample has room for is not kept at all.
+/// Maximum number of rows kept per table over all anchors. A value with more repetitions than a sample has room for is not
+/// kept at all.
 const ROWS: usize = 2048;
 /// Rows that every anchor may keep, however many there are.
 const LEAST: usize = 64;
@@ -112,7 +113,7 @@ impl Sample {
 pub enum Verdict {
     /// A row of the child is not in the parent.
     Disproved,
-    /// All rows of so many anchor values of the child are in the parent.
+    /// All rows of this many anchor values of the child are in the parent.
     Consistent(u64),
 }
 

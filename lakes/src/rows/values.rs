@@ -1,8 +1,8 @@
-//! Sketches of single columns, to find those that other names hide.
+//! Sketches of single columns, to find containment between columns with different names.
 //!
-//! A sketch keeps the smallest hashes of a column's different values, and the sum of the hashes of all. If all values of one
-//! column are in another, then those of its smallest hashes that the other's sketch reaches are in it: a value that is not
-//! there is proof.
+//! A sketch keeps the smallest hashes of a column's distinct values, and the sum of the hashes of all values. If all values
+//! of a column occur in another column, then each of its smallest hashes within the reach of the other sketch must be in that
+//! sketch; a missing value is a proof of the contrary.
 
 use std::collections::BTreeSet;
 
@@ -39,20 +39,20 @@ impl ColumnSketch {
         }
     }
 
-    /// Whether the values can all be among those of `parent`.
+    /// Whether all values may occur in `parent`.
     pub fn may_be_in(&self, parent: &Self) -> bool {
         let reaches = parent.reaches.unwrap_or(u64::MAX);
         self.values.range(..=reaches).all(|value| parent.values.contains(value))
     }
 
-    /// How many of the kept values `parent` has, and of how many it can tell.
+    /// How many of the kept values `parent` has, and for how many it can tell.
     pub fn found_in(&self, parent: &Self) -> (usize, usize) {
         let reaches = parent.reaches.unwrap_or(u64::MAX);
         let tested = self.values.range(..=reaches);
         tested.fold((0, 0), |(hits, all), value| (hits + usize::from(parent.values.contains(value)), all + 1))
     }
 
-    /// About how many different values there are: the kept ones lie as densely as all (Bar-Yossef et al., Counting distinct
+    /// Estimated number of distinct values: the kept ones lie as densely as all (Bar-Yossef et al., Counting distinct
     /// elements in a data stream, 2002).
     pub fn distinct(&self) -> f64 {
         match self.reaches {
@@ -66,7 +66,7 @@ impl ColumnSketch {
         self.values.first().copied()
     }
 
-    /// How far the sketch knows all values; `None`: to the end.
+    /// Up to which hash the sketch knows all values; `None` if it knows all.
     pub fn reaches(&self) -> Option<u64> {
         self.reaches
     }

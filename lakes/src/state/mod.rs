@@ -1,9 +1,9 @@
-//! What a comparison learnt, kept in the lake for the next one.
+//! Stores the results of a comparison in the lake for the next one.
 //!
-//! `_limpid/state/tables.parquet` holds what footers said of each table, its fingerprint, its smallest row hashes and, of large tables, the samples;
-//! `edges.parquet` the containments. A table is known as long as its files have the same paths, sizes, times and tags. The
-//! next comparison reads nothing of known tables but what pairs with new and changed ones need, and takes over the
-//! containments between known ones.
+//! `_limpid/state/tables.parquet` holds what footers say about each table, its fingerprint, its smallest row hashes and, for
+//! large tables, samples; `edges.parquet` holds the containments. A table is known as long as its files have the same paths,
+//! sizes, times and tags. The next comparison reads of known tables only what pairs with new and changed tables need, and
+//! reuses the containments between known tables.
 
 mod tables;
 
@@ -94,7 +94,7 @@ fn reading(options: &Options) -> String {
 }
 
 impl Known {
-    /// Reads the state; nothing is known where there is none, or it is damaged or of other options.
+    /// Reads the state. Nothing is known if there is none, or if it is damaged or has other options.
     pub fn read(root: &Path, options: &Options) -> Self {
         let folder = folder(root);
         let head: Vec<usize> = (0..tables::HEAD).collect();
@@ -106,8 +106,8 @@ impl Known {
         Self { tables, edges: edges.unwrap_or_default(), comparable }
     }
 
-    /// Reads what is known of the tables' rows, which only something new to compare with asks for; where it is damaged, nothing
-    /// is known of them.
+    /// Reads what is known about the tables' rows, which is only needed if there is something new to compare with. If it is
+    /// damaged, nothing is known about rows.
     pub fn read_rows(&mut self, root: &Path, options: &Options) {
         let (path, options) = (folder(root).join(TABLES), reading(options));
         let batches = batches(&path, &options, &tables::ROWS);
@@ -140,8 +140,8 @@ impl Known {
         found.collect()
     }
 
-    /// The containments that table `at` has because it has the rows that `name` had: those of `name` with tables that did not
-    /// change, with the number of rows where `at` is the parent.
+    /// The containments of table `at`, which has the rows that `name` had: those of `name` with unchanged tables, with the
+    /// number of rows if `at` is the parent.
     pub fn of(&self, name: &str, at: u32, lake: &Lake, changed: &[bool]) -> Vec<((u32, u32), Option<u64>)> {
         let place = |name: &str| {
             let at = lake.tables.binary_search_by(|table| table.name.as_str().cmp(name)).ok()?;

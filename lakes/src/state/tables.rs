@@ -69,8 +69,7 @@ struct SaidColumn {
     stats: ColumnStats,
 }
 
-/// What two tables that hold each other have in common: the names of their columns, their types where these count, and the
-/// number and sum of their rows.
+/// What two tables that contain each other have in common: column names, types if these matter, and number and sum of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Likeness {
     columns: Vec<(Arc<str>, String)>,

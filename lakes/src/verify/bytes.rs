@@ -1,4 +1,4 @@
-//! Pairs proved byte for byte: the canonical bytes of the child's rows among those of the parent.
+//! Proves pairs byte for byte: finds the canonical bytes of the child's rows among those of the parent.
 
 use std::sync::Arc;
 
@@ -28,12 +28,11 @@ fn encode(values: &[Values], row: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether every row of `child` is in `parent`, comparing canonical bytes, over the parent's columns of `mapping` or of the
-/// same names. Reads both tables once for every part of the
-/// child that memory holds.
+/// Whether every row of `child` is in `parent`, comparing canonical bytes over the parent's columns in `mapping`, or those
+/// with the same names. Reads both tables once for every part of the child that fits in memory.
 ///
 /// # Errors
-/// A table that cannot be read, or too little memory.
+/// A table cannot be read, or memory is too small.
 pub async fn contained(
     lake: &Arc<Lake>,
     reader: &Reader,

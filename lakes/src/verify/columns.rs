@@ -1,8 +1,8 @@
-//! Pairs refused before whole tables are read: by one column, then two, then three.
+//! Rejects pairs before whole tables are read: by one column, then two, then three.
 //!
-//! If a child is in a parent, then so are its rows over any of its columns. The columns with the most bytes a row tell most, so
-//! they are read first; of a table whose every pair is refused by them nothing else is read. What was read is kept and not
-//! read again. A true pair is never refused.
+//! If a child is contained in a parent, its rows over any of its columns are too. Columns with the most bytes per row are the
+//! most selective and are read first. If they reject every pair of a table, nothing else of it is read. What was read is kept
+//! and not read again. A true pair is never rejected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -72,11 +72,11 @@ impl Columns {
         (self.cells, self.held)
     }
 
-    /// The edges that remain. Columns are read as long as there are `crowded` times as many edges as tables in them: where
-    /// most pairs are true, little is saved and every table is opened more often.
+    /// Returns the remaining edges. Columns are read as long as there are `crowded` times as many edges as tables. If most
+    /// pairs are true, little is saved and every table is opened more often.
     ///
     /// # Errors
-    /// Those of memory and tasks; what cannot be read is in `failed`.
+    /// Memory or tasks fail; tables that cannot be read are in `failed`.
     pub async fn refuse(&mut self, graph: &SchemaGraph, mut edges: Vec<Edge>, crowded: f64) -> Result<Vec<Edge>> {
         let lake = Arc::clone(&self.lake);
         let mut orders = None;
@@ -153,7 +153,8 @@ impl Columns {
         Ok(())
     }
 
-    /// Those of the pairs whose child is in the parent over these columns, and those that memory does not allow to compare.
+    /// Returns the pairs whose child is contained in the parent over these columns, and those that memory does not allow to
+    /// compare.
     async fn compare(&self, names: &[&str], edges: Vec<Edge>) -> Result<Vec<Edge>> {
         let tables: BTreeSet<u32> = edges.iter().flat_map(|edge| [edge.0, edge.1]).collect();
         let held = MemoryConsumer::new("single columns of tables").register(&self.reader.env().memory_pool);

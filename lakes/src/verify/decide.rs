@@ -1,8 +1,8 @@
-//! Pairs decided from row hashes, parent by parent.
+//! Decides pairs by row hashes, one parent after another.
 //!
-//! Pairs of one schema need only the hashes that both tables have anyway. For the others the parent is projected onto each of
-//! its children's schemas, once for all of them. Containments already known save the rest: a parent that holds another table
-//! of its schema holds whatever that one holds.
+//! Pairs of one schema only need the hashes that both tables have anyway. For the others, the parent is projected onto each
+//! of its children's schemas, once for all of them. Known containments save work: a parent that contains another table of its
+//! schema contains everything that table contains.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -133,7 +133,7 @@ impl Context {
         Ok(decided)
     }
 
-    /// Parents in an order in which those inside others come first, with the tables of the same schema inside each.
+    /// Orders parents so that those contained in others come first, each with the tables of the same schema that it contains.
     fn levels(&self, children: &BTreeMap<u32, Vec<u32>>, same: &[Found]) -> Vec<Vec<(u32, Vec<u32>)>> {
         let mut inside: HashMap<u32, Vec<u32>> = HashMap::new();
         if self.judge.is_transitive() {

@@ -1,4 +1,4 @@
-//! How the rows of a child are looked for among those of a parent.
+//! Searches the rows of a child among those of a parent.
 
 use datafusion::common::Result;
 use hashbrown::HashSet;
@@ -23,7 +23,7 @@ impl Judge {
         Self { options: options.clone() }
     }
 
-    /// Whether containment carries over from pair to pair.
+    /// Whether containment is transitive under these options.
     pub fn is_transitive(&self) -> bool {
         self.options.stage != Stage::Sampled && self.options.threshold >= 1.0
     }
@@ -53,7 +53,7 @@ impl Judge {
         Ok(exact(edge, Overlap { rows, matched: rows }, evidence))
     }
 
-    /// The paper's check: a few rows of the child, drawn uniformly, are looked for; one that is missing disproves.
+    /// The check of the R2D2 paper: searches a few uniformly drawn rows of the child; a missing one disproves containment.
     fn sampled(&self, edge: (u32, u32), name: &str, child: &TableRows, parent: &RowHashes) -> Result<Option<Found>> {
         let rows = child.hashes.len();
         let seed = self.options.seed ^ row_hash::cell(name.as_bytes()) as u64;

@@ -1,4 +1,4 @@
-//! Candidates decided: by single columns, by samples, by row hashes, by bytes.
+//! Decides candidate pairs: by single columns, samples, row hashes and bytes.
 
 pub mod bytes;
 pub mod columns;
@@ -38,18 +38,18 @@ impl State {
     }
 }
 
-/// What a pair's state rests on.
+/// The evidence for the state of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
     /// Names and footers.
     Metadata,
-    /// So many values of the best anchor, with all their rows.
+    /// This many values of the best anchor, with all their rows.
     Anchors(u64),
-    /// So many rows drawn.
+    /// This many drawn rows.
     Drawn(u64),
     /// All rows were compared.
     Rows,
-    /// The child is in this table, which is in the parent.
+    /// The child is contained in this table, which is contained in the parent.
     Through(u32),
 }
 
@@ -60,17 +60,17 @@ pub struct Found {
     pub child: u32,
     /// The table that contains it.
     pub parent: u32,
-    /// How sure that is.
+    /// How certain that is.
     pub state: State,
-    /// What it rests on.
+    /// The evidence.
     pub evidence: Evidence,
-    /// Share of the child's rows in the parent, measured or estimated.
+    /// Fraction of the child's rows in the parent, measured or estimated.
     pub similarity: Option<f64>,
     /// Confidence interval of an estimate; of anchor values for samples of columns.
     pub interval: Option<(f64, f64)>,
-    /// Rows of the child that count, and those of them that the parent has.
+    /// Number of rows of the child that count, and how many of them the parent has.
     pub rows: Option<(u64, u64)>,
-    /// For each column of the child the parent's, where names do not say it.
+    /// For each column of the child the parent's column, if names do not determine it.
     pub mapping: Option<Vec<u32>>,
 }
 

@@ -1,8 +1,8 @@
-//! Containments that other names of columns hide.
+//! Finds containments between tables whose columns have different names.
 //!
-//! Sketches of columns say which of the parent's columns can hold a child's; where every column of a child has one, whole
-//! assignments are tried, those of like names first, and all rows decide. Where some rows may miss (`threshold` below 1), so
-//! may values: a column is ruled out only where more of its sketch misses than the missing rows explain.
+//! Sketches of columns say which of the parent's columns may contain a child's. If every column of a child has a candidate,
+//! whole assignments are tried, those with similar names first, and all rows decide. If rows may be missing (`threshold`
+//! below 1), values may be too: a column is excluded only if more of its sketch is missing than missing rows can explain.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! Delta tables: which files count, and what their columns are, as their logs say.
+//! Delta tables: the current files and columns according to their logs.
 //!
-//! The log is replayed by `delta_kernel`, behind the feature `delta`; only plain data comes out of it. Files are then read as
-//! those of any table: a snapshot says which columns of them count and by which names, which values stand in the log
-//! itself, and which rows are deleted.
+//! `delta_kernel` replays the log, behind the feature `delta`; only plain data leaves this module. Files are then read like
+//! those of any table. A snapshot says which of their columns belong to the table and under which names, which values the log
+//! itself contains, and which rows are deleted.
 
 #[cfg(feature = "delta")]
 mod log;
@@ -28,9 +28,9 @@ pub struct Snapshot {
     pub version: u64,
     /// Its columns.
     pub fields: Fields,
-    /// What the files call a leaf, and what the table calls it.
+    /// Maps the name of a leaf in the files to its name in the table.
     pub names: HashMap<String, String>,
-    /// The files that count, by path.
+    /// The current files, by path.
     pub files: Vec<LogFile>,
 }
 
@@ -41,7 +41,7 @@ pub struct LogFile {
     pub location: ObjectPath,
     /// Its size.
     pub size: u64,
-    /// Columns whose value the log has, by the names of the table.
+    /// Columns whose values are in the log, by their name in the table.
     pub constants: Vec<(String, Option<String>)>,
     /// Positions of rows that are deleted, ascending.
     pub deleted: Arc<[u64]>,
@@ -137,7 +137,7 @@ fn fits(file: &DataType, table: &DataType) -> bool {
     file == table || file == Class::Null || (file, table) == (Class::Local, Class::Instant)
 }
 
-/// What is known of a column when some rows of the file do not count: its bounds hold still, but need not be values.
+/// Adjusts statistics if some rows of the file are deleted: bounds remain valid but need not be values.
 fn without_rows(mut stats: ColumnStats, rows: u64, deleted: u64) -> ColumnStats {
     stats.nulls = match stats.nulls {
         Some(0) => Some(0),
