@@ -1,4 +1,4 @@
-//! Every function and operator that SQL can name in a session, with its documentation.
+//! Lists every function and operator that SQL can use in a session, with its documentation.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::Documentation;
 use limpid_udfs::checked::is_operator;
 
-/// What a name can be used as.
+/// The role of a name in SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A value from the values of a row.
+    /// Computes a value from the values of a row.
     Scalar,
-    /// A value from many rows.
+    /// Computes a value from many rows.
     Aggregate,
-    /// A value from the rows around one.
+    /// Computes a value from the rows around a row.
     Window,
     /// A function that takes lambdas.
     HigherOrder,
-    /// A relation from constants, such as the path of files.
+    /// Returns a relation for constants, such as the path of files.
     Table,
-    /// A relation from a relation.
+    /// Returns a relation for a relation.
     Relation,
 }
 
@@ -43,16 +43,16 @@ impl Kind {
     }
 }
 
-/// One name and what is known of it.
+/// A function or operator with what is known about it.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// As SQL writes it.
     pub name: String,
     /// What it is.
     pub kind: Kind,
-    /// Whether limpid brings it, rather than DataFusion.
+    /// Whether limpid provides it, rather than DataFusion.
     pub ours: bool,
-    /// The name this is another word for.
+    /// If this is an alias, the name it stands for.
     pub alias_of: Option<String>,
     /// Written by the author of the function.
     pub documentation: Option<Documentation>,
@@ -77,7 +77,7 @@ impl Entry {
     }
 }
 
-/// All of them by name; limpid's own first.
+/// All entries by name, limpid's own first.
 pub fn entries(state: &SessionState) -> Vec<Entry> {
     let mut found: BTreeMap<(bool, String, Kind), Entry> = BTreeMap::new();
     let mut add = |key: &str, name: &str, kind: Kind, theirs: bool, documentation: Option<&Documentation>| {
@@ -87,7 +87,7 @@ pub fn entries(state: &SessionState) -> Vec<Entry> {
         found.insert((theirs, key.to_owned(), kind), entry);
     };
     let theirs = names(SessionStateDefaults::default_scalar_functions().iter().map(|f| f.name()));
-    // What stands for an operator is not called by name.
+    // Functions that implement operators are not called by name.
     for (key, f) in state.scalar_functions().iter().filter(|(key, _)| !is_operator(key)) {
         add(key, f.name(), Kind::Scalar, theirs.contains(f.name()), f.documentation());
     }

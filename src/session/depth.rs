@@ -1,4 +1,4 @@
-//! A limit on nesting: what walks over syntax and plans calls itself once a level, and a stack has an end.
+//! Limits nesting. Code that walks over syntax and plans recurses once per level, and the stack is finite.
 
 use std::ops::ControlFlow;
 
@@ -6,14 +6,13 @@ use datafusion::common::{Result, plan_err};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, Visit, Visitor};
 
-/// Levels that an expression or a chain of UNIONs may have. `a + b + c` has two: the parser nests what stands side by side,
-/// without limit.
+/// Maximum depth of an expression or a chain of UNIONs. `a + b + c` has two levels: the parser nests operands without limit.
 const MAX_LEVELS: usize = 1000;
 
-/// The statement, where it is not nested too deeply.
+/// Returns the statement unless it is nested too deeply.
 ///
 /// # Errors
-/// It is. It is not dropped then, because that too takes a stack as deep.
+/// It is too deep. The statement is then leaked, because dropping it would need an equally deep stack.
 pub fn check(statement: Statement) -> Result<Statement> {
     if is_shallow(&statement) {
         return Ok(statement);

@@ -1,4 +1,4 @@
-//! Errors of the engine in plain words.
+//! Translates errors of the engine to plain language.
 
 mod signatures;
 
@@ -7,18 +7,18 @@ use datafusion::common::utils::quote_identifier;
 use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
-/// A message, and the place in the SQL it speaks of.
+/// A message with the position in the SQL that it refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// What is wrong, without a leading `error:`.
     pub text: String,
     /// Line and column, both from 1.
     pub place: Option<(u64, u64)>,
-    /// Whether files do not hold what their format promises.
+    /// Whether the cause is a file that does not contain what its format promises.
     pub unreadable: bool,
 }
 
-/// The error without the names of the engine's layers, and where the SQL has it.
+/// Translates an error: removes names of the engine's layers and locates it in the SQL.
 pub fn plain(error: &DataFusionError) -> Message {
     match error {
         DataFusionError::SQL(parser, _) => parse_error(parser),
@@ -26,7 +26,7 @@ pub fn plain(error: &DataFusionError) -> Message {
     }
 }
 
-/// Whether a message says that a disk is full. Some layers pass the system's error on as text only.
+/// Whether a message reports a full disk. Some layers pass the system's error on as text only.
 pub fn is_full(text: &str) -> bool {
     text.contains("No space left on device") || text.contains("not enough space on the disk")
 }
@@ -75,12 +75,12 @@ fn words(error: &DataFusionError) -> String {
     }
 }
 
-/// Context that only says which part of the planner was at work.
+/// Whether a context only says which part of the planner was active.
 fn names_a_rule(context: &str) -> bool {
     context.starts_with("Optimizer rule") || context.starts_with("Analyzer rule") || !context.contains(' ')
 }
 
-/// What ran out, with the flags that change it: DataFusion names settings of its own.
+/// Says which resource ran out and which flags change that; DataFusion names its own settings.
 fn exhausted(text: &str) -> String {
     let text = without_settings(text);
     if text.contains("disk") {
@@ -90,7 +90,7 @@ fn exhausted(text: &str) -> String {
     }
 }
 
-/// The text without the sentences that recommend settings of DataFusion.
+/// Removes sentences that recommend settings of DataFusion.
 fn without_settings(text: &str) -> String {
     let recommends = |sentence: &str| sentence.contains("datafusion.") && !sentence.contains("datafusion.public");
     if !recommends(text) {
@@ -106,8 +106,8 @@ fn changes_files(text: &str) -> bool {
     text.contains("not supported for Base table") || text.contains("Insert into not implemented for this table")
 }
 
-/// DataFusion also calls it an internal error when arguments have the wrong types. What is left is a bug, and ours: users did
-/// not call DataFusion.
+/// DataFusion also calls it an internal error if arguments have wrong types. What remains is a bug of limpid: users did not
+/// call DataFusion.
 fn internal(text: &str) -> String {
     let text = signatures::without_blame(text);
     let text = match text.strip_prefix("Assertion failed: ").and_then(|rest| rest.split_once(": ")) {
@@ -123,12 +123,12 @@ fn internal(text: &str) -> String {
     bug(text)
 }
 
-/// The words for what no user can have caused.
+/// The message for an error that no user can have caused.
 pub fn bug(text: &str) -> String {
     format!("this is a bug of limpid, please report it together with the statement: {text}")
 }
 
-/// Words of internal errors that say that a value has a type which a function does not take.
+/// Parts of internal errors that report arguments of a type which a function does not accept.
 const MISTAKES: [&str; 14] = [
     "argument",
     "data type",
@@ -302,7 +302,7 @@ fn missing_file(text: &str) -> Option<String> {
     name.contains(['/', '.', '*']).then(|| format!("there is no file or table '{name}'"))
 }
 
-/// A message follows a colon and so begins small, unless its first word is more than a capitalised one.
+/// A message follows a colon and therefore starts in lower case, unless its first word is not an ordinary capitalised word.
 fn uncapitalised(text: &str) -> String {
     let word = text.split(' ').next().unwrap_or_default();
     let mut chars = text.chars();

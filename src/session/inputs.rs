@@ -1,8 +1,9 @@
-//! The inputs of recipes: what a recipe reads in several places is planned once, and its rows are kept.
+//! Plans the inputs of recipes separately: what a recipe reads in several places is planned once, and its rows are kept.
 //!
-//! DataFusion writes a relation out wherever it is named. A recipe names its input up to six times, so a chain of four recipes would be
-//! planned a thousand times. An input that is more than rows of files, one by one, is a table of its own instead: the planner
-//! around it sees a scan. Once it is known which columns the scans need, the input is planned for those, by itself.
+//! DataFusion inlines a relation wherever it is named. A recipe names its input up to six times, so a chain of four recipes
+//! would be planned a thousand times. An input that does more than read rows of files one by one therefore becomes a table of
+//! its own, which the outer planner sees as a scan. Once it is known which columns the scans need, the input is planned for
+//! those columns, separately.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use limpid_udfs::operators::materialize::list::without_list;
 use limpid_udfs::operators::materialize::read::{InputExec, ReadExec};
 use limpid_udfs::operators::materialize::share::is_costly_function;
 
-/// An input of a recipe that is planned by itself.
+/// A recipe's input that is planned separately.
 #[derive(Debug, Clone)]
 struct Input(Arc<Relation>);
 
@@ -32,8 +33,8 @@ struct Relation {
     schema: SchemaRef,
 }
 
-/// A scan of `plan` as a table of its own, which users know by `name`; `plan` itself where reading it again costs little, or where it
-/// depends on what stands around it.
+/// Wraps `plan` as a table of its own, which users know by `name`. Returns `plan` itself if reading it again costs little, or
+/// if it depends on its context.
 ///
 /// # Errors
 /// None that a user can cause.
@@ -46,7 +47,7 @@ pub fn apart(name: &str, plan: LogicalPlan) -> Result<LogicalPlan> {
     LogicalPlanBuilder::scan(TableReference::bare(name), provider_as_source(Arc::new(input)), None)?.build()
 }
 
-/// Whether the plan means the same anywhere.
+/// Whether the plan means the same in any context.
 fn stands_alone(plan: &LogicalPlan) -> Result<bool> {
     let mut names = HashSet::new();
     let mut alone = plan.schema().fields().iter().all(|field| names.insert(field.name()));
@@ -109,7 +110,7 @@ pub fn is_input(scan: &TableScan) -> bool {
     input(scan).is_some()
 }
 
-/// The plan of each input that `plan` reads, or that another of them reads; those that are read before those that read them.
+/// The plans of all inputs that `plan` reads, directly or through other inputs, in order of dependency.
 ///
 /// # Errors
 /// None that a user can cause.
@@ -166,7 +167,7 @@ struct Planned {
     columns: Vec<usize>,
 }
 
-/// `plan`, which is optimized, with the inputs that it reads planned by `planner`.
+/// Plans `plan`, which must be optimized, together with the inputs that it reads, using `planner`.
 ///
 /// # Errors
 /// An input cannot be planned.
@@ -182,7 +183,7 @@ pub async fn planned(
     let mut needs = HashMap::new();
     note(&plan, &mut needs)?;
     let mut optimized = vec![];
-    // Those that read others come first: what they need is known then.
+    // Inputs that read others come first, so that the needs of those are known when they are planned.
     for input in inputs.into_iter().rev() {
         let Some(need) = needs.get(&input.key()) else { continue };
         let (columns, readers) = (need.columns.iter().copied().collect::<Vec<_>>(), need.readers);
@@ -200,7 +201,7 @@ pub async fn planned(
 }
 
 impl Input {
-    /// What tells it from other inputs.
+    /// A key that distinguishes the input from others.
     fn key(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
@@ -222,7 +223,7 @@ fn note(plan: &LogicalPlan, needs: &mut HashMap<usize, Need>) -> Result<()> {
         need.readers += 1;
         need.columns.extend(columns.unwrap_or_else(|| (0..input.0.schema.fields().len()).collect()));
         if need.columns.is_empty() {
-            // Rows that are only counted are those of some column.
+            // If rows are only counted, read any column.
             need.columns.insert(0);
         }
     }
@@ -253,7 +254,7 @@ impl TableProvider for Input {
         TableType::Temporary
     }
 
-    /// For planners that know nothing of inputs: each scan computes its own.
+    /// For planners that do not know inputs: each scan computes its own.
     async fn scan(
         &self,
         session: &dyn Session,

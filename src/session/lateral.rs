@@ -1,7 +1,7 @@
-//! `FROM docs, LATERAL unnest(docs.tags) AS t(tag)`: the items of each row's list beside the row.
+//! `FROM docs, LATERAL unnest(docs.tags) AS t(tag)`: joins each row with the items of its list.
 //!
-//! DataFusion plans this as a join with a subquery that reads no table and cannot run it. Here the steps of that subquery
-//! are put on top of the rows on the left and take their columns along.
+//! DataFusion plans this as a join with a subquery that reads no table, and cannot run it. Here the steps of that subquery
+//! are applied to the rows on the left and carry their columns along.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl AnalyzerRule for LateralUnnest {
     }
 }
 
-/// The plan of a lateral join; `None` where `join` is another join.
+/// The plan of a lateral join; `None` if `join` is another kind of join.
 fn carry_out(join: &Join) -> Result<Option<LogicalPlan>> {
     let is_true = |filter: &Expr| matches!(filter, Expr::Literal(ScalarValue::Boolean(Some(true)), _));
     let conditions = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
@@ -82,7 +82,7 @@ fn unnests(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// What a step reads that can take columns along.
+/// The input of a step that can carry columns along.
 fn input(step: &LogicalPlan) -> Option<&LogicalPlan> {
     match step {
         LogicalPlan::Subquery(subquery) => Some(&subquery.subquery),
@@ -94,14 +94,14 @@ fn input(step: &LogicalPlan) -> Option<&LogicalPlan> {
     }
 }
 
-/// The rows on the left, with their columns under names that no other column has.
+/// The rows on the left, with their columns renamed to be unique.
 struct Left {
     plan: LogicalPlan,
     columns: Vec<Column>,
     originals: Vec<Column>,
 }
 
-/// The first columns of `plan`, and those taken along behind them.
+/// Splits the columns of `plan` into its own and those carried along behind them.
 fn split(plan: &LogicalPlan, left: &Left) -> (Vec<Column>, Vec<Column>) {
     let mut columns = plan.schema().columns();
     let taken = columns.split_off(columns.len() - left.columns.len());
@@ -153,7 +153,7 @@ impl Left {
         built.build()
     }
 
-    /// Columns of the outer query become those taken along.
+    /// Replaces columns of the outer query by those carried along.
     fn resolve(&self, expr: Expr) -> Result<Expr> {
         expr.transform(|expr| {
             let Expr::OuterReferenceColumn(_, column) = &expr else { return Ok(Transformed::no(expr)) };

@@ -1,11 +1,11 @@
-//! What the operators of a plan counted.
+//! Collects the counters of a plan's operators.
 
 use std::collections::BTreeMap;
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
 
-/// Counters of DataFusion's own operators that say nothing to the reader of a report.
+/// Counters of DataFusion's own operators that are not informative in a report.
 const ROUTINE: [&str; 8] = [
     "build_input_batches",
     "build_input_rows",
@@ -17,7 +17,7 @@ const ROUTINE: [&str; 8] = [
     "build_mem_used",
 ];
 
-/// Sums of the named counters over the whole plan, spills included, zeros left out; ascending by name.
+/// Sums each counter over the whole plan, including spills. Omits zeros; ascending by name.
 pub fn collect(plan: &dyn ExecutionPlan) -> Vec<(String, u64)> {
     let mut sums = BTreeMap::new();
     visit(plan, &mut |node| {

@@ -1,5 +1,5 @@
-//! The one place that assembles the engine: DataFusion, the functions and operators of `limpid-udfs`, the formats of
-//! `limpid-connectors`, the memory pool and the spill directory.
+//! Assembles the engine: DataFusion, the functions and operators of `limpid-udfs`, the formats of `limpid-connectors`, the
+//! memory pool and the spill directory.
 
 pub mod catalogue;
 mod clauses;
@@ -49,14 +49,14 @@ use limit::windows::Windows;
 use recipe_input::InputPlanner;
 use unnest::UnnestNames;
 
-/// Rows in a batch. Rows of a training lake are texts of kilobytes: DataFusion's 8192 of them are 60 MB, and several batches
-/// are under way at once. With 2048 a corpus of documents takes the same time and half the memory.
+/// Rows per batch. Rows of a training lake are texts of kilobytes: 8192 of them, DataFusion's default, are 60 MB, and several
+/// batches are in flight at once. With 2048, a corpus of documents takes the same time and half the memory.
 const BATCH_SIZE: usize = 2048;
 
 /// Bytes of a row group that COPY writes under a memory limit, at least and at most.
 const ROW_GROUP_BYTES: (usize, usize) = (4 << 20, 128 << 20);
 
-/// The share of a memory limit, one in so many, that the first rows may take whose columns are read late.
+/// The rows whose columns are read late may take at most one part in this many of a memory limit.
 const LATE_SHARE: usize = 16;
 
 /// What a user may choose about the engine; `None` leaves the default.
@@ -112,8 +112,8 @@ fn physical_rules(
     rules
 }
 
-/// The session state behind [`context`], without what works on this machine's files only; a cluster's scheduler builds its
-/// own from the same function.
+/// The session state behind [`context`], without what only applies to local files. A cluster's scheduler builds its own state
+/// with this function.
 pub fn state(options: &EngineOptions) -> Result<SessionState> {
     if let Some(threads) = options.threads {
         limpid_encoders::onnx::batcher::set_threads(threads);
@@ -155,9 +155,9 @@ fn config(options: &EngineOptions) -> SessionConfig {
     }
     if let Some(bytes) = options.memory_limit {
         let execution = &mut config.options_mut().execution;
-        // DataFusion sets 10 MB aside for each merge of what aggregates spill; a small pool must not be eaten by that alone.
+        // DataFusion reserves 10 MB for each merge of what aggregates spill, which must not exhaust a small pool.
         execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 16);
-        // A row group is in memory until it is complete, and its size is heeded by one writer a file only.
+        // A row group is in memory until it is complete, and only the single-threaded writer respects its size.
         execution.parquet.allow_single_file_parallelism = false;
         let group = (bytes / 8).clamp(ROW_GROUP_BYTES.0, ROW_GROUP_BYTES.1);
         execution.parquet.max_row_group_bytes = MaxRowGroupBytes::try_new(group).ok();

@@ -1,8 +1,8 @@
-//! `_file`, `_row` and `_row_id`: a statement that names one of them gets them from every path that it reads. `filename`, the
-//! name that DuckDB has for `_file`, is added by itself.
+//! Provenance columns `_file`, `_row` and `_row_id`: a statement that names one of them receives them from every path that it
+//! reads. `filename`, DuckDB's name for `_file`, is added separately.
 //!
-//! Nothing else turns them on or off for a path in a FROM clause: without such a name, `SELECT *` has the columns of the files
-//! and no more.
+//! Nothing else controls them for a path in a FROM clause. Without such a name, `SELECT *` returns the columns of the files
+//! only.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -58,7 +58,7 @@ impl Provenance {
         functions::with_columns(factor, self.wanted)
     }
 
-    /// Leaves out of `*` the columns that stand beside it, so that `SELECT _row_id, * FROM 'x.csv'` has each once.
+    /// Excludes columns from `*` that are listed beside it, so that `SELECT _row_id, * FROM 'x.csv'` has each once.
     pub fn name_once(&self, select: &mut Select) {
         if !self.is_wanted() {
             return;

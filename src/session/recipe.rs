@@ -17,7 +17,7 @@ use super::provenance::Provenance;
 use super::statement::relations;
 use crate::recipes::{self, NAME};
 
-/// Puts the query of the recipe in the place of the call. `calls` counts the recipes of the statement so far.
+/// Replaces the call by the query of the recipe. `calls` counts the recipes in the statement so far.
 pub fn inline(
     state: &SessionState,
     provenance: &Provenance,
@@ -85,7 +85,7 @@ fn parse(state: &SessionState, name: &str, sql: &str) -> Result<Query> {
     }
 }
 
-/// Puts `prefix` before the names in WITH, so that they are not those of the query around: SQL lets no name hide another.
+/// Prefixes the names in WITH, to keep them apart from those of the outer query: SQL does not let one name hide another.
 fn rename(query: &mut Query, prefix: &str) {
     let mut names = Names { known: HashMap::new() };
     let mut with = query.with.take();

@@ -1,4 +1,4 @@
-//! Statements that other databases have, written as the parser knows them.
+//! Rewrites statements of other databases to a form that the parser knows.
 
 use datafusion::common::{DataFusionError, Result, plan_err};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -16,7 +16,7 @@ fn is_word(token: &TokenWithSpan, word: &str) -> bool {
     matches!(&token.token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
 }
 
-/// Takes `SUMMARIZE` off; what is left is a query about whose rows it asks, given as text too.
+/// Removes `SUMMARIZE`. Returns the text of the query whose rows are to be summarised.
 pub fn summarized(tokens: &mut Vec<TokenWithSpan>) -> Option<String> {
     let first = next(tokens, 0)?;
     if !is_word(&tokens[first], "summarize") {
@@ -107,11 +107,11 @@ fn follows_with(tokens: &[TokenWithSpan]) -> bool {
     false
 }
 
-/// Writes `COPY ... TO 'file' (FORMAT csv, HEADER false, PARTITION_BY (a))` as `... STORED AS csv PARTITIONED BY (a) OPTIONS
-/// (header 'false')`.
+/// Rewrites `COPY ... TO 'file' (FORMAT csv, HEADER false, PARTITION_BY (a))` as `... STORED AS csv PARTITIONED BY (a)
+/// OPTIONS (header 'false')`.
 ///
 /// # Errors
-/// An option without a value.
+/// An option has no value.
 pub fn copy_options(tokens: &mut Vec<TokenWithSpan>) -> Result<()> {
     let mut first = next(tokens, 0);
     while let Some(at) =

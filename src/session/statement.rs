@@ -1,4 +1,4 @@
-//! From SQL text to a plan, with tables allowed as arguments of relation operators.
+//! Plans SQL text, with tables allowed as arguments of relation operators.
 
 use std::ops::ControlFlow;
 
@@ -19,7 +19,7 @@ use super::copy::target::settle;
 use super::provenance::Provenance;
 use super::{clauses, depth, recipe};
 
-/// Plans and starts one statement. Use this and not [`SessionContext::sql`]: it knows `op(table, ...)`.
+/// Plans and starts one statement. Use this instead of [`SessionContext::sql`], because it supports `op(table, ...)`.
 pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame> {
     let state = ctx.state();
     let dialect = state.config().options().sql_parser.dialect;
@@ -37,7 +37,7 @@ pub async fn plan(state: &SessionState, statement: Statement) -> Result<LogicalP
     state.statement_to_plan(statement).await
 }
 
-/// Rewrites or refuses what DataFusion's planner would pass over.
+/// Rewrites or rejects what DataFusion's planner would ignore.
 fn carry_out(state: &SessionState, statement: &mut Statement) -> Result<()> {
     match statement {
         Statement::Statement(statement) => clauses::carry_out(state, statement.as_mut()),
@@ -54,7 +54,7 @@ fn carry_out(state: &SessionState, statement: &mut Statement) -> Result<()> {
     }
 }
 
-/// Writes `op(docs, ...)` as `op((SELECT * FROM docs), ...)`: DataFusion looks tables up before it plans and sees only
+/// Rewrites `op(docs, ...)` as `op((SELECT * FROM docs), ...)`: DataFusion looks tables up before planning and only sees
 /// those of a FROM clause.
 fn rewrite(state: &SessionState, statement: &mut Statement) -> ControlFlow<DataFusionError> {
     let provenance = Provenance::of(statement);
@@ -152,7 +152,7 @@ fn relation(is_leading: bool, arg: &mut FunctionArg) -> Option<&mut Expr> {
     }
 }
 
-/// Two names this similar, from 0 to 1, may have been meant for each other.
+/// Minimum similarity, from 0 to 1, at which one name is suggested for another.
 const ALIKE: f64 = 0.7;
 
 fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusionError {

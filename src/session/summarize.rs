@@ -1,4 +1,4 @@
-//! `SUMMARIZE table` and `SUMMARIZE SELECT ...`: a row about each column.
+//! `SUMMARIZE table` and `SUMMARIZE SELECT ...`: one row per column.
 
 use arrow::datatypes::{DataType, Schema};
 
@@ -19,7 +19,7 @@ const AGGREGATES: [(&str, &str); 8] = [
     ("q75", "DOUBLE"),
 ];
 
-/// The query that summarises the rows of `query`, whose columns `schema` tells. All columns are looked at in one pass.
+/// The query that summarises the rows of `query`, whose columns are those of `schema`. All columns are computed in one pass.
 pub fn summary(query: &str, schema: &Schema) -> String {
     let mut aggregates = vec!["count(*) AS n".to_owned()];
     let mut rows = vec![];

@@ -1,4 +1,4 @@
-//! `unnest(list) AS item`: the items are called like the alias, as PostgreSQL has it, and the fields of a struct by their names.
+//! `unnest(list) AS item`: items are named by the alias, as in PostgreSQL, and fields of a struct by their names.
 
 use arrow::datatypes::{DataType, Fields};
 use datafusion::common::Result;

@@ -1,4 +1,4 @@
-//! What stands at a function call beside its arguments.
+//! Checks clauses of function calls other than the arguments.
 
 use datafusion::common::{Result, plan_err};
 use datafusion::execution::FunctionRegistry;
@@ -98,7 +98,7 @@ pub fn check(state: &SessionState, expr: &Expr) -> Result<()> {
     Ok(())
 }
 
-/// Aggregates that count a value once where DISTINCT says so, or refuse it themselves; the others pass over the word.
+/// Aggregates that implement DISTINCT, or reject it themselves. All others ignore it.
 const TAKE_DISTINCT: [&str; 28] = [
     "any_value",
     "approx_distinct",
@@ -130,7 +130,7 @@ const TAKE_DISTINCT: [&str; 28] = [
     "vec_avg",
 ];
 
-/// Window functions that can pass over NULL.
+/// Window functions that implement IGNORE NULLS.
 const TREAT_NULLS: [&str; 5] = ["first_value", "last_value", "nth_value", "lag", "lead"];
 
 struct Given {

@@ -1,4 +1,4 @@
-//! Short headings: a column without AS is called as the user wrote it, not as the plan prints it.
+//! Short column headings: a column without AS is named as the user wrote it, not as the plan prints it.
 
 use std::ops::ControlFlow;
 
@@ -6,8 +6,8 @@ use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectNamePart, Select, Selec
 
 use super::refuse::meant;
 
-/// Names every computed column of a SELECT that has no alias: `count(*)`, `a + 1`. Names of tables are left out where the
-/// headings differ without them. An expression that stands there again gets a number: `count(*)_1`.
+/// Names every computed column of a SELECT that has no alias: `count(*)`, `a + 1`. Table names are omitted if the headings
+/// remain distinct without them. Repeated expressions are numbered: `count(*)_1`.
 pub fn name(select: &mut Select) {
     let short: Vec<Option<String>> = select.projection.iter().map(heading).collect();
     let mut written: Vec<String> = Vec::new();
@@ -33,7 +33,7 @@ pub fn name(select: &mut Select) {
     }
 }
 
-/// `name`, longer by `_` until no other heading is the same.
+/// Returns `name`, extended by `_` until no other heading is equal.
 fn free(name: &str, headings: &[Option<String>]) -> String {
     let mut name = name.to_owned();
     while headings.iter().flatten().any(|other| *other == name) {
@@ -42,7 +42,7 @@ fn free(name: &str, headings: &[Option<String>]) -> String {
     name
 }
 
-/// What a column is called; `None` where that is known to the planner alone.
+/// The heading of a column; `None` if only the planner knows it.
 fn heading(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(meant(alias)),
@@ -58,7 +58,7 @@ fn shortened(expr: &Expr, tables: bool) -> String {
     expr.to_string()
 }
 
-/// A column itself, be it in parentheses.
+/// The column, if the expression is a plain column, possibly in parentheses.
 fn column(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Identifier(name) => Some(name),
@@ -68,12 +68,12 @@ fn column(expr: &Expr) -> Option<&Ident> {
     }
 }
 
-/// A struct that is unnested becomes several columns, which one alias cannot name.
+/// Unnesting a struct gives several columns, which a single alias cannot name.
 fn is_unnest(expr: &Expr) -> bool {
     matches!(expr, Expr::Function(call) if call.name.to_string().to_lowercase().starts_with("unnest"))
 }
 
-/// Takes the names of tables out of an expression, unless `tables` keeps them, and writes names in lower case.
+/// Removes table names from an expression, unless `tables` keeps them, and writes names in lower case.
 struct Shorten {
     tables: bool,
 }

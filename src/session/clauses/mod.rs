@@ -1,9 +1,9 @@
-//! SQL that parses is carried out or refused.
+//! Ensures that SQL which parses is either executed or rejected.
 //!
-//! The parser knows the clauses of many databases, and DataFusion's planner passes over those that it does not know. Every
-//! statement goes through here before it is planned: what can be written in DataFusion's SQL is rewritten, the rest is an
-//! error that names the clause. Each node of the syntax is taken apart without `..`, so that a field a new parser adds does
-//! not compile until somebody has decided about it.
+//! The parser accepts the clauses of many databases, and DataFusion's planner ignores those it does not know. Every statement
+//! passes through this module before planning. What can be expressed in DataFusion's SQL is rewritten; the rest is an error
+//! that names the clause. Syntax nodes are destructured without `..`, so that a field added by a new parser version does not
+//! compile until its treatment is decided.
 
 mod function;
 mod headings;
@@ -27,7 +27,7 @@ pub use statement::create_external_table;
 /// Rewrites the clauses of `node` that DataFusion does not know.
 ///
 /// # Errors
-/// One of them cannot be rewritten.
+/// A clause cannot be rewritten.
 pub fn carry_out(state: &SessionState, node: &mut impl VisitMut) -> Result<()> {
     match node.visit(&mut Clauses { state }) {
         ControlFlow::Break(error) => Err(error),

@@ -1,4 +1,4 @@
-//! What stands around a SELECT: WITH, ORDER BY, LIMIT, FETCH and what other databases add there.
+//! Checks the clauses around a SELECT: WITH, ORDER BY, LIMIT, FETCH, and extensions of other databases.
 
 use datafusion::common::{Result, plan_err};
 use datafusion::sql::sqlparser::ast::{
@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::refuse::{refuse, refuse_if};
 
-/// Checks a query and writes `FETCH FIRST n ROWS` and `TOP n` as `LIMIT n`.
+/// Checks a query, and rewrites `FETCH FIRST n ROWS` and `TOP n` as `LIMIT n`.
 pub fn rewrite(query: &mut Query) -> Result<()> {
     let Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } =
         query;
@@ -76,7 +76,7 @@ fn is_single(item: &SelectItem) -> bool {
     matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
 }
 
-/// Writes `ORDER BY ALL`, which the parser takes for a column of that name, as the positions of all columns.
+/// Rewrites `ORDER BY ALL`, which the parser reads as a column of that name, as the positions of all columns.
 fn order_by_all(order_by: &mut OrderBy, body: &SetExpr) {
     let OrderByKind::Expressions(list) = &order_by.kind else { return };
     let [OrderByExpr { expr: Expr::Identifier(word), options, with_fill: None }] = list.as_slice() else { return };
@@ -93,7 +93,8 @@ fn order_by_all(order_by: &mut OrderBy, body: &SetExpr) {
     }
 }
 
-/// Writes a column of a SELECT DISTINCT that ORDER BY repeats as its position: the planner looks for it by its heading.
+/// Rewrites a column of a SELECT DISTINCT that ORDER BY repeats as its position, because the planner would look it up by its
+/// heading.
 fn order_by_distinct(order_by: &mut OrderBy, body: &SetExpr) {
     let OrderByKind::Expressions(list) = &mut order_by.kind else { return };
     let SetExpr::Select(select) = body else { return };
@@ -174,7 +175,7 @@ fn set_limit(clause: &mut Option<LimitClause>, rows: Expr) -> Result<()> {
     Ok(())
 }
 
-/// Words that other databases know after a table, and that this parser takes for its name: `FROM t FINAL`, `a ANY JOIN b`.
+/// Keywords of other databases after a table that this parser reads as aliases: `FROM t FINAL`, `a ANY JOIN b`.
 const NOT_ALIASES: [&str; 8] = ["final", "nolock", "any", "positional", "paste", "hash", "loop", "strict"];
 
 /// `AS t(a, b)`: names alone.

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::query::check_alias;
 use super::refuse::{refuse, refuse_if};
 
-/// Refuses every sample: DataFusion has none, and one drawn block by block would depend on files and threads.
+/// Rejects every sample: DataFusion has none, and block sampling would depend on files and threads.
 pub fn sampled() -> Result<()> {
     refuse(
         "TABLESAMPLE",
@@ -16,7 +16,7 @@ pub fn sampled() -> Result<()> {
     )
 }
 
-/// Writes `LATERAL unnest(a)` as `unnest(a)`.
+/// Rewrites `LATERAL unnest(a)` as `unnest(a)`.
 pub fn plain_unnest(factor: &mut TableFactor) {
     if let TableFactor::Function { lateral: _, name, args, with_ordinality, alias } = factor
         && name.to_string().eq_ignore_ascii_case("unnest")

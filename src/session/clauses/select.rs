@@ -10,8 +10,8 @@ use datafusion::sql::sqlparser::ast::{
 use super::refuse::{refuse, refuse_if};
 use super::relation::check_joins;
 
-/// Checks a SELECT; writes `FROM t` as `SELECT * FROM t`, PREWHERE as a part of WHERE, and WITH ROLLUP and WITH CUBE as
-/// ROLLUP and CUBE.
+/// Checks a SELECT. Rewrites `FROM t` as `SELECT * FROM t`, moves PREWHERE into WHERE, and rewrites WITH ROLLUP and WITH CUBE
+/// as ROLLUP and CUBE.
 pub fn rewrite(select: &mut Select) -> Result<()> {
     let Select {
         select_token: _,

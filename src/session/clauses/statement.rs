@@ -1,4 +1,4 @@
-//! Which statements there are, and what of theirs DataFusion passes over.
+//! Checks kinds of statements, and the parts of them that DataFusion ignores.
 
 use datafusion::common::Result;
 use datafusion::sql::parser::CreateExternalTable;

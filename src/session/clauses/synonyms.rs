@@ -1,10 +1,10 @@
-//! Names that other databases give to functions DataFusion has.
+//! Synonyms that other databases use for functions of DataFusion.
 
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectNamePart};
 
-/// What DuckDB and polars call a function, and what DataFusion does.
+/// Pairs of a function's name in DuckDB or polars and in DataFusion.
 pub const SYNONYMS: [(&str, &str); 11] = [
     ("approx_count_distinct", "approx_distinct"),
     ("lcase", "lower"),
@@ -19,7 +19,7 @@ pub const SYNONYMS: [(&str, &str); 11] = [
     ("ucase", "upper"),
 ];
 
-/// Writes the name that the session knows, unless it knows the other one too.
+/// Replaces a synonym by the name that the session knows, unless it knows the synonym itself.
 pub fn rename(state: &SessionState, expr: &mut Expr) {
     let Expr::Function(call) = expr else { return };
     let word = call.name.to_string().to_lowercase();

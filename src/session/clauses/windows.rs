@@ -1,4 +1,4 @@
-//! `WINDOW w AS (...)`: DataFusion knows such names in the select list only, and elsewhere takes `f(x) OVER w` for `f(x)`.
+//! `WINDOW w AS (...)`. DataFusion knows such names in the select list only; elsewhere it reads `f(x) OVER w` as `f(x)`.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::refuse::{meant, refuse};
 
-/// Writes the definition of every named window where its name stands. Queries within this one come before it.
+/// Replaces every named window by its definition. Subqueries must be processed first.
 pub fn in_select(select: &mut Select) -> Result<()> {
     let windows = defined(&select.named_window)?;
     spell_out(select, &windows)

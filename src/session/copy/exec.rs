@@ -1,5 +1,5 @@
-//! The physical node: runs the writer below it, then commits; and a node below the writer that tells the query's errors from
-//! those of writing.
+//! The physical nodes of a commit: one runs the writer below it, then commits; another one below the writer distinguishes the
+//! query's errors from write errors.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ use limpid_io::{StagedPath, StagedWrite};
 
 use crate::session::errors::plain;
 
-/// Runs a writer and gives what it wrote its name.
+/// Runs a writer, then moves what it wrote to its final name.
 #[derive(Debug, Clone)]
 pub struct CommitExec {
     place: StagedPath,
@@ -31,7 +31,7 @@ pub struct CommitExec {
 }
 
 impl CommitExec {
-    /// `writer` writes to the path of `place`.
+    /// Creates a commit of what `writer` writes to the path of `place`.
     pub fn new(place: StagedPath, writer: Arc<dyn ExecutionPlan>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(writer.schema()),
@@ -42,7 +42,7 @@ impl CommitExec {
         Self { place, writer, properties: Arc::new(properties) }
     }
 
-    /// The writer, over an input whose first error is noted.
+    /// The writer over an input whose first error is recorded.
     fn watched(&self) -> Result<(Arc<dyn ExecutionPlan>, Noted)> {
         let noted = Noted::default();
         let watch = |plan: Arc<dyn ExecutionPlan>| -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
@@ -121,7 +121,7 @@ impl ExecutionPlan for CommitExec {
             let written = async { writer.execute(0, context)?.try_collect::<Vec<_>>().await };
             let batches = match written.await {
                 Ok(batches) => batches,
-                // The writer may have dropped the reason; the query's own is the one that counts.
+                // The writer may have dropped the cause, so the query's own error takes precedence.
                 Err(error) => {
                     return Err(noted.take().unwrap_or_else(|| cannot_write(&place, &begun, &error, noted.bytes())));
                 }
@@ -136,19 +136,19 @@ impl ExecutionPlan for CommitExec {
     }
 }
 
-/// The writer's error with the target's name and, where the writer kept it back, the reason.
+/// Adds the name of the target to the writer's error and, if the writer dropped it, the cause.
 fn cannot_write(place: &StagedPath, begun: &StagedWrite, error: &DataFusionError, bytes: u64) -> DataFusionError {
     let text = plain(error).text;
     let reason = match text.find(" (os error ") {
-        // What the system said, without the layers that passed it on.
+        // The message of the operating system, without the layers that wrapped it.
         Some(at) => text[text[..at].rfind(": ").map_or(0, |colon| colon + 2)..].to_owned(),
         None => begun.refusal().map_or_else(|| lost_reason(place, text, bytes), |refusal| refusal.to_string()),
     };
     exec_datafusion_err!("cannot write {}: {reason}", place.target().display())
 }
 
-/// DataFusion drops the reason when the end of a file is refused; by now the unfinished file is gone again. Fewer free bytes
-/// than the rows had tell it.
+/// DataFusion drops the cause if the end of a file cannot be written, and by now the unfinished file is gone. If fewer bytes
+/// are free than the rows had, the disk was full.
 fn lost_reason(place: &StagedPath, text: String, bytes: u64) -> String {
     let free = place.target().parent().and_then(|folder| fs4::available_space(folder).ok());
     match free.filter(|free| *free < bytes) {
@@ -158,7 +158,7 @@ fn lost_reason(place: &StagedPath, text: String, bytes: u64) -> String {
     }
 }
 
-/// The first error of a query, and the bytes of its rows until then.
+/// The first error of a query, and the number of bytes of its rows up to then.
 #[derive(Debug, Clone, Default)]
 struct Noted {
     error: Arc<Mutex<Option<Arc<DataFusionError>>>>,
@@ -181,7 +181,7 @@ impl Noted {
     }
 }
 
-/// Hands on its input and notes its error.
+/// Passes its input on and records its error.
 #[derive(Debug)]
 struct WatchExec {
     input: Arc<dyn ExecutionPlan>,

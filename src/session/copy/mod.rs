@@ -1,8 +1,8 @@
-//! `COPY ... TO` a local path: the result appears whole or not at all.
+//! Makes `COPY ... TO` a local path atomic: the result appears whole or not at all.
 //!
-//! DataFusion's writers put files under their final names even when the query fails. So a COPY is planned to write beside its
-//! target, and a node above it moves what it wrote to the target when all of it is there. Other stores are written as
-//! DataFusion does it.
+//! DataFusion's writers create files under their final names even if the query fails. A COPY is therefore planned to write
+//! beside its target, and a node above it moves the result to the target once it is complete. Other stores are written
+//! directly by DataFusion.
 
 mod exec;
 mod node;
@@ -45,7 +45,7 @@ impl QueryPlanner for SessionPlanner {
     }
 }
 
-/// A COPY to a local path, under a node that commits it; any other plan as it is.
+/// Puts a COPY to a local path under a node that commits it; leaves other plans unchanged.
 fn staged(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let LogicalPlan::Copy(mut copy) = plan else { return Ok(Transformed::no(plan)) };
     if copy.file_type.get_ext() == WriteFormat::Parquet.ending() {

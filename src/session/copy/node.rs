@@ -6,7 +6,7 @@ use datafusion::common::{DFSchemaRef, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use limpid_io::StagedPath;
 
-/// Moves what the COPY below it wrote to where it shall be.
+/// Moves what the COPY below it wrote to its final place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
 pub struct CommitNode {
     copy: LogicalPlan,

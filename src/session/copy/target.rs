@@ -1,4 +1,4 @@
-//! What a COPY has to write, by the name of its target: decided before the query runs.
+//! Determines what a COPY writes, by the name of its target, before the query runs.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use datafusion::sql::sqlparser::ast::Value;
 use limpid_connectors::sinks::encode::{WriteFormat, WriteKind};
 use limpid_connectors::sources::Compression;
 
-/// Sets the format and the compression of `copy` to those that its target's name and its clauses say.
+/// Sets the format and compression of `copy` according to its target's name and its clauses.
 ///
 /// # Errors
-/// They contradict each other, or limpid does not write that.
+/// They contradict each other, or limpid does not write that format.
 pub fn settle(copy: &mut CopyToStatement) -> Result<()> {
     let target = copy.target.clone();
     let stored_as = copy.stored_as.as_deref().map(format_of).transpose()?;
@@ -68,7 +68,7 @@ fn is_compression(key: &str) -> bool {
     key.strip_prefix("format.").unwrap_or(&key) == "compression"
 }
 
-/// `zstd` of Parquet has a level, which DataFusion wants to hear: the usual one.
+/// DataFusion requires a level for Parquet's `zstd`; sets the usual one.
 fn name_level(copy: &mut CopyToStatement) {
     if is_parquet(copy) {
         for (_, value) in copy.options.iter_mut().filter(|(key, _)| is_compression(key)) {

@@ -1,10 +1,10 @@
-//! Errors of a call whose arguments fit no form of the function. DataFusion tells of every form that it tried, in the words of
-//! its type system; some of these errors it calls internal.
+//! Errors of calls whose arguments match no signature of the function. DataFusion lists every signature that it tried, in
+//! terms of its type system, and reports some of these as internal errors.
 
-/// The error in one sentence; `None` of another error.
+/// The error in one sentence; `None` for other errors.
 pub fn plain(text: &str) -> Option<String> {
     if let Some((_, own)) = text.split_once("user-defined coercion failed with: ") {
-        // The function has said it better.
+        // The function's own message is better.
         let own = own.split(". No function matches").next().unwrap_or(own);
         let own = own.split(" No function matches").next().unwrap_or(own);
         return Some(without_layers(own.trim_end_matches(['.', ' '])));

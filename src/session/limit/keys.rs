@@ -1,4 +1,4 @@
-//! Keys in a form that can be sorted and compared where DataFusion's own cannot.
+//! Converts keys to a form that can be sorted and compared if DataFusion cannot do so.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

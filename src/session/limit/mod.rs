@@ -1,14 +1,16 @@
-//! Plans that keep to a memory limit.
+//! Keeps plans within a memory limit.
 //!
-//! DataFusion bounds batches by rows, joins with hash tables that cannot spill, and sorts in a way that fails on texts. Under a limit
+//! DataFusion bounds batches by rows, joins with hash tables that cannot spill, and sorts in a way that fails on texts. Under
+//! a limit
 //! * [`groups::Groups`] completes groups from sorted rows;
-//! * [`joins::Joins`] turns hash joins into joins of sorted inputs, unless one side is known to be small;
-//! * [`joins::Rereads`] keeps what joins by other conditions read twice;
-//! * [`pool::Pool`] hands out memory, and counts what operators take beyond what they ask for;
-//! * [`Sorts`] puts [`sort::ExternalSortExec`] and [`sort::MergeExec`] in the place of DataFusion's sorts and merges;
-//! * [`windows::Windows`] keeps partitions where they may spill, and without a limit lets go of texts that frames have passed;
+//! * [`joins::Joins`] replaces hash joins by sort-merge joins, unless one side is known to be small;
+//! * [`joins::Rereads`] stores what joins by other conditions read twice;
+//! * [`pool::Pool`] hands out memory, and accounts for what operators take beyond their reservations;
+//! * [`Sorts`] replaces DataFusion's sorts and merges by [`sort::ExternalSortExec`] and [`sort::MergeExec`];
+//! * [`windows::Windows`] stores partitions where they may spill and, even without a limit, releases texts that frames have
+//!   passed.
 //!
-//! and, with or without one, [`rows::BatchRows`] makes batches of wide rows shorter. `docs/memory.md` says what each operator
+//! With or without a limit, [`rows::BatchRows`] shortens batches of wide rows. `docs/memory.md` says what each operator
 //! keeps, spills and needs.
 
 pub mod groups;
@@ -33,14 +35,14 @@ use sort::{ExternalSortExec, MergeExec};
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// Batches' worth of rows that DataFusion's sort for the first rows keeps beyond those.
+/// DataFusion's top-k sort keeps this many batches of rows beyond the wanted ones.
 const KEPT: usize = 20;
 
-/// The share of the limit, one in so many, that it may take.
+/// It may take at most one part in this many of the limit.
 const SHARE: usize = 8;
 
-/// Puts sorts that spill what they hold, in batches bounded in bytes, in the place of DataFusion's. The sort that keeps only the first
-/// rows stays where that is known to be little: it lets scans skip what cannot be among them.
+/// Replaces DataFusion's sorts by ones that spill, with batches bounded in bytes. A top-k sort stays if it is known to be
+/// small, because it lets scans skip rows that cannot be among the first.
 #[derive(Debug)]
 pub struct Sorts {
     /// The memory limit in bytes.

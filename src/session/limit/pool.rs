@@ -1,4 +1,4 @@
-//! The memory pool: fair shares, with what operators take beyond what they ask for.
+//! The memory pool: fair shares, adjusted for what operators take beyond their reservations.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,31 +8,31 @@ use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, human_readable_size,
 };
 
-/// Consumers that hold more than they reserve, and how many times as much, at worst.
+/// Consumers that hold more than they reserve, and by what factor, at worst.
 ///
-/// An aggregate that has no more memory copies its groups into a batch, and sorts that into another one, before it lets go of the
-/// first. What merges groups needs twice what it reserves, what only collects them three times, and four where its texts are
-/// small: each is an allocation of its own.
+/// An aggregate that runs out of memory copies its groups into a batch, and sorts that into another batch, before it releases
+/// the first. Merging groups takes twice the reservation, collecting them three times, and four times if texts are small,
+/// since each is an allocation of its own.
 const HUNGRY: [(&str, usize); 3] =
     [("PartialHashAggregateStream", 4), ("FinalHashAggregateStream", 2), ("SingleHashAggregateStream", 2)];
 
-/// The consumer that is never refused. Where several partitions are redistributed, DataFusion 55 writes what is refused to several files,
-/// reads one of them to its end, and waits forever when the next rows are in another while the writers wait for room. What it holds
-/// is little: writers wait once every reader has rows.
+/// The consumer that is never refused. When several partitions are redistributed, DataFusion 55 writes refused rows to
+/// several files, reads one of them to its end, and waits forever if the next rows are in another file while the writers wait
+/// for room. It holds little: writers wait once every reader has rows.
 const NEVER_REFUSED: &str = "RepartitionExec";
 
-/// The consumer that says it can spill, but cannot: DataFusion 55 completes groups of sorted rows in it.
+/// The consumer that claims to spill but cannot: DataFusion 55 completes groups of sorted rows in it.
 const NEVER_SPILLS: &str = "OrderedFinalAggregateStream";
 
-/// The consumer that says it cannot spill, but can: rows with equal keys that a join of sorted inputs compares with those of the other side.
-/// Where all keys are equal it would take all that is left.
+/// The consumer that claims it cannot spill but can: rows with equal keys in a sort-merge join, which are compared with those
+/// of the other side. If all keys are equal, it would take everything that is left.
 const SPILLS: &str = "SMJStream";
 
-/// The share of what those that cannot spill have left, one in so many, that consumers that can spill leave to them: what writes files, or joins rows
-/// with equal keys, comes last and fails when nothing is left.
+/// Consumers that can spill leave one part in this many of the remaining memory to those that cannot. Writing files, or
+/// joining rows with equal keys, comes last and fails if nothing is left.
 const FREE: usize = 4;
 
-/// Hands out at most so many bytes. Consumers that can spill get equal shares of three quarters of what those that cannot have
+/// A pool with a byte limit. Consumers that can spill receive equal shares of three quarters of what those that cannot have
 /// left.
 #[derive(Debug)]
 pub struct Pool {
@@ -61,7 +61,7 @@ impl Pool {
     }
 }
 
-/// The bytes that `reserved` of this consumer stand for.
+/// The number of bytes actually taken if this consumer reserves `reserved`.
 fn taken(consumer: &MemoryConsumer, reserved: usize) -> usize {
     let hungry = HUNGRY.iter().find(|(name, _)| consumer.name().starts_with(name));
     hungry.map_or(reserved, |(_, times)| reserved.saturating_mul(*times))

@@ -31,7 +31,7 @@ const PATH: usize = 256;
 /// Rows of a batch, at least.
 const LEAST: usize = 4;
 
-/// Lets a plan whose scans read wide rows work in shorter batches. DataFusion knows batches by their rows only: 2,048 documents of a
+/// Shortens the batches of plans whose scans read wide rows. DataFusion bounds batches by rows only: 2,048 documents of a
 /// megabyte would be 2 GB, in every operator at once.
 #[derive(Debug)]
 pub struct BatchRows {

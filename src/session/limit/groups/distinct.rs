@@ -1,4 +1,4 @@
-//! DISTINCT over sorted rows: a row goes on where it is not the one before. No table of rows is needed.
+//! DISTINCT over sorted rows: a row is kept if it differs from the previous one. No hash table is needed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use limpid_udfs::storage::compact::compact;
 
 use super::Plan;
 
-/// Does what an aggregate without functions does over sorted keys.
+/// Implements an aggregate without functions over sorted keys.
 #[derive(Debug, Clone)]
 pub struct DistinctExec {
-    /// DataFusion's operator, which is not run.
+    /// DataFusion's operator, which never runs.
     groups: Plan,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -100,7 +100,7 @@ struct Distinct {
 }
 
 impl Distinct {
-    /// The rows of `batch` that differ from the row before them.
+    /// Returns the rows of `batch` that differ from the row before them.
     fn of(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let keys = self.keys.iter().map(|key| key.evaluate(batch)?.into_array(batch.num_rows()));
         let keys = keys.collect::<Result<Vec<ArrayRef>>>()?;

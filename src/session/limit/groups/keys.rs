@@ -14,7 +14,7 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use super::super::Plan;
 use super::super::keys::{Form, Key};
 
-/// The keys in a form in which equal ones come one after the other once they are sorted: `-0.0` and `0.0` are one key. Nothing where a type
+/// Converts keys to a form in which equal ones are adjacent after sorting: `-0.0` and `0.0` become one key. `None` if a type
 /// has no order.
 pub fn sortable(keys: &PhysicalGroupBy, schema: &Schema) -> Result<Option<PhysicalGroupBy>> {
     let mut sortable = Vec::with_capacity(keys.expr().len());

@@ -1,4 +1,4 @@
-//! Groups that spill.
+//! Grouping that spills to disk.
 
 mod distinct;
 mod keys;
@@ -30,22 +30,23 @@ use keys::sort;
 use sections::sectioned;
 use values::keeps_values;
 
-/// Aggregates over texts up to which groups are first computed within each partition: each text of each group is an allocation of its own,
-/// and takes more than is counted.
+/// With more text aggregates than this, groups are not pre-aggregated within each partition: each text of each group is an
+/// allocation of its own and takes more memory than is counted.
 const FEW_TEXTS: usize = 8;
 
-/// Keys up to which DISTINCT first looks for copies within each partition. The table for that sets megabytes aside for each key.
+/// With more keys than this, DISTINCT does not first look for copies within each partition: its table reserves megabytes per
+/// key.
 const FEW_KEYS: usize = 8;
 
-/// Lets groups be completed from sorted rows, one after the other, where DataFusion completes all of them in one table.
+/// Completes groups from sorted rows, one after another, whereas DataFusion completes all of them in one table.
 ///
-/// * Aggregates whose states stay small are first computed for the rows of each partition, as far as memory allows; these parts are
-///   sorted and put together.
-/// * Aggregates that keep values (`array_agg`, `string_agg`, `count(DISTINCT ...)` beside others, `median`) get the rows themselves sorted:
-///   their parts would be as large as the rows.
-/// * Where such a group has more than its result (`count(DISTINCT ...)`, `median`), and without keys, rows are sorted for each aggregate:
-///   [`sections`].
-/// * DISTINCT compares sorted rows with the ones before them.
+/// * Aggregates with small states are first computed for the rows of each partition, as far as memory allows; these partial
+///   states are sorted and merged.
+/// * Aggregates that keep values (`array_agg`, `string_agg`, `count(DISTINCT ...)` beside others, `median`) receive the
+///   sorted rows themselves, since their partial states would be as large as the rows.
+/// * If such a group needs more than its result (`count(DISTINCT ...)`, `median`), or if there are no keys, rows are sorted
+///   for each aggregate: [`sections`].
+/// * DISTINCT compares each sorted row with the previous one.
 #[derive(Debug)]
 pub struct Groups;
 
@@ -110,7 +111,7 @@ fn sorted(groups: &AggregateExec) -> Result<Option<Plan>> {
     Ok(new.filter(|new| new.schema() == groups.schema()))
 }
 
-/// The stage that computes parts of groups from rows, below a redistribution.
+/// The stage that computes partial groups from rows, below a redistribution.
 fn first_stage(plan: &Plan) -> Option<&AggregateExec> {
     if let Some(first) = plan.downcast_ref::<AggregateExec>() {
         let keys = first.group_expr();
@@ -133,7 +134,7 @@ fn without_first_stage(plan: &Plan) -> Result<Plan> {
     Arc::clone(plan).replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
 }
 
-/// Whether groups of these aggregates may take much.
+/// Whether groups of these aggregates may need much memory.
 fn keep_values(aggregates: &[Arc<AggregateFunctionExpr>]) -> bool {
     let text = |field: &FieldRef| !field.data_type().is_primitive() && *field.data_type() != DataType::Boolean;
     let texts =
@@ -141,7 +142,7 @@ fn keep_values(aggregates: &[Arc<AggregateFunctionExpr>]) -> bool {
     texts.count() > FEW_TEXTS || aggregates.iter().any(|aggregate| keeps_values(aggregate))
 }
 
-/// Puts together the parts of groups from `parts`, sorted by the keys.
+/// Merges partial groups from `parts`, which are sorted by key.
 fn completed(groups: &AggregateExec, parts: &Plan) -> Result<Option<Plan>> {
     let Some(keys) = keys::sortable(groups.group_expr(), &parts.schema())? else { return Ok(None) };
     let by = keys.input_exprs().into_iter().map(|key| PhysicalSortExpr::new(key, SortOptions::default()));
@@ -162,8 +163,8 @@ fn completed(groups: &AggregateExec, parts: &Plan) -> Result<Option<Plan>> {
     Ok(Some(if distinct { Arc::new(DistinctExec::new(new)) } else { new }))
 }
 
-/// Computes groups in one stage from rows that are sorted by the keys, and within a group as its aggregates want them. Nothing where
-/// they want different orders.
+/// Computes groups in one stage from rows sorted by key and, within a group, in the order that its aggregates require. `None`
+/// if they require different orders.
 fn whole(groups: &AggregateExec, partitions: usize) -> Result<Option<Plan>> {
     let orders = groups.aggr_expr().iter().map(|aggregate| aggregate.order_bys());
     let within = orders.clone().max_by_key(|order| order.len()).unwrap_or_default();
@@ -203,7 +204,7 @@ fn whole(groups: &AggregateExec, partitions: usize) -> Result<Option<Plan>> {
         .map(|whole| Arc::new(whole) as Plan))
 }
 
-/// The two stages of what was planned as one.
+/// Splits a single stage into two.
 fn two_stages(groups: &AggregateExec) -> Result<Option<Plan>> {
     let keys = groups.group_expr();
     let aggregates = groups.aggr_expr().to_vec();

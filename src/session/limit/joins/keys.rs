@@ -8,8 +8,8 @@ use datafusion::physical_plan::joins::JoinOn;
 
 use super::super::keys::{Form, Key};
 
-/// The keys in types that DataFusion's join of sorted inputs compares. It has no order for NaN, and knows no nested types, no
-/// dictionaries, no times and no timestamps with a zone; those become bytes that have the same order.
+/// Converts keys to types that DataFusion's sort-merge join can compare. That join has no order for NaN, and does not support
+/// nested types, dictionaries, times and timestamps with a zone; those become bytes in the same order.
 pub fn comparable(on: &JoinOn, left: &Schema, right: &Schema) -> Result<JoinOn> {
     let pairs = on.iter().map(|(one, other)| {
         let kinds = (one.data_type(left)?, other.data_type(right)?);

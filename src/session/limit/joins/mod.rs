@@ -1,4 +1,4 @@
-//! Joins that spill.
+//! Joins that spill to disk.
 
 mod keys;
 mod not_in;
@@ -21,15 +21,15 @@ use limpid_udfs::operators::frame::materialize::exec::MaterializeExec;
 use super::{Plan, rewrite};
 use not_in::NotInExec;
 
-/// Turns hash joins, whose tables cannot spill, into joins of sorted inputs. A join with a side that is known to take at most a small
-/// share of the memory stays: its table holds that side.
+/// Replaces hash joins, whose tables cannot spill, by sort-merge joins. A join stays if one side is known to take at most a
+/// small fraction of the memory: its table holds that side.
 #[derive(Debug)]
 pub struct Joins {
     /// The memory limit in bytes.
     pub limit: usize,
 }
 
-/// The share of the limit that the table of a hash join may take.
+/// The table of a hash join may take at most one part in this many of the limit.
 const SMALL: usize = 32;
 
 impl PhysicalOptimizerRule for Joins {
@@ -63,8 +63,8 @@ impl PhysicalOptimizerRule for Joins {
     }
 }
 
-/// Keeps the left side of joins by conditions other than equality. Where it takes too much memory, DataFusion 55 runs it a second time,
-/// which what redistributes rows cannot do.
+/// Stores the left side of joins by conditions other than equality. If it takes too much memory, DataFusion 55 runs it a
+/// second time, which repartitioning nodes do not support.
 #[derive(Debug)]
 pub struct Rereads;
 
@@ -97,7 +97,7 @@ impl Joins {
     }
 }
 
-/// The join over sorted inputs; its inputs are sorted by the rules that come after.
+/// Builds the sort-merge join; later rules sort its inputs.
 fn sorted(join: &HashJoinExec) -> Result<Option<Plan>> {
     // `NOT IN` over values that may be NULL, with a condition of its own.
     if join.null_aware {

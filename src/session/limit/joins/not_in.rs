@@ -1,7 +1,7 @@
 //! `NOT IN (SELECT ...)` over values that may be NULL.
 //!
-//! A NULL among the values leaves no row; a row whose own value is NULL stays only where there are no values. Sorted, the values show at
-//! once which of these it is, and are then compared with the sorted rows.
+//! If the values contain a NULL, no row is kept. A row whose own value is NULL is kept only if there are no values. Sorting
+//! the values shows at once which case applies; they are then compared with the sorted rows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ enum State {
     Start,
     /// There are no values.
     All,
-    /// The least value that no row has passed.
+    /// The smallest value not yet passed by a row.
     From(Rows, usize),
     /// Rows are greater than all values.
     Passed,

@@ -1,4 +1,4 @@
-//! Windows whose frames move along with the rows: what is kept is the rows of the frames.
+//! Windows whose frames move along with the rows: only the rows of the frames are kept.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

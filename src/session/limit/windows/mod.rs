@@ -1,10 +1,10 @@
-//! Windows that keep to the memory limit.
+//! Window functions within the memory limit.
 //!
-//! DataFusion holds all rows of a partition in memory where a frame has no end, counts none of them, and holds on to all texts that a
-//! frame has passed. Here
-//! * [`frames`] keeps the rows of the frames, and lets go of those that were passed;
-//! * [`partitions`] keeps the rows of a partition where they may spill, and in memory only the columns that functions look at; for aggregates
-//!   over whole partitions not even those.
+//! If a frame is unbounded, DataFusion holds all rows of a partition in memory without counting them, and it retains all
+//! texts that a frame has passed. Here
+//! * [`frames`] keeps only the rows of the frames;
+//! * [`partitions`] stores the rows of a partition where they may spill, and keeps in memory only the columns that functions
+//!   read; for aggregates over whole partitions, not even those.
 
 mod frames;
 mod partitions;
@@ -34,8 +34,9 @@ use super::{Plan, rewrite};
 /// Puts [`WindowExec`] in the place of DataFusion's windows over sorted partitions.
 #[derive(Debug)]
 pub struct Windows {
-    /// Whether memory is limited. Without a limit only those are replaced that would get slower with every batch of texts: DataFusion
-    /// joins each batch to those before it, and the joined array refers to all texts that a frame has passed.
+    /// Whether memory is limited. Without a limit, only windows are replaced that would become slower with every batch of
+    /// texts: DataFusion joins each batch to the previous ones, and the joined array refers to all texts that a frame has
+    /// passed.
     pub limited: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Windows whose frames need a whole partition: its rows are kept in a store, and read again once the results are known.
+//! Windows whose frames need a whole partition: its rows are stored, and read again once the results are known.
 
 use std::collections::VecDeque;
 use std::ops::Range;

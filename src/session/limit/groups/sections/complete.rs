@@ -35,7 +35,7 @@ use super::super::Plan;
 use super::super::distinct::equal;
 use super::{Argument, Fed, Kind, Section};
 
-/// Completes groups from rows that are sorted by their keys, sections and values.
+/// Completes groups from rows that are sorted by key, section and value.
 #[derive(Debug, Clone)]
 pub struct CompleteExec {
     input: Plan,
@@ -155,7 +155,7 @@ struct Group {
     section: usize,
     /// The last value of the section.
     last: Option<Vec<u8>>,
-    /// The values of the section, of which one or two are wanted.
+    /// The values of the section if one or two of them are wanted.
     store: Option<BatchStore>,
 }
 
@@ -255,7 +255,7 @@ impl Complete {
         Ok(())
     }
 
-    /// Finds the values at the places that are wanted.
+    /// Finds the values at the wanted positions.
     async fn end_section(&mut self) -> Result<()> {
         let Some(group) = &mut self.group else { return Ok(()) };
         group.last = None;
@@ -358,7 +358,7 @@ impl Fed {
     }
 }
 
-/// The values that differ from the one before them, the first of which came after `last`.
+/// Returns the values that differ from the previous one; `last` precedes the first.
 fn without_copies(values: &BinaryViewArray, last: &mut Option<Vec<u8>>) -> Result<BinaryViewArray> {
     let mut before = last.as_deref();
     let mut new = Vec::with_capacity(values.len());
@@ -371,7 +371,7 @@ fn without_copies(values: &BinaryViewArray, last: &mut Option<Vec<u8>>) -> Resul
     Ok(filter(values, &BooleanArray::from(new))?.as_binary_view().clone())
 }
 
-/// Places among `rows` sorted values: of the middle, or of a share of the way, with the part of the way from one to the other.
+/// The positions, among `rows` sorted values, of the median or of a quantile, and the interpolation weight between the two.
 fn places(rows: usize, share: Option<f64>) -> (usize, usize, Option<f64>) {
     let Some(share) = share else { return (rows.saturating_sub(1) / 2, rows / 2, None) };
     #[expect(clippy::cast_precision_loss, reason = "DataFusion computes places so")]

@@ -1,8 +1,9 @@
-//! Aggregates that look at all values of a group and answer with little: `count(DISTINCT x)` beside others, `median`.
+//! Aggregates that examine all values of a group but return little: `count(DISTINCT x)` beside others, `median`.
 //!
-//! Each row goes on once for each of them, as its keys, the number of a section, and the values as bytes in whose order they are
-//! wanted ([`split::SplitExec`]). These rows are sorted, which spills, and read section by section ([`complete::CompleteExec`]): copies follow
-//! one another, and a median is at a known place. No group is in memory, unless its result is all its values.
+//! Each row is emitted once per aggregate, consisting of its keys, the number of a section, and the values as bytes whose
+//! order is the wanted one ([`split::SplitExec`]). These rows are sorted, which may spill, and read section by section
+//! ([`complete::CompleteExec`]): copies are adjacent, and a median is at a known position. No group is held in memory, unless
+//! its result consists of all its values.
 
 mod complete;
 mod split;
@@ -30,7 +31,7 @@ use crate::session::limit::Plan;
 use complete::CompleteExec;
 use split::SplitExec;
 
-/// What is done with the rows of a section.
+/// How the rows of a section are processed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     /// They are states of aggregates, one row for each partition.
@@ -126,8 +127,8 @@ impl Section {
     }
 }
 
-/// Completes what `first`, or both stages from it to `groups`, compute, section by section. Nothing where no aggregate gains by it, or one cannot be
-/// computed so.
+/// Completes, section by section, what `first`, or both stages from it to `groups`, compute. `None` if no aggregate benefits,
+/// or if one cannot be computed in this way.
 pub fn sectioned(groups: &AggregateExec, first: &AggregateExec) -> Result<Option<Plan>> {
     let ungrouped = first.group_expr().is_empty();
     let gains = |aggregate: &AggregateFunctionExpr| aggregate.is_distinct() || is_place(aggregate);
