@@ -14,7 +14,7 @@ use crate::report::data::CheckReport;
 /// Rows of a failed check that are shown.
 const SHOWN: usize = 5;
 
-/// Runs every check; the error shows the first rows of each that failed.
+/// Runs every check. The error shows the first rows of each one that failed.
 pub async fn run(ctx: &SessionContext, job: &Job) -> error::Result<Vec<CheckReport>> {
     let mut reports = Vec::new();
     let mut failed = Vec::new();

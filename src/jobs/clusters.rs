@@ -1,5 +1,5 @@
-//! Sizes of the clusters a step found. Cluster ids end with the step, so they are noted down beside its results, as
-//! 64-bit hashes, and counted by the engine, which spills.
+//! Sizes of the clusters that a step found. Cluster ids are dropped with the step, so they are recorded beside its results as
+//! 64-bit hashes and counted by the engine, which can spill.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::split::Columns;
 use super::tables::{pairs, register_folder};
 
-/// Columns of the notes.
+/// Columns of the recorded hashes.
 pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("cluster", DataType::UInt64, false)]))
 }
@@ -27,8 +27,8 @@ pub fn hashes(columns: &Columns, batch: &RecordBatch) -> Result<Option<RecordBat
     Ok(Some(RecordBatch::try_new(schema(), vec![Arc::new(hashes) as ArrayRef])?))
 }
 
-/// (size, number of clusters of this size) of sizes from 2, ascending: from the cluster ids where the step gives them,
-/// else from the kept rows that removed ones name.
+/// Pairs (size, number of clusters of that size) for sizes from 2, ascending. Computed from cluster ids if the step has them,
+/// otherwise from the kept rows that removed ones refer to.
 pub async fn sizes(ctx: &SessionContext, columns: &Columns, notes: &Path) -> Result<Vec<(u64, u64)>> {
     let sizes = if columns.cluster_id.is_some() {
         register_folder(ctx, "__clusters", notes).await?;

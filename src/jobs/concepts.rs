@@ -1,4 +1,4 @@
-//! Clusters of a step whose result has the columns of `concept_clusters`: what the report shows of them.
+//! Report on the clusters of a step whose result has the columns of `concept_clusters`.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use crate::report::data::{Concept, ConceptRow, Concepts, Histogram};
 const COLUMNS: [&str; 8] =
     ["concept", "distance", "central_rank", "atypical_rank", "concept_density", "concept_label", "map_x", "map_y"];
 
-/// Clusters shown one by one.
+/// Number of clusters shown individually.
 const LARGEST: usize = 12;
-/// Rows shown of each end of a cluster.
+/// Number of rows shown from each end of a cluster.
 const EXAMPLES: usize = 3;
 /// Rows on the map.
 const POINTS: usize = 2500;
@@ -24,7 +24,7 @@ const POINTS: usize = 2500;
 const BINS: usize = 24;
 /// Characters of a shown text.
 const CHARACTERS: usize = 600;
-/// Bytes of the largest picture that becomes part of the page.
+/// Maximum size, in bytes, of a picture embedded in the page.
 const PICTURE: usize = 150_000;
 
 /// Whether rows of `kept` are in clusters that the report shows.
@@ -32,7 +32,7 @@ pub fn are_in(kept: &Schema) -> bool {
     COLUMNS.iter().all(|name| kept.field_with_name(name).is_ok())
 }
 
-/// What the rows of the table `__kept` say of their clusters; `None` where they lack the columns, or are in none.
+/// Describes the clusters of the rows in the table `__kept`; `None` if the columns are missing, or if no row is in a cluster.
 pub async fn find(ctx: &SessionContext, kept: &Schema, id: &str, text: Option<&str>) -> Result<Option<Concepts>> {
     if !are_in(kept) {
         return Ok(None);
@@ -102,7 +102,7 @@ async fn largest(ctx: &SessionContext) -> Result<Vec<Concept>> {
     Ok(rows(ctx, &sql).await?.into_iter().filter_map(concept).collect())
 }
 
-/// Even bins from the least to the greatest distance.
+/// Equal-width bins from the smallest to the largest distance.
 struct Bins {
     low: f64,
     step: f64,
@@ -183,7 +183,7 @@ async fn examples(
         if central <= EXAMPLES as i64 {
             middle.push(row.clone());
         }
-        // A small cluster's rows are shown once.
+        // Show the rows of a small cluster only once.
         if atypical <= EXAMPLES as i64 && central > EXAMPLES as i64 {
             edge.insert(0, row);
         }
@@ -199,7 +199,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// The first column that may hold pictures: bytes, or a record with `bytes`.
+/// The first column that may contain pictures: bytes, or a struct with a field `bytes`.
 fn picture(kept: &Schema) -> Option<String> {
     let is_bytes = |given: &DataType| matches!(given, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
     kept.fields().iter().find_map(|field| match field.data_type() {
@@ -212,7 +212,7 @@ fn picture(kept: &Schema) -> Option<String> {
     })
 }
 
-/// A picture that browsers know, told by its first bytes.
+/// Encodes a picture as a data URI, if its first bytes show a format that browsers support.
 fn data_uri(base64: &str) -> Option<String> {
     let kinds = [("iVBORw0KGgo", "png"), ("/9j/", "jpeg"), ("R0lGOD", "gif"), ("UklGR", "webp")];
     let (_, kind) = kinds.iter().find(|(start, _)| base64.starts_with(start))?;

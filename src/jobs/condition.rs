@@ -1,5 +1,5 @@
-//! A step that leaves rows out by WHERE, as two queries: one that says of each row whether it stays, and one over those that stay.
-//! Then the rows that go are known without looking for what the result lacks.
+//! Splits a step that filters by WHERE into two queries: one says for each row whether it is kept, and the other processes
+//! the kept rows. The removed rows are then known without searching for what the result lacks.
 
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement;
@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, SetExpr, Statement as Sql, TableAlias, TableFactor,
 };
 
-/// The two queries of `SELECT ... FROM input WHERE ...`; `None` where `sql` is anything else. `input` is another name of the input.
+/// The two queries of `SELECT ... FROM input WHERE ...`; `None` if `sql` has another form. `input` is an alias of the input.
 pub fn split(state: &SessionState, sql: &str, input: &str) -> Option<[String; 2]> {
     let dialect = state.config().options().sql_parser.dialect;
     let Statement::Statement(statement) = state.sql_to_statement(sql, &dialect).ok()? else { return None };

@@ -1,4 +1,4 @@
-//! What is counted of the rows of a step while they pass.
+//! Counts the rows of a step while they pass.
 
 use std::collections::HashMap;
 
@@ -14,15 +14,15 @@ use super::tables::floats;
 use super::writer::FileEntry;
 use crate::report::data::Histogram;
 
-/// Reasons told apart in a step; rows of further ones are counted together.
+/// Number of reasons distinguished per step; rows with further ones are counted together.
 const REASONS: usize = 1_000;
 
-/// What a partition, or a whole step, counted.
+/// The counts of a partition or a whole step.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Rows that stay.
+    /// Kept rows.
     pub kept: Tally,
-    /// Rows that go.
+    /// Removed rows.
     pub removed: Tally,
     reasons: HashMap<String, u64>,
     /// Similarities of removed rows to their kept rows.
@@ -40,7 +40,7 @@ impl Counts {
         histogram::merge(&mut self.similarities, &other.similarities);
     }
 
-    /// Of a step in two parts: what the first removed and this one, the second, keeps.
+    /// Combines the counts of a step in two parts: what the first removed and what this one, the second, keeps.
     pub fn after(mut self, first: Self) -> Self {
         self.merge(Self { kept: Tally::default(), ..first });
         self
@@ -85,7 +85,7 @@ pub struct Tally {
     pub bytes: u64,
     lengths: Histogram,
     content: ContentHash,
-    /// The files that they were written to.
+    /// The files to which they were written.
     pub files: Vec<FileEntry>,
 }
 
@@ -119,7 +119,7 @@ impl Tally {
         self.files.extend(other.files);
     }
 
-    /// What the manifest says of them.
+    /// The entry for the manifest.
     pub fn part(&self, schema: &Schema) -> Part {
         let mut files = self.files.clone();
         files.sort_by(|a, b| a.name.cmp(&b.name));

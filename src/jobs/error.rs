@@ -1,4 +1,4 @@
-//! What can go wrong with a job, in the words of its author.
+//! Errors of jobs, in terms that their authors understand.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub type Result<T, E = JobError> = std::result::Result<T, E>;
 /// An error of a job.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// The job file or what it names is wrong; nothing ran.
+    /// The job file, or something it names, is wrong. Nothing ran.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Invalid(Vec<Problem>),
     /// A statement failed while it ran.
@@ -25,7 +25,7 @@ pub enum JobError {
         place: String,
         /// The statement as it ran.
         sql: String,
-        /// What the engine said.
+        /// The error of the engine.
         source: DataFusionError,
     },
     /// Checks returned rows; the sink was not written.
@@ -39,11 +39,11 @@ pub enum JobError {
     /// A file or folder could not be used.
     #[error("cannot {what} {}: {source}", path.display())]
     Io {
-        /// What was tried: `read`, `create`, ...
+        /// The attempted operation: `read`, `create`, ...
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The engine failed outside of any statement of the job.
@@ -55,7 +55,7 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// An I/O error with what was tried on which path.
+    /// Builds an I/O error with the operation and the path.
     pub fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { what, path, source }
@@ -90,17 +90,17 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// No mistakes yet in `file`.
+    /// Starts without problems in `file`.
     pub fn new(file: &Path) -> Self {
         Self { file: file.to_path_buf(), found: Vec::new() }
     }
 
-    /// Notes a mistake at `line` (0: the whole file).
+    /// Records a problem at `line` (0: the whole file).
     pub fn add(&mut self, line: u64, message: impl Into<String>) {
         self.found.push(Problem { file: self.file.clone(), line, message: message.into() });
     }
 
-    /// An error with all mistakes, in the order of the file, or nothing.
+    /// Returns an error with all problems, in file order, if there are any.
     pub fn check(&mut self) -> Result<()> {
         if self.found.is_empty() {
             return Ok(());
@@ -110,7 +110,7 @@ impl Problems {
     }
 }
 
-/// What the engine said, in plain words.
+/// The engine's error in plain language.
 pub fn words(error: &DataFusionError) -> String {
     plain(error).text
 }

@@ -1,4 +1,4 @@
-//! What happened to one row: the step that removed it, why, and what became of the row that it repeats.
+//! Explains what happened to a row: the step that removed it, the reason, and the fate of the row that it repeats.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ const CONTEXT: usize = 3;
 pub struct Fate {
     /// Its key.
     pub id: String,
-    /// The step that removed it; `None`: it is in the result.
+    /// The step that removed it; `None` if it is in the result.
     pub removed: Option<Removal>,
 }
 
@@ -40,7 +40,7 @@ pub struct Removal {
     pub similarity: Option<f64>,
     /// The kept row and its own fate in the later steps.
     pub kept: Option<Box<Fate>>,
-    /// Text of the removed row and of the kept one, where they were asked for.
+    /// The texts of the removed and the kept row, if requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texts: Option<(String, String)>,
 }
@@ -54,7 +54,7 @@ struct Results {
     complete: bool,
 }
 
-/// The fate of row `id` in the last run of `job`, and what a user should know about that run.
+/// Returns the fate of row `id` in the last run of `job`, and warnings about that run.
 pub async fn explain(job: &Job, engine: &EngineOptions, id: &str, with_texts: bool) -> Result<(Fate, Vec<String>)> {
     let lookup = lookup_context(&session::context(engine)?);
     let mut results = Results { lookup, id: quote(&job.id), text: None, steps: Vec::new(), complete: false };
@@ -72,7 +72,7 @@ pub async fn explain(job: &Job, engine: &EngineOptions, id: &str, with_texts: bo
             )));
         }
         register_folder(&results.lookup, &format!("removed_{number}"), &folder.join("removed")).await?;
-        // Steps that hand their rows on name no kept row, and are never the last.
+        // Steps that pass their rows on refer to no kept row, and are never last.
         if !manifest.passed_on {
             register_folder(&results.lookup, &format!("kept_{number}"), &folder.join("kept")).await?;
         }
@@ -106,7 +106,7 @@ pub async fn explain(job: &Job, engine: &EngineOptions, id: &str, with_texts: bo
 }
 
 impl Results {
-    /// What happened to row `id` from step `first` on; `None` if there is no such row.
+    /// Returns the fate of row `id` from step `first` on; `None` if there is no such row.
     async fn fate(&self, id: &str, first: usize) -> Result<Option<Fate>> {
         for step in first..self.steps.len() {
             let sql = format!(
@@ -171,7 +171,7 @@ impl fmt::Display for Fate {
     }
 }
 
-/// The two texts side by side, equal stretches left out, as a table for a terminal.
+/// Formats the two texts side by side, omitting equal stretches, as a table for a terminal.
 pub fn side_by_side(removed: (&str, &str), kept: (&str, &str)) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::DynamicFullWidth);

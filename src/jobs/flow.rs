@@ -1,5 +1,5 @@
-//! What a step does with the rows of its input, told from its plan: steps that look at each row alone need not write their rows
-//! before the next step reads them.
+//! Determines from its plan how a step treats its input rows. The rows of a step that treats each row separately need not be
+//! written before the next step reads them.
 
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
@@ -10,15 +10,15 @@ use limpid_udfs::operators::{exact_dedup, minhash_dedup, semantic_dedup};
 
 use crate::session::inputs;
 
-/// Nodes that add something to each row and keep all of them.
+/// Nodes that add columns to each row and keep all rows.
 const DEDUPLICATORS: [&str; 4] = [exact_dedup::NAME, minhash_dedup::NAME, MinhashSketch::NAME, semantic_dedup::NAME];
 
-/// What a step does with the rows of its input.
+/// How a step treats its input rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// Each row of the input is read once, and is once in the result, with the key that it has.
+    /// Each input row is read once and occurs once in the result, with the same key.
     pub whole: bool,
-    /// Besides, it is looked at alone, so that rows can go on one by one.
+    /// In addition, each row is treated separately, so rows can be passed on one by one.
     pub alone: bool,
 }
 
@@ -43,7 +43,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// `None` where rows of the input may be missing, or come twice.
+    /// Analyses a part of a plan; `None` if input rows may be missing or duplicated.
     fn of(plan: &LogicalPlan, input: &str, id: &str) -> Option<Self> {
         match plan {
             // What is read there is looked at by `reads`, and may be the input once more.
@@ -89,7 +89,8 @@ fn position(schema: &DFSchema, name: &str) -> Option<usize> {
     schema.fields().iter().position(|field| field.name() == name)
 }
 
-/// Whether a value is made of one row alone, the same every time. Encoders count for the whole step what they could not read.
+/// Whether a value depends on one row alone and is always the same. Encoders do not qualify: they count unreadable texts for
+/// the whole step.
 fn is_of_one_row(expr: &Expr) -> bool {
     let other = expr.exists(|expr| {
         Ok(expr.is_volatile_node()
@@ -109,7 +110,7 @@ fn is_of_one_row(expr: &Expr) -> bool {
     other.is_ok_and(|other| !other)
 }
 
-/// Whether `expr` is one of the columns `keys` of `below`; as text, too, where it is text or a whole number.
+/// Whether `expr` is one of the columns `keys` of `below`, possibly cast to text from text or an integer.
 fn is_key(expr: &Expr, below: &DFSchema, keys: &[usize]) -> bool {
     match expr {
         Expr::Alias(alias) => is_key(&alias.expr, below, keys),

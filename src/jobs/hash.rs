@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::Result;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
-/// 128-bit XXH3 of `parts` as hexadecimal digits; parts cannot run into each other.
+/// 128-bit XXH3 of `parts` in hexadecimal. Parts are delimited, so different lists have different hashes.
 pub fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hasher = Xxh3::new();
     for part in parts {
@@ -19,7 +19,7 @@ pub fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     format!("{:032x}", hasher.digest128())
 }
 
-/// A hash of a multiset of rows: the sum of the hashes of the rows, so that neither the order nor the batches matter.
+/// Hash of a multiset of rows: the sum of the row hashes, so neither order nor batches matter.
 #[derive(Debug, Clone, Default)]
 pub struct ContentHash {
     sum: u128,
@@ -54,7 +54,7 @@ impl ContentHash {
         self.rows += other.rows;
     }
 
-    /// The hash with the names and types of the columns, as hexadecimal digits.
+    /// The hash, including names and types of the columns, in hexadecimal.
     pub fn finish(&self, schema: &Schema) -> String {
         let columns = schema.fields().iter().map(|field| format!("{}:{}", field.name(), kind(field.data_type())));
         let columns = columns.collect::<Vec<_>>();
@@ -67,7 +67,7 @@ fn step(hash: u128, bytes: &[u8]) -> u128 {
     xxh3_128_with_seed(bytes, (hash ^ (hash >> 64)) as u64).wrapping_add(hash.rotate_left(5))
 }
 
-/// Hashes text and binary columns where they lie; `false` for every other type.
+/// Hashes text and binary columns in place; returns `false` for other types.
 fn add_bytes(rows: &mut [u128], column: &ArrayRef) -> bool {
     fn all<'a>(rows: &mut [u128], values: impl Iterator<Item = Option<&'a [u8]>>) {
         let null = xxh3_128(b"NULL");
@@ -87,7 +87,7 @@ fn add_bytes(rows: &mut [u128], column: &ArrayRef) -> bool {
     true
 }
 
-/// The column itself where Arrow can turn it into row bytes, else its printed form.
+/// The column itself if Arrow can convert it to row bytes, otherwise its printed form.
 fn comparable(column: &ArrayRef) -> Result<ArrayRef> {
     if RowConverter::supports_fields(&[SortField::new(column.data_type().clone())]) {
         return Ok(Arc::clone(column));

@@ -2,7 +2,7 @@
 
 use crate::report::data::Histogram;
 
-/// Edges of the length bins: 0, then five a decade from 1 to 10^9 characters.
+/// Edges of the length bins: 0, then five per decade from 1 to 10^9 characters.
 fn length_edges() -> Vec<f64> {
     let mut edges = vec![0.0];
     edges.extend((0..=45).map(|fifth| 10_f64.powf(f64::from(fifth) / 5.0).round()));
@@ -29,7 +29,7 @@ fn empty(edges: Vec<f64>) -> Histogram {
     Histogram { edges, counts }
 }
 
-/// Counts `value`; values outside the edges go to the nearest bin, NaN nowhere.
+/// Counts `value`. Values outside the edges go to the nearest bin; NaN is ignored.
 pub fn count(histogram: &mut Histogram, value: f64) {
     if value.is_nan() {
         return;
@@ -48,7 +48,7 @@ pub fn merge(histogram: &mut Histogram, other: &Histogram) {
     }
 }
 
-/// Without the empty bins at both ends; empty where nothing was counted.
+/// Removes empty bins at both ends; the result is empty if nothing was counted.
 pub fn trimmed(histogram: &Histogram) -> Histogram {
     let first = histogram.counts.iter().position(|count| *count > 0);
     let last = histogram.counts.iter().rposition(|count| *count > 0);

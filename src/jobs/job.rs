@@ -31,7 +31,7 @@ pub struct Job {
     pub id: String,
     /// Column of the text.
     pub text: Option<String>,
-    /// Column of the sources that says where a row comes from; the source's name where there is none.
+    /// Column of the sources that says where a row comes from; if `None`, the name of the source is used.
     pub origin: Option<String>,
     /// Its steps in order, at least one.
     pub steps: Vec<JobStep>,
@@ -43,19 +43,19 @@ pub struct Job {
     pub report: Option<PathBuf>,
     /// Folder of the step results.
     pub work: PathBuf,
-    /// Whose rows stay there.
+    /// Whose rows are kept in the work folder.
     pub keep: Keep,
 }
 
-/// Whose rows stay in the work folder after a run that wrote the sink.
+/// Whose rows are kept in the work folder after the sink was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Keep {
-    /// Those of all steps: a later run computes only what changed.
+    /// Those of all steps. A later run computes only what changed.
     #[default]
     All,
     /// Those of the last step.
     Last,
-    /// None: a later run of a job that changed computes every step again.
+    /// None. If the job changes, a later run computes every step again.
     None,
 }
 
@@ -83,7 +83,7 @@ pub struct JobStep {
     pub input: String,
     /// The query.
     pub sql: String,
-    /// The rules it was made of, each with its line, so that a mistake can be told apart.
+    /// The rules it was built from, each with its line, to locate mistakes.
     pub rules: Vec<(String, Text)>,
     /// `sql`, `rules` or the recipe's name, for people.
     pub kind: String,
@@ -284,10 +284,10 @@ fn resolve_step(step: &Step, input: String, id: &str, text: Option<&str>, proble
     JobStep { name: name.clone(), line, input, sql, rules, kind, arguments }
 }
 
-/// A row goes at the first rule that is not TRUE; the rule's name is the reason.
+/// A row is removed by the first rule that is not TRUE; the name of the rule is the reason.
 fn rules_query(rules: &Entries<Text>) -> String {
     let cases = rules.iter().map(|(name, condition)| {
-        // The line break ends a comment in the condition.
+        // The line break ends a possible comment in the condition.
         format!("    WHEN ({}\n    ) IS NOT TRUE THEN '{}'\n", condition.value.trim(), name.replace('\'', "''"))
     });
     let cases: String = cases.collect();

@@ -7,15 +7,15 @@ use std::process;
 
 use super::error::{JobError, Result};
 
-/// Holds the work folder until it is dropped or the process ends, however it ends: the lock is the system's, the file
-/// only says who holds it.
+/// Locks the work folder until dropped, or until the process ends in whatever way. The lock is the operating system's; the
+/// file only says who holds it.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes `work`, which is created; an error names the process that has it.
+    /// Locks `work`, creating it if needed. The error names the process that holds the lock.
     pub fn take(job: &str, work: &Path) -> Result<Self> {
         fs::create_dir_all(work).map_err(JobError::io("create the work folder", work))?;
         let path = work.join(".lock");

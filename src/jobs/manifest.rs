@@ -1,4 +1,4 @@
-//! What a finished step leaves behind: the file that makes its folder count.
+//! The manifest of a finished step, which makes its folder valid.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::error::{JobError, Result};
 use super::writer::FileEntry;
 use crate::report::data::{Concepts, Histogram, Sample};
 
-/// Layout of the folder and of this file; a folder of another layout is computed again.
+/// Version of the layout of the folder and this file. A folder with another layout is computed again.
 pub const LAYOUT: u32 = 1;
 
 /// Name of the manifest in a step's folder.
@@ -25,9 +25,9 @@ pub struct Manifest {
     pub job: String,
     /// Name of the step.
     pub step: String,
-    /// Hash of everything that decides the result.
+    /// Hash of everything that determines the result.
     pub fingerprint: String,
-    /// Each table that was read and the hash of its content (steps) or of its files (sources).
+    /// Each table that was read with the hash of its content (steps) or of its files (sources).
     pub inputs: Vec<(String, String)>,
     /// The query.
     pub sql: String,
@@ -35,19 +35,19 @@ pub struct Manifest {
     pub id: String,
     /// Column of the text.
     pub text: Option<String>,
-    /// Name and version of what computed it.
+    /// Names and versions of the software that computed it.
     pub versions: Vec<(String, String)>,
     /// When it was finished, RFC 3339, UTC.
     pub finished: String,
     /// Wall time.
     pub seconds: f64,
-    /// Rows that entered.
+    /// Input rows.
     pub rows_in: u64,
-    /// Bytes of text that entered.
+    /// Bytes of text in the input rows.
     pub bytes_in: u64,
-    /// Rows that stayed.
+    /// Kept rows.
     pub kept: Part,
-    /// Rows that went.
+    /// Removed rows.
     pub removed: Part,
     /// Removed rows by reason, most first.
     pub reasons: Vec<(String, u64)>,
@@ -57,14 +57,14 @@ pub struct Manifest {
     pub cluster_sizes: Vec<(u64, u64)>,
     /// Counters of the operators.
     pub metrics: Vec<(String, u64)>,
-    /// Removed rows to look at.
+    /// Samples of removed rows.
     pub samples: Vec<Sample>,
     /// The clusters of rows that the step found.
     pub concepts: Option<Concepts>,
-    /// Whether the rows were deleted after the run, as the job's `keep` wants it.
+    /// Whether the rows were deleted after the run, according to the job's `keep`.
     #[serde(default)]
     pub cleaned: bool,
-    /// Whether the kept rows went to the next step and were not written.
+    /// Whether the kept rows were passed to the next step instead of being written.
     #[serde(default)]
     pub passed_on: bool,
 }
@@ -85,17 +85,17 @@ pub struct Part {
 }
 
 impl Manifest {
-    /// The manifest in `folder`, where there is one and every file it names is there in the right size, or was deleted on purpose.
+    /// Reads the manifest in `folder`, if there is one and every file it names has the right size or was deleted on purpose.
     pub fn read(folder: &Path) -> Option<Self> {
         let manifest: Self = read_json(&folder.join(FILE))?;
         let whole = || manifest.kept.is_in(&folder.join("kept")) && manifest.removed.is_in(&folder.join("removed"));
         (manifest.layout == LAYOUT && (manifest.cleaned || whole())).then_some(manifest)
     }
 
-    /// Deletes the rows in `folder`; what was counted stays.
+    /// Deletes the rows in `folder` but keeps the counts.
     pub fn clean(&mut self, folder: &Path) -> Result<()> {
         if !self.cleaned {
-            // First the note: rows without it would look damaged.
+            // Record this first: rows missing without it would look like damage.
             self.cleaned = true;
             self.write(folder)?;
         }
@@ -107,7 +107,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// Writes the manifest into `folder`; it appears whole.
+    /// Writes the manifest into `folder`; it appears whole or not at all.
     pub fn write(&self, folder: &Path) -> Result<()> {
         write_json(&folder.join(FILE), self)
     }
@@ -129,7 +129,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// Writes a JSON file that appears whole.
+/// Writes a JSON file, which appears whole or not at all.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let json = serde_json::to_vec_pretty(value).map_err(|error| JobError::Other(error.to_string()))?;
     limpid_io::write(path, json).map_err(JobError::io("write", path))

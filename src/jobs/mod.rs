@@ -1,10 +1,9 @@
-//! Jobs: a YAML file of sources, steps, checks and a sink, run to a committed result.
+//! Jobs: a YAML file of sources, steps, checks and a sink, which is run to a committed result.
 //!
-//! [`model`] is the file as written; [`job`] is the job with its variables, rules and recipes resolved to SQL; [`plan`]
-//! validates every statement before anything runs; [`run`] computes the steps that are not finished, each into a folder
-//! whose [`manifest`] is written last, and commits the [`sink`]. [`flow`] tells which steps hand their rows to the next one as they are made
-//! ([`tap`]). [`summary`] turns the manifests into the report;
-//! [`explain`] tells what happened to one row.
+//! [`model`] is the file as written. [`job`] is the job with its variables, rules and recipes resolved to SQL. [`plan`]
+//! validates every statement before anything runs. [`run`] computes the unfinished steps, each into a folder whose
+//! [`manifest`] is written last, and commits the [`sink`]. [`flow`] determines which steps pass their rows directly to the
+//! next one ([`tap`]). [`summary`] turns the manifests into the report. [`explain`] says what happened to one row.
 
 pub mod check;
 pub mod clusters;

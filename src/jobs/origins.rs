@@ -1,7 +1,8 @@
-//! What came from each source, which step removed it, and what is left of it.
+//! Counts per source: how many rows came from it, which steps removed them, and how many are left.
 //!
-//! Steps are plain SQL, so a row is followed by its key: a row is of the source that has its key, whatever columns the steps pass on.
-//! The keys of the sources are written to a small file once; counting joins keys, which spill, and never texts.
+//! Steps are arbitrary SQL, so a row is traced by its key: it belongs to the source that has its key, whatever columns the
+//! steps pass on. The keys of the sources are written to a small file once. Counting joins keys, which can spill, and never
+//! texts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use super::tables::{register_folder, rows};
 use super::writer::ParquetFile;
 use crate::report::data::SourceReport;
 
-/// Sources told apart; rows of further ones are counted together.
+/// Number of sources distinguished; rows of further ones are counted together.
 const SOURCES: usize = 50;
 
 /// Rows of further sources.
@@ -38,7 +39,7 @@ pub struct Origins {
     fingerprint: String,
     /// One entry a source.
     pub sources: Vec<SourceReport>,
-    /// Why the table is not what a user expects, where it is not.
+    /// Explanations if the table may not be what a user expects.
     pub warnings: Vec<String>,
 }
 
@@ -48,8 +49,8 @@ impl Origins {
         read_json::<Self>(&file(job)).filter(|origins| origins.fingerprint == fingerprint)
     }
 
-    /// Counts the rows of each source in a finished job, or gives nothing where there is only one source. The results of all steps
-    /// are registered.
+    /// Counts the rows of each source in a finished job; returns nothing if there is only one source. The results of all
+    /// steps must be registered.
     pub async fn count(
         ctx: &SessionContext,
         job: &Job,
@@ -61,7 +62,7 @@ impl Origins {
         let parts = keys(job, plan);
         let several = parts.len() > 1 || job.origin.is_some();
         if several && !parts.is_empty() {
-            // The job has its result: that this table is missing is worth a warning, not the loss of the result.
+            // The job has its result. If this table fails, that is worth a warning, not the loss of the result.
             match origins.fill(ctx, job, &parts, done).await {
                 Ok(()) => {}
                 Err(error) => origins.warnings.push(format!("rows were not counted by source: {error}")),
@@ -149,8 +150,8 @@ fn file(job: &Job) -> PathBuf {
     job.work.join(".sources.json")
 }
 
-/// For each source whose rows the job follows, a query of their keys, origins and bytes. Sources without the key, or without the text
-/// where the first has one, are tables that a step looks something up in.
+/// For each source that is traced, a query for its keys, origins and bytes. Sources without the key, or without the text if
+/// the first one has it, are taken for lookup tables.
 fn keys(job: &Job, plan: &Plan) -> Vec<String> {
     let id = quote(&job.id);
     let has = |schema: &Schema, name: &str| schema.field_with_name(name).is_ok();

@@ -1,4 +1,4 @@
-//! Where the rows of a step go: each once, to the kept or to the removed ones, and counted on the way.
+//! Output of a step: each row is written once, to the kept or the removed rows, and counted.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::own_time::measure;
 use super::split::Columns;
 use super::writer::ParquetFile;
 
-/// What all partitions of a step have in common.
+/// State that all partitions of a step share.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// Name of the step.
@@ -29,7 +29,7 @@ pub struct Output {
     pub columns: Columns,
     /// Column of the text.
     pub text: Option<String>,
-    /// Whether kept rows are written, or only handed on.
+    /// Whether kept rows are written, rather than only passed on.
     pub keeps: bool,
     /// Whether there are removed rows.
     pub removes: bool,
@@ -39,7 +39,7 @@ pub struct Output {
     pub pool: Arc<dyn MemoryPool>,
 }
 
-/// What a stream of rows is.
+/// The kind of rows in a stream.
 #[derive(Debug, Clone, Copy)]
 pub enum Rows {
     /// The step's result.
@@ -86,7 +86,7 @@ impl PartitionWriter {
         Ok(Self { output: Arc::clone(output), rows, kept, removed, clusters, counts: Counts::default(), reservation })
     }
 
-    /// Writes a whole stream, and adds what that took to `spent`.
+    /// Writes a whole stream, adding the time it takes to `spent`.
     pub async fn drain(
         mut self,
         mut stream: SendableRecordBatchStream,
@@ -98,7 +98,7 @@ impl PartitionWriter {
         self.finish()
     }
 
-    /// Takes `batch` apart, and gives the rows that stay.
+    /// Splits `batch`, writes it, and returns the kept rows.
     pub fn write(&mut self, batch: &RecordBatch) -> error::Result<RecordBatch> {
         let Output { columns, step, keeps, .. } = self.output.as_ref();
         let text = columns.text.map(|_| columns.removed.field(1).name().as_str());

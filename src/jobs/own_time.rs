@@ -1,15 +1,15 @@
-//! The time that each of several nested streams takes itself.
+//! Measures the own time of each of several nested streams.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 thread_local! {
-    /// Nanoseconds that what is measured on this thread spent in what it calls and what is measured, too.
+    /// Nanoseconds spent on this thread in nested measured calls.
     static BELOW: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Does `work`, and adds to `spent` the nanoseconds that it took, without those of calls of this function within.
+/// Runs `work` and adds its duration in nanoseconds to `spent`, excluding nested calls of this function.
 pub fn measure<T>(spent: &AtomicU64, work: impl FnOnce() -> T) -> T {
     let around = BELOW.replace(0);
     let started = Instant::now();

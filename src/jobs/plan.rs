@@ -1,5 +1,5 @@
-//! Validation of a whole job before any of it runs: every table is replaced by an empty one of the right columns and every
-//! statement is planned on those, the last check included.
+//! Validates a whole job before any of it runs: every table is replaced by an empty one with the right columns, and every
+//! statement is planned on those, up to the last check.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -36,11 +36,11 @@ pub struct Plan {
     pub steps: Vec<StepPlan>,
     /// Files that the checks name.
     pub check_files: Vec<Opened>,
-    /// What a user should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// What is known of a step before it runs.
+/// What is known about a step before it runs.
 #[derive(Debug, Clone)]
 pub struct StepPlan {
     /// Columns of the rows that stay.
@@ -49,16 +49,16 @@ pub struct StepPlan {
     pub reads: BTreeSet<String>,
     /// Files that its statement names.
     pub files: Vec<Opened>,
-    /// Its query; two where one decides which rows stay and the other goes on with them.
+    /// Its query, or two queries: one decides which rows are kept and the other processes them.
     pub queries: Vec<String>,
     /// What it does with the rows of its input.
     pub flow: Flow,
-    /// Whether the rows that stay go to the next step and are not written.
+    /// Whether kept rows are passed to the next step instead of being written.
     pub passes: bool,
 }
 
 impl Plan {
-    /// The steps that run as one: `first` and those that its rows are handed to.
+    /// The steps that run together: `first` and those to which its rows are passed.
     pub fn chain(&self, first: usize) -> RangeInclusive<usize> {
         let handed_on = self.steps[first..].iter().take_while(|step| step.passes).count();
         first..=first + handed_on
@@ -124,7 +124,7 @@ async fn open_source(ctx: &SessionContext, name: &str, spec: &SourceSpec) -> Res
     Ok(opened)
 }
 
-/// The steps up to the first that cannot be planned: later ones may build on it.
+/// Plans the steps up to the first that fails, since later ones may depend on it.
 async fn plan_steps(
     job: &Job,
     stand_ins: &SessionContext,
@@ -169,7 +169,7 @@ async fn plan_steps(
     Ok(steps)
 }
 
-/// The two queries of a step that leaves rows out by a condition on each row, where together they do what the step does.
+/// The two queries of a step that filters by a condition on each row, if together they are equivalent to the step.
 async fn two_queries(step: &JobStep, job: &Job, stand_ins: &SessionContext, result: &Columns) -> Option<[String; 2]> {
     let queries = condition::split(&stand_ins.state(), &step.sql, &step.input)?;
     let input = stand_ins.table_provider("input").await.ok()?.schema();
@@ -186,7 +186,7 @@ async fn two_queries(step: &JobStep, job: &Job, stand_ins: &SessionContext, resu
     (alone(&first) && alone(&second) && same).then_some(queries)
 }
 
-/// The step's mistake, on the line of the rule where it lies in one.
+/// Reports the step's mistake, on the line of the rule that contains it, if there is one.
 async fn report_step(step: &JobStep, stand_ins: &SessionContext, error: &DataFusionError, problems: &mut Problems) {
     let mut blamed = false;
     for (name, condition) in &step.rules {
@@ -320,7 +320,7 @@ fn empty(schema: &SchemaRef) -> Arc<dyn TableProvider> {
     Arc::new(EmptyTable::new(Arc::clone(schema)))
 }
 
-/// The folders the job writes to can be written to, and are not where it reads.
+/// Checks that the folders to which the job writes are writable, and that it does not read from them.
 fn check_folders(job: &Job, sources: &[Opened], problems: &mut Problems) {
     if let Some(target) = &job.sink {
         if let Err(message) = sink::check(job, target) {
@@ -347,8 +347,8 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
     }
 }
 
-/// For each step, whether its rows go to the next one and are not written: only the next one reads them, once, row by row.
-/// `checked` are the tables that checks read.
+/// For each step, whether its rows are passed on instead of being written: this requires that only the next step reads them,
+/// once, row by row. `checked` are the tables that checks read.
 fn passing(job: &Job, steps: &[StepPlan], checked: &BTreeSet<String>) -> Vec<bool> {
     let passes = |number: usize| {
         let (Some(step), Some(next)) = (steps.get(number), steps.get(number + 1)) else { return false };

@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal; elsewhere, as in the logs of a batch system, a line now and then.
+//! Progress on standard error: a bar on a terminal, otherwise occasional lines, as in the logs of a batch system.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
-/// Time between two lines where there is no terminal. A step that takes less says nothing.
+/// Time between two lines without a terminal. Shorter steps print nothing.
 const LINES: Duration = Duration::from_secs(15);
 
 /// How often a bar looks at what it shows.
@@ -20,7 +20,7 @@ pub struct StepBar {
     lines: Option<Mutex<Lines>>,
 }
 
-/// What stands for a bar in a log.
+/// Replaces the bar by lines in a log.
 struct Lines {
     step: String,
     /// What is counted, such as `rows read`.
@@ -45,7 +45,7 @@ impl Lines {
 }
 
 impl StepBar {
-    /// A bar for a step or several that run as one, which read `total` rows where that is known.
+    /// Creates a bar for a step, or for several that run together, reading `total` rows if known.
     pub fn start(step: &str, total: Option<u64>) -> Self {
         let template = match total {
             Some(_) => "{prefix:>20} [{bar:30}] {human_pos}/{human_len} rows {speed}/s ETA {eta} {msg}",
@@ -54,7 +54,7 @@ impl StepBar {
         Self::with(template, step.to_owned(), format!("step {step}"), ("rows read", total))
     }
 
-    /// A bar for `work`, in which `total` of something are done, such as `probes trained`.
+    /// Creates a bar for `work` with `total` units, such as `probes trained`.
     pub fn of(work: &str, counted: &'static str, total: u64) -> Self {
         let template = format!("{{prefix:>20}} [{{bar:30}}] {{human_pos}}/{{human_len}} {counted} {{elapsed}} {{msg}}");
         Self::with(&template, work.to_owned(), work.to_owned(), (counted, Some(total)))
@@ -114,7 +114,7 @@ impl StepBar {
     }
 }
 
-/// Rows a second, without the decimals of the built-in key.
+/// Rows per second, without the decimals of the built-in key.
 fn speed(state: &ProgressState, out: &mut dyn Write) {
     // A terminal that takes no more is none of the bar's business.
     let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));

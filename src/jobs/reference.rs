@@ -1,4 +1,4 @@
-//! The reference of the job file, made from the types that read it: a JSON schema for editors, and a page for people.
+//! The reference of the job file, generated from the types that parse it: a JSON schema for editors, and a page for people.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Records of sources that cannot be read: kept as a table for each source that leaves them out, and counted.
+//! Records of sources that cannot be read: written as one table per source that skips them, and counted.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub fn folder(job: &Job, source: &JobSource) -> PathBuf {
     source.rejects.clone().unwrap_or_else(|| job.work.join(FOLDER).join(&source.name))
 }
 
-/// Writes the rejected records of every source that leaves some out, unless they are there already, and tells their numbers in
+/// Writes the rejected records of every source that skips some, unless they are already there. Returns their numbers as
 /// sentences.
 pub async fn write(ctx: &SessionContext, job: &Job, sources: &[Opened]) -> error::Result<Vec<String>> {
     let mut told = Vec::new();

@@ -1,4 +1,4 @@
-//! Runs a job: every step that is not finished, then the checks, then the sink, then the report.
+//! Runs a job: the unfinished steps, then the checks, the sink and the report.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -29,10 +29,10 @@ use crate::report::data::{CheckReport, JobReport};
 use crate::session::errors::is_full;
 use crate::session::{EngineOptions, spill_folder};
 
-/// What a user may choose about a run.
+/// Options of a run.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// Values of variables, before those of the environment and of the file.
+    /// Values of variables, which override those of the environment and the file.
     pub set: BTreeMap<String, String>,
     /// Computes every step again.
     pub force: bool,
@@ -40,7 +40,7 @@ pub struct RunOptions {
     pub from: Option<String>,
 }
 
-/// A step in a plan that is shown and not run.
+/// A step in a plan that is shown but not run.
 #[derive(Debug, Clone)]
 pub struct Forecast {
     /// Its name.
@@ -60,9 +60,9 @@ struct Run<'a> {
     options: &'a RunOptions,
     /// Finished steps, and whether an earlier run finished them.
     done: Vec<(Manifest, bool)>,
-    /// Everything from here on is computed again.
+    /// Steps from this one on are computed again.
     from: usize,
-    /// Whether rows of finished steps are needed, and not only what was counted.
+    /// Whether rows of finished steps are needed, rather than only their counts.
     needs_rows: bool,
 }
 
@@ -112,7 +112,7 @@ pub async fn run(file: &Path, options: &RunOptions, engine: &EngineOptions) -> R
     report.started = started.to_rfc3339_opts(SecondsFormat::Secs, true);
     report.peak_memory_bytes = summary::peak_memory();
     report.elapsed_seconds = clock.elapsed().as_secs_f64();
-    // The report of a run that did something stays until another does.
+    // The report of a run that did something is kept until another run does something.
     if let Some(path) = job.report.as_ref().filter(|path| !idle || !path.exists()) {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(JobError::io("create", folder))?;
@@ -140,7 +140,7 @@ pub async fn dry_run(
     while run.done.len() < job.steps.len() && run.resume_chain(plan.chain(run.done.len())) {}
     let mut forecasts = Vec::new();
     for (number, step) in job.steps.iter().enumerate() {
-        // Whether a step is finished can be told as long as those before it are.
+        // Whether a step is finished can only be told as long as all previous ones are.
         let finished = number < run.done.len();
         let (step, input, kind) = (step.name.clone(), step.input.clone(), step.kind.clone());
         forecasts.push(Forecast { step, input, kind, finished });
@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
         done
     }
 
-    /// Deletes the rows that the job does not want to keep.
+    /// Deletes the rows that the job does not keep.
     fn clean(&mut self) -> Result<()> {
         let kept = match self.job.keep {
             Keep::All => return Ok(()),
@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         self.job.checks.iter().map(|check| CheckReport { name: check.name.clone(), rows: 0 }).collect()
     }
 
-    /// Uses the finished result of step `number`, if there is one of the same inputs and query.
+    /// Reuses the finished result of step `number`, if it was computed from the same inputs and query.
     fn resume(&mut self, number: usize) -> bool {
         let manifest = Manifest::read(&self.job.step_folder(number));
         let fingerprint = self.fingerprint(number);
@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
         true
     }
 
-    /// The same for steps that run as one: all of them, or none.
+    /// The same for steps that run together: all of them or none.
     fn resume_chain(&mut self, chain: RangeInclusive<usize>) -> bool {
         let first = *chain.start();
         let resumed = chain.into_iter().all(|number| self.resume(number));
@@ -263,7 +263,7 @@ impl<'a> Run<'a> {
         let computed = step::compute(&steps, Entering { counted, in_files }, &bar).await;
         drop(steps);
         ctx.deregister_table("input")?;
-        // What was read from a file that changed on the way explains most errors.
+        // A file that changed during the run explains most errors, so check that first.
         for number in first..=last {
             self.sources_unchanged(number).await?;
         }
@@ -274,7 +274,7 @@ impl<'a> Run<'a> {
             manifest.inputs = self.inputs(number);
             manifest.versions = summary::result_versions();
             manifest.finished = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
-            // The rows first: a manifest must not outlast them.
+            // Sync the rows first: a manifest must not outlive them.
             limpid_io::sync_tree(folder).map_err(JobError::io("write", folder))?;
             manifest.write(folder)?;
             self.done.push((manifest, false));
@@ -313,7 +313,7 @@ impl<'a> Run<'a> {
         self.job.steps.iter().position(|known| known.name == step)
     }
 
-    /// Rows of a source whose files tell them.
+    /// The number of rows of a source, if its files state it.
     async fn source_rows(&self, name: &str) -> Result<Option<u64>> {
         let source = self.job.sources.iter().position(|source| source.name == name);
         if source.is_none_or(|at| self.plan.sources[at].format() != PARQUET) {
@@ -323,14 +323,14 @@ impl<'a> Run<'a> {
         Ok(counted.first().map(|(rows, _)| *rows))
     }
 
-    /// Files of a source of text files: at most as many rows.
+    /// The number of files of a text source, which is an upper bound on its rows.
     fn text_files(&self, name: &str) -> Option<u64> {
         let source = self.job.sources.iter().position(|source| source.name == name)?;
         let opened = &self.plan.sources[source];
         (opened.format() == TEXT).then(|| opened.files())
     }
 
-    /// Each table that step `number` reads with the hash of its content.
+    /// Each table that step `number` reads, with the hash of its content.
     fn inputs(&self, number: usize) -> Vec<(String, String)> {
         let content = |name: &String| {
             let source = self.job.sources.iter().position(|source| source.name == *name);
@@ -345,7 +345,7 @@ impl<'a> Run<'a> {
         plan.reads.iter().map(content).chain(files).collect()
     }
 
-    /// Hash of everything that decides the result of step `number`.
+    /// Hash of everything that determines the result of step `number`.
     fn fingerprint(&self, number: usize) -> String {
         let (job, step) = (self.job, &self.job.steps[number]);
         let mut parts = vec![LAYOUT.to_string(), step.name.clone(), step.sql.clone(), step.input.clone()];
@@ -373,7 +373,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Folders of steps that the job no longer has, or has in another place.
+    /// Removes folders of steps that the job no longer has, or has at another position.
     fn remove_foreign_folders(&self) {
         let own: Vec<_> = (0..self.job.steps.len()).map(|number| self.job.step_folder(number)).collect();
         for entry in fs::read_dir(&self.job.work).into_iter().flatten().flatten() {
@@ -385,7 +385,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Checks, then the sink; both are left out where the sink holds this very result.
+    /// Runs the checks, then writes the sink. Skips both if the sink already holds this result.
     async fn finish(&self) -> Result<Vec<CheckReport>> {
         let ctx = &self.plan.ctx;
         let fingerprint = self.result_fingerprint();

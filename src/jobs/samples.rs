@@ -1,5 +1,5 @@
-//! Removed rows to look at, the same ones every time: first one of each reason and similarity bin, then a second, ...;
-//! within a bin by the hash of the id.
+//! Samples of removed rows, chosen deterministically: first one for each reason and similarity bin, then a second one, and so
+//! on; within a bin ordered by the hash of the id.
 
 use std::collections::HashMap;
 use std::path::Path;

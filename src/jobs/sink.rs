@@ -1,4 +1,4 @@
-//! The sink: the rows of the last step, sorted by key, in a folder that appears whole.
+//! The sink: the rows of the last step, sorted by key, in a folder that appears whole or not at all.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ async fn write_nulls(sink: &JobSink, schema: &SchemaRef) -> Result<()> {
     AtomicDir::new(folder.path().join("rehearsal")).write(row, &options, serde_json::Value::Null).await.map(drop)
 }
 
-/// The share of a memory limit, one in so many, that a row group that is encoded may take.
+/// A row group being encoded may take at most one part in this many of a memory limit.
 const ROW_GROUP_SHARE: usize = 8;
 
 /// The job that wrote the folder, even if the folder is no longer whole.
@@ -105,7 +105,7 @@ pub async fn write(ctx: &SessionContext, job: &Job, sink: &JobSink, fingerprint:
     }
 }
 
-/// How much is encoded at once: what is, takes memory that no operator counts.
+/// Limits what is encoded at once, because it takes memory that no operator counts.
 pub fn write_options(ctx: &SessionContext) -> WriteOptions {
     let options = WriteOptions::default();
     match ctx.runtime_env().memory_pool.memory_limit() {
@@ -117,7 +117,7 @@ pub fn write_options(ctx: &SessionContext) -> WriteOptions {
     }
 }
 
-/// The same rows, with an error at the first key that comes twice.
+/// Passes the rows on, with an error at the first duplicate key.
 fn unique(rows: SendableRecordBatchStream, id: &str) -> Result<SendableRecordBatchStream> {
     let schema = rows.schema();
     let mut keys = Keys::new(id, &schema)?;

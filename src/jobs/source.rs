@@ -1,9 +1,9 @@
-//! Sources: files that become tables, and the fingerprint that tells whether they changed.
+//! Sources: files that become tables, and a fingerprint that tells whether they changed.
 //!
-//! A file counts as changed when its path, size or time of change differ, or, in the local file system of Unix, its inode or the time
-//! at which the system last noted a change of it. Tools can set the first time back (`cp -p`, `rsync -t`, `touch -r`) but not the last,
-//! so an edit that keeps size and time is seen without reading the file. What changes nothing but those notes (`chmod`, a restored
-//! backup) makes a step run again needlessly; it never makes it use an old result.
+//! A file counts as changed if its path, size or modification time differs or, in a local Unix file system, its inode or
+//! status change time. Tools can reset the modification time (`cp -p`, `rsync -t`, `touch -r`) but not the status change
+//! time, so an edit that preserves size and modification time is detected without reading the file. Changes of metadata only
+//! (`chmod`, a restored backup) make a step run again needlessly, but never make it use an old result.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub fn format_words() -> Vec<&'static str> {
     formats().into_iter().chain(others).collect()
 }
 
-/// Whether records of a source that cannot be read are left out or are NULL in part, rather than being errors.
+/// Whether unreadable records of a source are skipped or partly NULL, rather than being errors.
 pub fn leaves_records_out(spec: &SourceSpec) -> bool {
     spec.options.iter().any(|(key, value)| {
         let key = key.to_ascii_lowercase();
@@ -47,7 +47,7 @@ pub struct Opened {
     pub table: Arc<FilesTable>,
     /// Hash of the specification and of the states of the files.
     pub fingerprint: String,
-    /// What tells the state of each file, by its location.
+    /// The state of each file, by its location.
     states: BTreeMap<String, String>,
 }
 
@@ -56,7 +56,7 @@ impl Opened {
     pub fn of(table: Arc<FilesTable>) -> Self {
         let spec = table.parts().spec.clone();
         let states = states(table.files());
-        // Which patterns found the files does not matter, how they are read does.
+        // The patterns that found the files do not matter, but the way they are read does.
         let mut parts = vec![format!("{:?} {:?} {:?}", spec.format, spec.options, spec.partitions)];
         parts.extend(spec.provenance.then(|| "provenance".to_owned()));
         parts.extend(states.iter().flat_map(|(location, state)| [location.clone(), state.clone()]));
@@ -84,7 +84,7 @@ impl Opened {
         self.table.parts().kind.format
     }
 
-    /// What happened to the files since they were found, where something did: `x.jsonl was changed`.
+    /// A description of what happened to the files since they were found, if something did: `x.jsonl was changed`.
     pub async fn change(&self, ctx: &SessionContext) -> Option<String> {
         let now = match sources::list(&ctx.state(), &self.spec).await {
             Ok(now) => states(&now.files),
@@ -115,7 +115,7 @@ fn states(files: &[SourceFile]) -> BTreeMap<String, String> {
     files.iter().map(state).collect()
 }
 
-/// Inode and time of the last noted change of a local file; nothing where there is none.
+/// Inode and status change time of a local file; empty if there is none.
 #[cfg(unix)]
 fn noted(location: &str) -> String {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! A step's result taken apart: the rows that stay, the rows that go, and why.
+//! Splits a step's result into kept rows, removed rows, and the reasons.
 
 use std::sync::Arc;
 
@@ -7,19 +7,19 @@ use arrow::compute::{cast, filter_record_batch, is_not_null, not, prep_null_mask
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::{Result, exec_err};
 
-/// Columns with which a step says what it did; they end with the step.
+/// Columns with which a step reports its decisions; they are dropped after the step.
 pub const VERDICTS: [&str; 5] = ["keep", "reason", "duplicate_of", "similarity", "cluster_id"];
 
-/// Where the columns of a step's result are that the job knows.
+/// Positions of the columns in a step's result that have a meaning for the job.
 #[derive(Debug, Clone)]
 pub struct Columns {
     /// The row key.
     pub id: usize,
     /// The text, where the job names one.
     pub text: Option<usize>,
-    /// Whether a row stays.
+    /// Whether a row is kept.
     pub keep: Option<usize>,
-    /// Why a row goes.
+    /// Why a row is removed.
     pub reason: Option<usize>,
     /// Id of the kept row that a removed one repeats.
     pub duplicate_of: Option<usize>,
@@ -27,9 +27,9 @@ pub struct Columns {
     pub similarity: Option<usize>,
     /// Which group of similar rows it is in.
     pub cluster_id: Option<usize>,
-    /// Whether a row may go that has no key.
+    /// Whether rows without a key may be removed.
     pub without_key: bool,
-    /// The columns that go on.
+    /// The columns that are passed on.
     rest: Vec<usize>,
     /// Columns of the rows that stay.
     pub kept: SchemaRef,
@@ -108,7 +108,7 @@ impl Columns {
         })
     }
 
-    /// Takes `batch` apart; a removed row without a reason gets `step` for one.
+    /// Splits `batch`. The reason of a removed row without one is `step`.
     pub fn split(&self, batch: &RecordBatch, step: &str) -> Result<Split> {
         let ids = batch.column(self.id);
         if !self.without_key && ids.logical_null_count() > 0 {
@@ -157,7 +157,7 @@ impl Columns {
         Ok(RecordBatch::try_new(Arc::clone(&self.removed), columns)?)
     }
 
-    /// Rows of the step's input that its result lacks, in the layout of `Self::removed`.
+    /// Input rows that the step's result lacks, in the layout of `Self::removed`.
     pub fn missing(&self, batch: &RecordBatch, step: &str) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let reason: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|_| step)));

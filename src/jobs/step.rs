@@ -1,4 +1,4 @@
-//! Computes steps: runs their queries, writes each row once to the kept or to the removed ones, and counts on the way.
+//! Computes steps: runs their queries, writes each row once to the kept or the removed rows, and counts them.
 
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub struct StepRun<'a> {
     pub name: &'a str,
     /// The query.
     pub sql: &'a str,
-    /// What computes it: the query, or two that follow one another, of which the first removes rows and the second does not.
+    /// The queries to run: the query itself, or two in sequence, of which the first removes rows and the second does not.
     pub queries: &'a [String],
     /// Column of the row key.
     pub id: &'a str,
@@ -67,10 +67,10 @@ pub struct Entering {
 /// An error, and the place of the step that it belongs to.
 pub type Failed = (usize, JobError);
 
-/// Computes a chain of steps, each of which but the last hands its rows to the next, into their folders. `input` is registered: the input
-/// of the first step. The manifests lack what only the job knows.
+/// Computes a chain of steps into their folders. Each step but the last passes its rows to the next one. `input`, the input
+/// of the first step, must be registered. The manifests lack what only the job knows.
 ///
-/// Steps that run as one share the time that they took, by what each took of it on all threads.
+/// The duration of a chain is divided among its steps in proportion to the time that each took on all threads.
 pub async fn compute(steps: &[StepRun<'_>], entering: Entering, bar: &StepBar) -> Result<Vec<Manifest>, Failed> {
     let Some(last) = steps.len().checked_sub(1) else { return Ok(Vec::new()) };
     let started = Instant::now();
@@ -127,12 +127,12 @@ fn together(parts: Vec<Written>) -> Option<Written> {
     })
 }
 
-/// What a plan wrote: where, what was counted, the counters of operators, and the time it took itself.
+/// What a plan wrote: output, counts, counters of operators, and its own time.
 type Written = (Arc<Output>, Counts, Vec<(String, u64)>, Duration);
 
 impl StepRun<'_> {
-    /// Where the rows of `plan` go. The columns are found anew, because files have other layouts of text than the tables that the step
-    /// was planned with.
+    /// The output for `plan`. Columns are looked up again, because text in files has another layout than in the tables with
+    /// which the step was planned.
     fn output(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
@@ -175,7 +175,7 @@ impl StepRun<'_> {
         Ok(tap)
     }
 
-    /// Writes the result. `lowest` is the plan whose scans tell the progress, where it is another one.
+    /// Writes the result. `lowest` is the plan whose scans show the progress, if it is a different one.
     async fn result(
         &self,
         lowest: Option<&Arc<dyn ExecutionPlan>>,
@@ -253,8 +253,8 @@ impl StepRun<'_> {
         register_folder(self.ctx, name, &self.folder.join(part)).await
     }
 
-    /// Writes the rows of the input whose key the result lacks to the removed ones. Their keys are found first, from keys alone:
-    /// most often there are none, and texts need not be read again.
+    /// Writes input rows whose key the result lacks to the removed rows. Their keys are determined first, from keys alone:
+    /// usually there are none, and texts need not be read again.
     async fn missing(
         &self,
         output: &Arc<Output>,
@@ -317,7 +317,7 @@ impl StepRun<'_> {
         query(self.ctx, sql).await?.create_physical_plan().await
     }
 
-    /// Writes all partitions of `plan` at once; also gives the time that it took itself on all threads.
+    /// Writes all partitions of `plan` concurrently. Also returns the plan's own time on all threads.
     async fn write(
         &self,
         plan: &Arc<dyn ExecutionPlan>,

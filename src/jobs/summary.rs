@@ -1,4 +1,4 @@
-//! The report of a job, put together from the manifests of its steps.
+//! Builds the report of a job from the manifests of its steps.
 
 use std::fs;
 
@@ -28,7 +28,7 @@ pub fn summarise(job: &str, steps: &[(Manifest, bool)]) -> JobReport {
     report
 }
 
-/// Adds what came from each source; the job's own rows are then those of all sources, and not of the first step's input alone.
+/// Adds the counts per source. The job's input is then that of all sources rather than of the first step alone.
 pub fn add_sources(report: &mut JobReport, sources: Vec<SourceReport>) {
     if !sources.is_empty() {
         report.rows_in = sources.iter().map(|source| source.rows_in).sum();

@@ -21,8 +21,8 @@ pub async fn register_folder(ctx: &SessionContext, name: &str, folder: &Path) ->
     ctx.register_parquet(name, path, ParquetReadOptions::default()).await
 }
 
-/// A context over the same engine in which filters reach into Parquet files, so that looking up a few rows decodes few.
-/// Tables registered in it are not seen by `ctx`.
+/// A context on the same engine in which filters are pushed into Parquet files, so that looking up a few rows decodes few.
+/// Its tables are not visible in `ctx`.
 pub fn lookup_context(ctx: &SessionContext) -> SessionContext {
     let state = ctx.state();
     let config = state
@@ -48,7 +48,7 @@ pub async fn query(ctx: &SessionContext, sql: &str) -> Result<DataFrame> {
     ctx.execute_logical_plan(plan).await
 }
 
-/// A small result as text, one vector a row; NULL is `None`.
+/// A small result as text, one vector per row; NULL is `None`.
 pub async fn rows(ctx: &SessionContext, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
     let mut rows = Vec::new();
     for batch in ctx.sql(sql).await?.collect().await? {
@@ -63,7 +63,7 @@ pub async fn rows(ctx: &SessionContext, sql: &str) -> Result<Vec<Vec<Option<Stri
     Ok(rows)
 }
 
-/// A small result of two whole numbers a row; NULL is 0.
+/// A small result with two integers per row; NULL is 0.
 pub async fn pairs(ctx: &SessionContext, sql: &str) -> Result<Vec<(u64, u64)>> {
     let mut pairs = Vec::new();
     for batch in ctx.sql(sql).await?.collect().await? {

@@ -1,5 +1,5 @@
-//! A step whose kept rows go to the next step while they are made: they are counted, the removed ones are written, and the rest is
-//! the table that the next step reads.
+//! A step whose kept rows are passed to the next step while they are computed. They are counted, removed rows are written,
+//! and kept rows form the table that the next step reads.
 
 use std::fmt;
 use std::pin::Pin;
@@ -76,10 +76,10 @@ impl Tap {
         Arc::new(Passed(Arc::clone(self)))
     }
 
-    /// What was counted, once all rows were read.
+    /// Returns the counts, once all rows were read.
     ///
     /// # Errors
-    /// The next step did not read all rows, which is a bug: then what was counted is not what the step does.
+    /// The next step did not read all rows, which is a bug: the counts would then be incomplete.
     pub fn finish(&self) -> error::Result<Tapped> {
         let mut read = self.read();
         match (read.last, read.ended == self.plan.output_partitioning().partition_count()) {

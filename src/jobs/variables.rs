@@ -1,7 +1,7 @@
-//! `${name}` and `${name:-default}` in the scalars of a job file.
+//! Substitutes `${name}` and `${name:-default}` in the scalars of a job file.
 //!
-//! A value comes from `--set`, else from the environment, else from the file's `vars`, else from the default behind `:-`.
-//! `$${` writes a literal `${`. Names without any value are errors: an empty path or number is never what was meant.
+//! A value comes from `--set`, else from the environment, else from the file's `vars`, else from the default after `:-`.
+//! `$${` writes a literal `${`. A name without a value is an error: an empty path or number is never intended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -9,7 +9,7 @@ use std::env;
 use super::error::Problems;
 use super::model::JobFile;
 
-/// Deepest nesting of values that name other variables; deeper means a cycle.
+/// Maximum nesting of values that refer to other variables; deeper nesting is a cycle.
 const MAX_DEPTH: usize = 16;
 
 /// Where values come from, and which names were asked for.
@@ -20,7 +20,7 @@ pub struct Variables<'a> {
     asked: BTreeSet<String>,
 }
 
-/// Replaces every variable in `file`; notes what has no value and what `--set` gave in vain.
+/// Replaces all variables in `file`. Reports those without a value, and values of `--set` that are not used.
 pub fn resolve(file: &mut JobFile, set: &BTreeMap<String, String>, problems: &mut Problems) {
     resolve_with(file, set, &|name| env::var(name).ok(), problems);
 }

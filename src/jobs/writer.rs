@@ -1,4 +1,5 @@
-//! Parquet files whose row groups are bounded in bytes, not only in rows: one long text is as large as many short ones.
+//! Writes Parquet files whose row groups are bounded in bytes, not only in rows: one long text is as large as many short
+//! ones.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,11 +20,13 @@ use super::error::{JobError, Result};
 /// Bytes in memory after which a row group is closed; several files are written at once.
 pub const ROW_GROUP_BYTES: usize = 8 << 20;
 
-/// Bytes that a row group may have for each column, at least: what the file says of each column of each row group is kept until its end.
+/// Minimum size of a row group per column, in bytes: the metadata of each column of each row group is kept until the end of
+/// the file.
 const COLUMN_BYTES: usize = 48 << 10;
 
-/// Columns beyond which each takes as little as it can beside its values. A writer has an empty dictionary of 30 kB for each column; it and a reader
-/// have a codec, which takes 100 kB for zstd and nothing for LZ4; and what a file says of pages and of values is kept until its end.
+/// With more columns than this, memory per column beyond its values is minimised. A writer has an empty dictionary of 30 kB
+/// per column; writers and readers have a codec, which takes 100 kB for zstd and nothing for LZ4; and metadata about pages
+/// and values is kept until the end of the file.
 const MANY_COLUMNS: usize = 64;
 
 /// A file that was written.
@@ -48,7 +51,7 @@ pub struct ParquetFile {
 }
 
 impl ParquetFile {
-    /// A file at `path`; `text` names the column whose values hardly repeat, so that no dictionary is tried for it.
+    /// Creates a file at `path`. `text` names the column whose values rarely repeat, for which no dictionary is built.
     pub fn new(path: PathBuf, schema: SchemaRef, text: Option<&str>, compression: Compression) -> Self {
         let mut properties = WriterProperties::builder().set_compression(compression);
         if schema.fields().len() > MANY_COLUMNS {
@@ -65,7 +68,7 @@ impl ParquetFile {
         Self { path, schema, properties, group_bytes: ROW_GROUP_BYTES, writer: None, rows: 0 }
     }
 
-    /// The same file, whose row groups are closed once they take so many bytes of memory.
+    /// Closes row groups once they take this many bytes of memory.
     pub fn with_group_bytes(self, group_bytes: usize) -> Self {
         Self { group_bytes, ..self }
     }
@@ -96,7 +99,7 @@ impl ParquetFile {
         self.writer.as_ref().map_or(0, ArrowWriter::memory_size)
     }
 
-    /// Creates the file even if no row comes, so that the folder has a schema.
+    /// Creates the file even without rows, so that the folder has a schema.
     pub fn open(&mut self) -> Result<&mut ArrowWriter<File>> {
         if self.writer.is_none() {
             let file = File::create(&self.path).map_err(JobError::io("create", &self.path))?;
@@ -112,7 +115,7 @@ impl ParquetFile {
         self.writer.as_mut().ok_or_else(|| JobError::Other("the writer is closed".to_owned()))
     }
 
-    /// Completes the file; nothing where no row came and [`Self::open`] was not called.
+    /// Completes the file; `None` if there were no rows and [`Self::open`] was not called.
     pub fn finish(mut self) -> Result<Option<FileEntry>> {
         let Some(writer) = self.writer.take() else { return Ok(None) };
         writer.close().map_err(|error| failed(&self.path, &error))?;
