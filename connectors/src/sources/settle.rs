@@ -88,7 +88,7 @@ pub(crate) fn common_kind(formats: Formats, listing: &Listing, spec: &SourceSpec
     )
 }
 
-/// The kind of files that by their names are `kind`.
+/// Settles the kind of files that by their names are `kind`.
 async fn by_contents(
     formats: Formats,
     listing: &Listing,
@@ -167,7 +167,7 @@ async fn head_of(file: &SourceFile, store: &dyn ObjectStore) -> Result<Vec<u8>> 
     Ok(store.get_range(&meta.location, 0..meta.size.min(HEAD)).await?.to_vec())
 }
 
-/// The kind of a file that the user named, which by its name is `kind`.
+/// Settles the kind of a file that the user named, which by its name is `kind`.
 async fn by_content(
     formats: Formats,
     listing: &Listing,

@@ -1,4 +1,4 @@
-//! What is wrong with a record, and where: file, line, column, value and what is allowed.
+//! Errors of records: what is wrong, and where (file, line, column, value and what is allowed).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,10 +9,10 @@ use datafusion::common::DataFusionError;
 use super::formats::JSON;
 use crate::sources::files::Format;
 
-/// Why bytes are no record.
+/// The reason for bytes that are not valid UTF-8.
 pub(crate) const NOT_UTF8: &str = "the record is not valid UTF-8";
 
-/// Characters of a value that a message shows.
+/// Number of characters of a value that a message shows.
 const SHOWN: usize = 60;
 
 /// Why a record cannot be read.
@@ -20,13 +20,13 @@ const SHOWN: usize = 60;
 pub(crate) struct Defect {
     /// The column, or the path of a nested field: `a.b`.
     pub column: Option<String>,
-    /// What is wrong, in a sentence without its end.
+    /// What is wrong, as a sentence without its final period.
     pub reason: String,
-    /// Byte of the record at which it shows.
+    /// Byte offset of the defect in the record.
     pub at: usize,
-    /// Whether only one value is wrong and the record can be read without it.
+    /// Whether only one value is wrong, so that the record can be read without it.
     pub value_only: bool,
-    /// Whether the record stops before it is whole.
+    /// Whether the record ends prematurely.
     pub truncated: bool,
 }
 
@@ -41,12 +41,12 @@ impl Defect {
         Self { value_only: true, ..Self::record(at, reason) }
     }
 
-    /// The record stops before it is whole.
+    /// The record ends prematurely.
     pub(crate) fn truncated(at: usize) -> Self {
         Self { truncated: true, ..Self::record(at, "the record ends before it is complete") }
     }
 
-    /// The defect in the field `name` of what was read so far.
+    /// Moves the defect into the field `name`.
     pub(crate) fn within(mut self, name: &str) -> Self {
         self.column = Some(match self.column {
             None => name.to_owned(),
@@ -91,13 +91,13 @@ impl RecordError<'_> {
     }
 }
 
-/// An error that says that a file does not hold what its format promises.
+/// The error that a file does not contain what its format promises.
 pub(crate) fn unreadable(format: Format, text: String) -> DataFusionError {
     let error = if format == JSON { ArrowError::JsonError(text) } else { ArrowError::CsvError(text) };
     DataFusionError::ArrowError(Box::new(error), None)
 }
 
-/// A value as messages show it: in quotes, on one line, cut when it is long.
+/// Formats a value for messages: quoted, on one line, truncated if long.
 pub(crate) fn shown(value: &str) -> String {
     let mut end = value.char_indices().nth(SHOWN).map_or(value.len(), |(at, _)| at);
     let cut = end < value.len();

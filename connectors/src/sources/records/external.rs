@@ -20,7 +20,7 @@ use crate::sources::format::{Formats, Opening, SourceFormat};
 use crate::sources::settle::common_kind;
 use crate::sources::table::{FilesTable, open};
 
-/// Options that DataFusion's writers know as well.
+/// Options that DataFusion's writers also understand.
 const WRITTEN: [&str; 6] = ["has_header", "delimiter", "quote", "escape", "double_quote", "compression"];
 
 /// Tables of `STORED AS CSV`, `TSV` and `JSON`.
@@ -42,7 +42,7 @@ impl TableProviderFactory for RecordTableFactory {
         let given = (!cmd.schema.fields().is_empty()).then(|| without_folders(cmd));
         let table = match (list(state, &spec(cmd, None)).await, &given) {
             (Ok(listing), _) => Some(files(state, cmd, (self.source, self.formats), given.clone(), listing).await?),
-            // A folder that rows will be inserted into.
+            // A folder into which rows will be inserted.
             (Err(_), Some(_)) => {
                 RecordOptions::parse(format, &spec(cmd, None).options)?;
                 None
@@ -72,7 +72,7 @@ async fn files(
     given: Option<SchemaRef>,
     listing: Listing,
 ) -> Result<FilesTable> {
-    // Names decide where they say anything: `STORED AS CSV` over files of several kinds is an error that tells them.
+    // Names take precedence where they are telling: `STORED AS CSV` over files of several kinds is an error that lists them.
     let format = source.format();
     let name = |file: &SourceFile| file.meta.location.filename().unwrap_or_default().to_owned();
     let named = listing.files.iter().any(|file| format.of_name(&name(file)).is_some());
@@ -92,7 +92,7 @@ struct RecordTable {
     formats: Formats,
     cmd: CreateExternalTable,
     given: Option<SchemaRef>,
-    /// Nothing until there are files.
+    /// `None` until there are files.
     table: Option<FilesTable>,
     schema: SchemaRef,
 }

@@ -140,7 +140,7 @@ impl FilesReader for RecordFiles {
         let schema = table.schema();
         let numbered = |column: &usize| matches!(schema.field(*column).name().as_str(), "_row" | "_row_id");
         let rows = plan.provenance && projection.is_none_or(|columns| columns.iter().any(numbered));
-        // A few rows are at the beginning.
+        // If only a few rows are needed, they are at the beginning.
         let files = if limit.is_some() { files } else { split(plan, &store, files, partitions, rows).await? };
         let groups = balanced_groups(files, partitions);
         let statistics = table.sizes(&groups);

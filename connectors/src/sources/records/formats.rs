@@ -2,7 +2,7 @@
 
 use crate::sources::files::{Content, Format, FormatInfo};
 
-/// JSON: one object a line, objects over several lines, or arrays of objects.
+/// JSON: one object per line, objects over several lines, or arrays of objects.
 pub const JSON: Format = Format::new(&FormatInfo {
     name: "JSON",
     words: &["json", "jsonl", "ndjson"],

@@ -31,7 +31,7 @@ pub(crate) const READ_JSON: TableFunction = TableFunction {
     documentation: read_json,
 };
 
-/// What is wrong in CSV and JSON files, one row per rejected record.
+/// The errors in CSV and JSON files, one row per rejected record.
 pub(crate) const READ_REJECTS: TableFunction = TableFunction {
     name: "read_rejects",
     format: None,

@@ -1,4 +1,4 @@
-//! The bytes of a file as UTF-8: decompressed, decoded, without a byte order mark.
+//! Reads a file as UTF-8: decompressed, decoded, without a byte order mark.
 
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::compression::Compression;
 use crate::sources::files::Content;
 use crate::sources::files::place::display_path;
 
-/// Bytes of one request to a store that is not local.
+/// Bytes per request to a remote store.
 const REQUEST: u64 = 8 << 20;
-/// Largest zstd window that is accepted (`zstd --long=31`): what one file may cost in memory.
+/// Largest accepted zstd window (`zstd --long=31`), which bounds the memory that one file may need.
 const ZSTD_WINDOW_LOG: u32 = 31;
-/// Bytes that are looked at for compression and byte order mark.
+/// Number of bytes examined for compression and byte order mark.
 const MAGIC: usize = 8;
 
 /// Encodings of text files.
@@ -31,9 +31,9 @@ const MAGIC: usize = 8;
 pub enum Charset {
     /// UTF-8; other bytes are errors.
     Utf8,
-    /// ISO 8859-1: every byte is the character of its number.
+    /// ISO 8859-1: every byte is the code point of its character.
     Latin1,
-    /// Windows-1252: Latin-1 with letters and signs in place of most of its upper controls.
+    /// Windows-1252: Latin-1 with letters and signs in place of most of its upper control characters.
     Windows1252,
     /// UTF-16, little endian.
     Utf16Le,
@@ -70,7 +70,7 @@ impl Charset {
     }
 }
 
-/// Where files are: the local file system, which is read without its object store, or any other.
+/// A store of files: the local file system, which is read directly, or any other.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     inner: Arc<dyn ObjectStore>,
@@ -81,17 +81,17 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>, url: &ObjectStoreUrl) -> Self {
-        // Someone may have put another store under file://, hence the look at its name.
+        // Another store may have been registered under file://, so check its name.
         let local = url.as_str() == "file:///" && inner.to_string().starts_with("LocalFileSystem");
         Self { inner, url: url.clone(), local, runtime: Handle::try_current().ok() }
     }
 
-    /// The file as its user would write it.
+    /// The path of the file as users write it.
     pub(crate) fn path(&self, location: &ObjectPath) -> String {
         display_path(&self.url, location)
     }
 
-    /// Whether reading a part of a file again costs next to nothing.
+    /// Whether reading part of a file again costs almost nothing.
     pub(crate) fn is_local(&self) -> bool {
         self.local
     }
@@ -118,7 +118,7 @@ pub(crate) fn cannot_read(path: &str, error: &dyn std::error::Error) -> DataFusi
     exec_datafusion_err!("cannot read {path}: {error}")
 }
 
-/// A file in a store that is not local, a request after the other. Read on a blocking thread.
+/// A file in a remote store, read by one request after another, on a blocking thread.
 struct Requests {
     inner: Arc<dyn ObjectStore>,
     location: ObjectPath,
@@ -142,7 +142,7 @@ impl Read for Requests {
     }
 }
 
-/// How the bytes of a file become UTF-8.
+/// How the bytes of a file are converted to UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Coding {
     pub compression: Compression,
@@ -152,7 +152,7 @@ pub(crate) struct Coding {
 }
 
 impl Coding {
-    /// Whether a place in the text is the same place in the file.
+    /// Whether positions in the text equal positions in the file.
     pub(crate) fn is_plain(self) -> bool {
         self.compression == Compression::None && self.charset == Charset::Utf8
     }
@@ -190,7 +190,7 @@ pub(crate) fn open(
         [0xFE, 0xFF, ..] => (Some(Charset::Utf16Be), 2),
         _ => (None, 0),
     };
-    // A mark says more than an option: Latin-1 files do not begin with one.
+    // A byte order mark takes precedence over an option: Latin-1 files do not start with one.
     let charset = marked.or(options.encoding).unwrap_or(Charset::Utf8);
     let coding = Coding { compression, charset, mark: u64::try_from(mark).unwrap_or(0) };
     let mut text = text;
@@ -204,7 +204,7 @@ pub(crate) fn open(
     Ok((reader, coding))
 }
 
-/// Parquet, Arrow and the like are no text, even where their bytes happen to be UTF-8.
+/// Parquet, Arrow and similar formats are not text, even if their bytes happen to be valid UTF-8.
 fn refuse_other_formats(path: &str, head: &[u8]) -> Result<()> {
     match Content::by_magic(head) {
         Some(Content::Parquet) => plan_err!("{path} is Parquet, whatever its name says: use read_parquet('{path}')"),
@@ -252,7 +252,7 @@ pub(crate) fn fill(reader: &mut dyn Read, out: &mut [u8]) -> io::Result<usize> {
     Ok(read)
 }
 
-/// Text of another encoding as UTF-8. Without a decoder it is Latin-1.
+/// Text converted from another encoding to UTF-8. Without a decoder it is Latin-1.
 struct Recoded<R> {
     inner: BufReader<R>,
     decoder: Option<Decoder>,
@@ -290,7 +290,7 @@ impl<R: Read> Recoded<R> {
                 self.ready.truncate(written);
                 self.inner.consume(read);
                 if let encoding_rs::DecoderResult::Malformed(..) = result {
-                    // Bytes that no UTF-8 has: the record that holds them is the one at fault.
+                    // A byte that UTF-8 never contains, so that the record with the undecodable bytes is reported.
                     self.ready.push(0xFF);
                     return Ok(());
                 }

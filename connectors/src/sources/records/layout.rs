@@ -1,4 +1,4 @@
-//! Which columns a scan builds, and the batch they make.
+//! Which columns a scan builds, and how they form a batch.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use super::options::{OnError, text_type};
 /// Where a column of the output comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// A column that is read, by its place among those.
+    /// A column that is read, by its index among those.
     Read(usize),
     /// A column of the table of rejected records.
     Reject(usize),
     File,
     Row,
     RowId,
-    /// A folder.
+    /// A partition column.
     Folder(usize),
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Layout {
     projector: Projector,
 }
 
-/// What a batch is made of beside the columns that were read.
+/// What a batch needs in addition to the columns that were read.
 pub(super) struct Surroundings<'a> {
     pub(super) file: &'a str,
     pub(super) rows: &'a [u64],
@@ -52,7 +52,7 @@ impl Layout {
         let narrowed = projection.clone().try_map_exprs(|expr| reassign_expr_columns(expr, &schema))?;
         let projector = narrowed.make_projector(&schema)?;
         let own = plan.schema.fields().len();
-        // Which records can be read must not depend on the columns that are wanted.
+        // Which records can be read must not depend on the requested columns.
         let all = plan.options.rejects || plan.options.on_error == OnError::Skip;
         let read: Vec<usize> = match all {
             true => (0..own).collect(),

@@ -1,4 +1,4 @@
-//! How CSV and JSON files are read: plain data, so that a plan that carries it can be serialised.
+//! Options for reading CSV and JSON files. They are plain data, so that a plan that contains them can be serialised.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +18,9 @@ pub enum OnError {
     /// The query ends with an error that names file, line, column and value.
     #[default]
     Fail,
-    /// The record is left out and counted (`rows_rejected`).
+    /// The record is skipped and counted (`rows_rejected`).
     Skip,
-    /// A value that does not fit is NULL and counted (`values_rejected`); a malformed record is left out and counted.
+    /// A value that does not fit becomes NULL and is counted (`values_rejected`); a malformed record is skipped and counted.
     Null,
 }
 
@@ -39,7 +39,7 @@ pub enum Ragged {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sample {
-    /// All of files that have up to 64 MB of text together, else 16 MB spread over them.
+    /// All of files that have up to 64 MB of text together, otherwise 16 MB spread over them.
     #[default]
     Auto,
     /// Every byte of every file.
@@ -52,9 +52,9 @@ pub enum Sample {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JsonLayout {
-    /// One object a line.
+    /// One object per line.
     Lines,
-    /// Objects one after the other over any number of lines, or arrays of objects.
+    /// Consecutive objects over any number of lines, or arrays of objects.
     Document,
 }
 
@@ -62,35 +62,35 @@ pub enum JsonLayout {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecordOptions {
-    /// Compression of every file, instead of what its first bytes say.
+    /// Compression of every file, overriding what its first bytes say.
     pub compression: Option<Compression>,
-    /// Encoding of every file, instead of what a byte order mark says and UTF-8 otherwise.
+    /// Encoding of every file. By default a byte order mark decides, otherwise UTF-8 is assumed.
     pub encoding: Option<Charset>,
     /// What happens to records that cannot be read.
     pub on_error: OnError,
     /// What types are inferred from.
     pub sample: Sample,
-    /// The table is that of rejected records instead.
+    /// Whether the table lists rejected records instead.
     pub rejects: bool,
     /// All columns, as the list of a `CREATE TABLE`.
     pub columns: Option<String>,
     /// Types of some columns, as the list of a `CREATE TABLE`; the others are inferred.
     pub types: Option<String>,
-    /// CSV: separates fields; found in each file when not given.
+    /// CSV: field separator; detected in each file if not given.
     pub delimiter: Option<u8>,
-    /// CSV: encloses fields; `Some(None)` is none.
+    /// CSV: quote character; `Some(None)` disables quotes.
     pub quote: Option<Option<u8>>,
-    /// CSV: what makes a quote within quotes a plain character; the quote itself when not given.
+    /// CSV: escape character within quotes; the quote itself if not given.
     pub escape: Option<u8>,
-    /// CSV: lines that begin with it are left out.
+    /// CSV: lines that start with this byte are ignored.
     pub comment: Option<u8>,
-    /// CSV: whether the first record names the columns; found when not given.
+    /// CSV: whether the first record names the columns; detected if not given.
     pub header: Option<bool>,
-    /// CSV: unquoted values that are NULL, beside the empty one.
+    /// CSV: unquoted values that are NULL, in addition to the empty one.
     pub null: Option<String>,
-    /// CSV: what becomes of short records.
+    /// CSV: how short records are treated.
     pub ragged: Ragged,
-    /// JSON: how records follow each other; found in each file when not given.
+    /// JSON: layout of records; detected in each file if not given.
     pub layout: Option<JsonLayout>,
 }
 
@@ -98,10 +98,10 @@ const SHARED: &str = "columns, types, sample, on_error, rejects, encoding, compr
 const DIALECT: &str = "delimiter, quote, escape, comment, header, null, ragged";
 
 impl RecordOptions {
-    /// Reads options by name, each with or without the prefix `format.`.
+    /// Parses options by name, each with or without the prefix `format.`.
     ///
     /// # Errors
-    /// An option that the format does not have, or a value that it does not take: the message names both and what is allowed.
+    /// The format does not have an option or does not accept its value. The message names both and what is allowed.
     pub fn parse(format: Format, given: &BTreeMap<String, String>) -> Result<Self> {
         let mut options = Self::default();
         for (key, value) in given {
@@ -157,7 +157,7 @@ impl RecordOptions {
             "rejects" => self.rejects = flag(name, value)?,
             "encoding" => self.encoding = Some(Charset::parse(value)?),
             "compression" => self.compression = compression(value)?,
-            // What listing reads.
+            // Used when files are listed.
             "skip_unreadable" => _ = flag(name, value)?,
             "schema_infer_max_rec" | "schema_infer_max_records" => {
                 return plan_err!(
@@ -190,7 +190,7 @@ impl RecordOptions {
             "null_padding" | "truncated_rows" => {
                 self.ragged = if flag(name, value)? { Ragged::Pad } else { Ragged::Error }
             }
-            // Quoted line feeds and doubled quotes are always read.
+            // Quoted line feeds and doubled quotes are always accepted.
             "newlines_in_values" => _ = flag(name, value)?,
             "double_quote" => {
                 if !flag(name, value)? {
@@ -231,7 +231,7 @@ impl RecordOptions {
     }
 }
 
-/// What text columns are in this session.
+/// The Arrow type of text columns in this session.
 pub(crate) fn text_type(views: bool) -> DataType {
     if views { DataType::Utf8View } else { DataType::Utf8 }
 }

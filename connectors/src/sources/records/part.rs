@@ -1,4 +1,4 @@
-//! A file, or a range of one, as a sequence of records that are not read yet.
+//! A file, or a range of one, as a sequence of undecoded records.
 
 use std::io::{Cursor as Memory, Read};
 
@@ -17,7 +17,7 @@ use super::options::JsonLayout;
 use super::window::{MAX_RECORD, Window};
 use crate::sources::files::Format;
 
-/// Bytes at the beginning of a file that show how it is to be read.
+/// Bytes at the beginning of a file that are examined to determine how to read it.
 const HEAD: usize = 256 << 10;
 
 /// What the beginning of a file shows.
@@ -29,21 +29,21 @@ pub(crate) enum Layout {
     Nothing,
 }
 
-/// How a file is to be read. Ranges of a file carry it as an extension.
+/// How to read a file. Ranges of a file carry this as an extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub layout: Layout,
     pub coding: Coding,
 }
 
-/// A file whose beginning was looked at.
+/// A file whose beginning was examined.
 pub(crate) struct Opened {
     pub shape: Shape,
     head: Vec<u8>,
     rest: Box<dyn Read + Send>,
 }
 
-/// Opens a file and looks at its beginning. `columns` are those that the user gave, if any.
+/// Opens a file and examines its beginning. `columns` are those given by the user, if any.
 pub(crate) fn open(
     store: &Store,
     meta: &ObjectMeta,
@@ -91,7 +91,7 @@ fn valid(bytes: &[u8]) -> &str {
     }
 }
 
-/// What a message recommends. `sampled` says that types come from a part of the files.
+/// The advice in an error message. `sampled` says that types were inferred from a part of the files.
 pub(crate) fn hint(defect: &Defect, sampled: bool) -> &'static str {
     match () {
         () if defect.reason == NOT_UTF8 => {
@@ -119,14 +119,14 @@ enum Framing {
     Nothing,
 }
 
-/// A record that was found but not read.
+/// A record that was located but not decoded.
 #[derive(Debug)]
 pub(crate) struct Raw {
     pub start: usize,
     pub end: usize,
     next: usize,
     pub defect: Option<Defect>,
-    /// An empty line, which is a record only where there is one column.
+    /// An empty line, which is a record only if there is a single column.
     pub blank: bool,
 }
 
@@ -134,9 +134,9 @@ pub(crate) struct Raw {
 pub(crate) struct Part {
     pub window: Window,
     framing: Framing,
-    /// Where a range of lines ends: the line that begins there belongs to the next.
+    /// Where a range of lines ends. A line that starts there belongs to the next range.
     end: u64,
-    /// Whether what came before the range was not read.
+    /// Whether data before the range was not read.
     pub from_middle: bool,
 }
 
@@ -162,7 +162,7 @@ impl Part {
     pub(crate) fn range(store: &Store, meta: &ObjectMeta, layout: &Layout, start: u64, end: u64) -> Result<Self> {
         let (framing, _) = framing(layout);
         let lines = matches!(framing, Framing::Lines);
-        // The line that `start` is in belongs to the range before, unless it begins there.
+        // The line that contains `start` belongs to the previous range, unless it starts there.
         let from = if lines { start.saturating_sub(1) } else { start };
         let mut reader = store.bytes(&meta.location, meta.size, from)?;
         let mut from = from;
@@ -185,12 +185,12 @@ impl Part {
         }
     }
 
-    /// Whether records are found by the grammar, so that nothing can be found after a mistake.
+    /// Whether records are located by parsing, so that none can be found after a mistake.
     pub(crate) fn is_document(&self) -> bool {
         matches!(self.framing, Framing::Document(_))
     }
 
-    /// The next record. An error is one of reading.
+    /// Locates the next record. Errors are those of reading the file.
     pub(crate) fn find(&mut self, path: &str) -> Result<Option<Raw>> {
         loop {
             let (at, last) = (self.window.at(), self.window.is_last());
@@ -264,7 +264,7 @@ impl Part {
         self.window.refill().map_err(|e| cannot_read(path, &e))
     }
 
-    /// Lets go of records that were passed. `pending` was found and not passed.
+    /// Releases records that were consumed. `pending` was located but not consumed.
     pub(crate) fn release(&mut self, pending: Option<&mut Raw>) {
         let passed = self.window.release();
         if passed == 0 {
@@ -280,7 +280,7 @@ impl Part {
         }
     }
 
-    /// Goes on behind `found`.
+    /// Continues after `found`.
     pub(crate) fn pass(&mut self, found: &Raw) {
         self.window.advance(found.next);
     }
@@ -308,7 +308,7 @@ fn newline(layout: &Layout) -> u8 {
     }
 }
 
-/// Reads up to the end of a line; how many bytes it has, and what was read too much.
+/// Skips to the end of a line. Returns the number of bytes skipped and what was read beyond it.
 fn skip_line(reader: &mut dyn Read) -> std::io::Result<(u64, Vec<u8>)> {
     let mut skipped = 0;
     loop {

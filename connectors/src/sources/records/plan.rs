@@ -1,4 +1,4 @@
-//! What is known of a source when it is planned: columns, and how their values are read.
+//! The plan of a source: its columns, and how their values are read.
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
@@ -18,7 +18,7 @@ use super::options::text_type;
 use crate::sources::files::Format;
 use crate::sources::files::PROVENANCE;
 
-/// Everything that a scan of CSV or JSON files needs to know beside the files: plain data.
+/// Everything that a scan of CSV or JSON files needs to know besides the files, as plain data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordPlan {
     /// CSV, TSV or JSON.
@@ -27,11 +27,11 @@ pub struct RecordPlan {
     pub options: RecordOptions,
     /// Columns of the records.
     pub schema: SchemaRef,
-    /// Columns whose types the user gave: their values are read as SQL would cast them.
+    /// Columns whose types the user gave. Their values are read as SQL would cast them.
     pub declared: Vec<String>,
-    /// Whether the user gave all columns: others in the files are left out.
+    /// Whether the user gave all columns. Other columns in the files are then ignored.
     pub closed: bool,
-    /// Whether types come from a part of the files.
+    /// Whether types were inferred from a part of the files.
     pub sampled: bool,
     /// Whether `_file`, `_row` and `_row_id` follow the columns.
     pub provenance: bool,
@@ -40,7 +40,7 @@ pub struct RecordPlan {
 }
 
 impl RecordPlan {
-    /// Columns of the table, before those of folders.
+    /// Columns of the table, before partition columns.
     pub fn table_schema(&self) -> SchemaRef {
         if self.options.rejects {
             return super::rejects::schema(self.views);
@@ -72,13 +72,13 @@ pub(crate) fn views(state: &dyn Session) -> bool {
     state.config_options().sql_parser.map_string_types_to_utf8view
 }
 
-/// The columns of the option `name`: a list as in `CREATE TABLE`, or a JSON object of names and types.
+/// Parses the option `name`: a column list as in `CREATE TABLE`, or a JSON object of names and types.
 pub(crate) fn columns(name: &str, text: &str, views: bool) -> Result<Schema> {
     let list = match text.trim_start().starts_with('{') {
         true => from_object(name, text)?,
         false => text.trim().trim_start_matches('(').trim_end_matches(')').to_owned(),
     };
-    // Parentheses of a type, DECIMAL(10, 2), may have gone with those around the list.
+    // The parentheses of a type, such as DECIMAL(10, 2), may have been removed along with those around the list.
     let open = list.matches('(').count().saturating_sub(list.matches(')').count());
     let list = format!("{list}{}", ")".repeat(open));
     let wrong = |e: &dyn fmt::Display| {

@@ -24,7 +24,7 @@ use super::rejects::Rejects;
 use super::split::{FirstRow, first_row};
 use super::types::{Body, Column, Names};
 
-/// Bytes of records in a batch, unless a single one has more.
+/// Bytes of records per batch, unless a single record has more.
 const BATCH_BYTES: usize = 8 << 20;
 
 /// What all files of a partition share.
@@ -32,14 +32,14 @@ pub(super) struct Scan {
     pub(super) plan: Arc<RecordPlan>,
     pub(super) store: Store,
     pub(super) layout: Layout,
-    /// Most rows of a batch.
+    /// Maximum number of rows per batch.
     pub(super) batch_rows: usize,
-    /// Whether the next batch is read while the consumer works on the last one.
+    /// Whether the next batch is read while the consumer processes the current one.
     pub(super) read_ahead: bool,
     pub(super) tally: Tally,
 }
 
-/// Counts of a partition.
+/// Counters of a partition.
 pub(super) struct Tally {
     rows_rejected: Count,
     values_rejected: Count,
@@ -111,7 +111,7 @@ impl Scan {
     }
 }
 
-/// How found records become values.
+/// Decodes located records into values.
 enum Decoder {
     Csv(CsvDecoder),
     Json(Box<JsonDecoder>),
@@ -126,7 +126,7 @@ struct Reader {
     part: Part,
     decoder: Decoder,
     columns: Vec<Column>,
-    /// A record that was found but did not fit the last batch.
+    /// A record that was located but did not fit into the last batch.
     pending: Option<Raw>,
     /// Number of the next record in the file.
     row: u64,
@@ -257,7 +257,7 @@ impl Reader {
         self.finish()
     }
 
-    /// Drops the values that were read: a table of rejected records does not want them.
+    /// Drops the decoded values, which a table of rejected records does not need.
     fn forget(&mut self) {
         self.columns.iter_mut().for_each(|column| column.truncate(0));
         self.count = 0;
@@ -322,7 +322,7 @@ impl Reader {
     fn reject(&mut self, found: &Raw, defect: &Defect) -> Result<()> {
         let scan = Arc::clone(&self.scan);
         let options = &scan.plan.options;
-        // Where a document breaks the grammar, what follows cannot be told apart.
+        // After a syntax error in a document, following records cannot be located.
         let lost = self.part.is_document() && found.defect.is_some();
         if options.rejects {
             let (line, place) = (self.line(found, defect)?, self.part.window.place(found.start));
@@ -347,7 +347,7 @@ impl Reader {
             Some(lines) => lines,
             None => {
                 let lines = if self.part.from_middle {
-                    // Where the window began is known from what it counted since.
+                    // The window has counted lines since it began at a known position.
                     let start = self.part.window.began();
                     lines_before(&self.scan.store, &self.file.object_meta, start, self.part.window.newline())?
                 } else {
@@ -383,7 +383,7 @@ impl CsvDecoder {
         let mut mapped = Vec::with_capacity(layout.names.len());
         for name in &layout.names {
             let place = places.get(name.as_str()).copied().or_else(|| {
-                // The columns of a CREATE TABLE are in lower case unless they are quoted.
+                // The columns of a CREATE TABLE are in lower case unless quoted.
                 let alike = |other: &str| other.eq_ignore_ascii_case(name);
                 let alone = layout.names.iter().filter(|other| alike(other)).count() == 1;
                 if plan.closed && alone { fields.iter().position(|field| alike(field.name())) } else { None }
@@ -406,7 +406,7 @@ impl CsvDecoder {
         Ok(Self { slots: mapped, missing, width: layout.names.len(), names: layout.names.clone() })
     }
 
-    /// Appends a record; how many values did not fit and are NULL.
+    /// Appends a record. Returns how many values did not fit and became NULL.
     fn record(
         &self,
         plan: &RecordPlan,
@@ -465,7 +465,7 @@ impl CsvDecoder {
     }
 }
 
-/// Why a record of `count` fields does not fit `width` columns.
+/// Explains why a record with `count` fields does not fit `width` columns.
 pub(super) fn wrong_count(count: usize, width: usize) -> String {
     let fields = if count == 1 { "field" } else { "fields" };
     let columns = if width == 1 { "column" } else { "columns" };

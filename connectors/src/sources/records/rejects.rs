@@ -12,8 +12,8 @@ use super::options::text_type;
 /// Bytes of a record that are shown.
 const SHOWN: usize = 1 << 10;
 
-/// `file`, `line` from 1, `byte` from 0 (both of the decompressed text), `reason`, `raw`: the record, cut after 1,024 bytes, bytes
-/// that are not UTF-8 as `\xFF`.
+/// The columns `file`, `line` from 1, `byte` from 0 (both of the decompressed text), `reason`, and `raw`: the record,
+/// truncated after 1,024 bytes, with bytes that are not UTF-8 as `\xFF`.
 pub(super) fn schema(views: bool) -> SchemaRef {
     let text = || text_type(views);
     Arc::new(Schema::new(vec![
@@ -74,7 +74,7 @@ fn escaped(raw: &[u8]) -> String {
                 let (good, bad) = rest.split_at(e.valid_up_to());
                 out.push_str(std::str::from_utf8(good).unwrap_or_default());
                 let Some(length) = e.error_len() else {
-                    // A character that is cut here is no mistake.
+                    // A character cut here is not an error.
                     if !cut {
                         bad.iter().for_each(|byte| out.push_str(&format!("\\x{byte:02X}")));
                     }

@@ -26,17 +26,17 @@ use crate::compression::Compression;
 use crate::sources::files::Format;
 use crate::sources::files::PROVENANCE;
 
-/// Files of up to this many bytes together are looked at whole.
+/// Files of up to this many bytes in total are examined completely.
 const WHOLE: u64 = 64 << 20;
-/// What is looked at of larger ones.
+/// Number of bytes examined of larger ones.
 const SAMPLE: u64 = 16 << 20;
-/// Least that is read of each file.
+/// Minimum number of bytes read from each file.
 const MIN_SAMPLE: u64 = 64 << 10;
-/// How many times larger a compressed file is taken to be.
+/// Assumed expansion factor of compressed files.
 const EXPANSION: u64 = 5;
-/// Bytes that one thread looks at.
+/// Bytes examined by one thread.
 const SHARE: u64 = 8 << 20;
-/// Lines in the middle of a CSV file that are tried as the beginning of a record.
+/// Number of lines in the middle of a CSV file that are tried as the start of a record.
 const TRIES: usize = 200;
 
 /// A source of which columns are wanted.
@@ -61,14 +61,14 @@ struct Head {
     parts: Vec<Stretch>,
 }
 
-/// A part of a file to look at.
+/// A part of a file to examine.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
     start: u64,
     end: u64,
     /// Whether `start` may be in the middle of a record.
     guess: bool,
-    /// Whether it is meant to be all of the file.
+    /// Whether it is meant to cover the whole file.
     all: bool,
 }
 
@@ -78,21 +78,21 @@ impl Stretch {
     }
 }
 
-/// What was seen of the records of a range.
+/// Observations about the records of a range.
 #[derive(Default)]
 struct Seen {
     fields: Fields,
-    /// Whether there was more than what was to be looked at.
+    /// Whether there was more than what was to be examined.
     cut: bool,
     /// The first record that cannot be read.
     error: Option<DataFusionError>,
 }
 
-/// Finds the columns of a source.
+/// Infers the columns of a source.
 ///
 /// # Errors
-/// No columns; a file that cannot be opened or whose header cannot be read; files that disagree on having a header; a type given for
-/// a column that does not exist.
+/// There are no columns; a file cannot be opened or its header cannot be read; files disagree on having a header; a type is
+/// given for a column that does not exist.
 pub(crate) async fn infer(mut request: Request) -> Result<RecordPlan> {
     let (views, provenance, format) = (request.views, request.provenance, request.format);
     let given = match (request.given.take(), &request.options.columns) {
@@ -230,7 +230,7 @@ impl Request {
         Ok(())
     }
 
-    /// Decides what is looked at; whether that is less than everything.
+    /// Chooses what to examine. Returns whether that is less than everything.
     async fn choose_ranges(&self, heads: &mut [Head]) -> Result<bool> {
         let estimate = |head: &Head| match head.shape.coding.compression {
             Compression::None => head.meta.size,
@@ -255,7 +255,7 @@ impl Request {
                         ranges(&self.store, &head.meta, &head.shape, size / SHARE, self.threads, false).await?;
                     ranges.into_iter().map(|range| Stretch::new(range.start, range.end)).collect()
                 } else {
-                    // What a compressed file holds shows only when it is read.
+                    // The content size of a compressed file is only known after reading it.
                     vec![Stretch { all: true, ..Stretch::new(0, budget.max(WHOLE)) }]
                 }
             } else if lines {
@@ -380,7 +380,7 @@ impl Looker {
                 (None, Err(bad)) => Err(Defect::record(bad.saturating_sub(found.start), NOT_UTF8)),
                 (None, Ok(text)) => {
                     let mut cursor = Cursor::record(text);
-                    // A record that is left out says nothing of types.
+                    // A record that is skipped says nothing about types.
                     let good =
                         if strict { Ok(()) } else { Cursor::record(text).skip(self.options.on_error == OnError::Skip) };
                     good.and_then(|()| observe(&mut cursor, &mut seen.fields)).and_then(|()| cursor.end())
@@ -409,7 +409,7 @@ impl Seen {
     }
 }
 
-/// Goes to what is probably the beginning of a record: several records of the right width follow.
+/// Advances to what is probably the start of a record: several records of the right width follow.
 fn find_record(part: &mut Part, width: usize, path: &str) -> Result<bool> {
     part.find(path)?;
     let mut fields = Vec::new();

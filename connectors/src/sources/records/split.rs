@@ -32,7 +32,8 @@ pub(crate) struct Range {
     pub row: Option<u64>,
 }
 
-/// Files, the large ones as ranges, so that each of `partitions` gets its share. `rows` says that the numbers of records matter.
+/// Divides large files into ranges, so that each of `partitions` receives its share. `rows` says whether record numbers
+/// matter.
 pub(crate) async fn split(
     plan: &Arc<RecordPlan>,
     store: &Store,
@@ -42,7 +43,7 @@ pub(crate) async fn split(
 ) -> Result<Vec<PartitionedFile>> {
     let total: u64 = files.iter().map(|file| file.object_meta.size).sum();
     let share = (total / partitions.max(1) as u64).max(MIN_RANGE);
-    // Elsewhere, looking for the beginnings of records would mean to fetch the file twice.
+    // In other stores, finding record boundaries would mean fetching the file twice.
     if partitions < 2 || !store.is_local() {
         return Ok(files);
     }
@@ -77,7 +78,7 @@ pub(crate) async fn split(
     Ok(out)
 }
 
-/// Cuts a file into about `pieces` ranges; into one where that is not possible.
+/// Divides a file into about `pieces` ranges, or leaves it whole if that is not possible.
 pub(crate) async fn ranges(
     store: &Store,
     meta: &ObjectMeta,
@@ -109,7 +110,7 @@ pub(crate) async fn ranges(
     Ok(begins.zip(stops).map(range).collect())
 }
 
-/// How the records of a file end and where they begin, if they can be found from any place of it.
+/// How the records of a file end and where they start, if they can be located from any position.
 fn ends(shape: &Shape) -> Option<(Ends, u64)> {
     if !shape.coding.is_plain() {
         return None;

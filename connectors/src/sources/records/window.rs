@@ -124,7 +124,7 @@ impl Window {
         self.began
     }
 
-    /// Lets go of what comes before the next record where that is much; how many bytes.
+    /// Releases what precedes the next record if that is much. Returns the number of bytes released.
     pub(crate) fn release(&mut self) -> usize {
         let passed = self.at;
         if passed < PASSED {

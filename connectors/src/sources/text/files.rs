@@ -24,7 +24,7 @@ use crate::sources::function::TableFunction;
 use crate::sources::provenance::RowNumbers;
 use crate::sources::table::{FilesReader, Scan};
 
-/// One row a file.
+/// One row per file.
 #[derive(Debug)]
 pub struct Text;
 

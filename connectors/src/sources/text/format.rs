@@ -42,7 +42,7 @@ impl GetExt for TextFormatFactory {
     }
 }
 
-/// One row a file; see the [module](super).
+/// One row per file; see the [module](super).
 #[derive(Debug, Default)]
 pub struct TextFormat {
     options: TextOptions,

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TextOptions {
-    /// Files of more bytes are skipped and counted (`files_skipped_too_large`); without it a file over 2 GiB is an error.
+    /// Larger files are skipped and counted (`files_skipped_too_large`). If `None`, a file over 2 GiB is an error.
     pub max_file_size: Option<u64>,
-    /// A file that is binary or no text of a known encoding is an error instead of being skipped and counted.
+    /// Whether a file that is binary, or not text in a known encoding, is an error instead of being skipped and counted.
     pub binary_is_error: bool,
-    /// Skip and count (`files_skipped_unreadable`) files that cannot be read instead of failing.
+    /// Whether unreadable files are skipped and counted (`files_skipped_unreadable`) instead of failing.
     pub skip_unreadable: bool,
 }
 

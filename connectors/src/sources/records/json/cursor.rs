@@ -1,4 +1,4 @@
-//! A strict reader of JSON text (RFC 8259), which says where it stopped and why.
+//! A strict JSON parser (RFC 8259) that reports where and why it stopped.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::super::error::{Defect, shown};
 
-/// Objects and arrays within each other.
+/// Maximum nesting of objects and arrays.
 pub(super) const MAX_DEPTH: usize = 200;
 
 type Result<T> = std::result::Result<T, Defect>;
@@ -16,7 +16,7 @@ type Result<T> = std::result::Result<T, Defect>;
 pub(crate) struct Cursor<'a> {
     text: &'a str,
     pub(super) at: usize,
-    /// Whether there is no line feed in the text, so that none need be looked for.
+    /// Whether the text contains no line feed, so that none need be searched for.
     line: bool,
 }
 
@@ -25,12 +25,12 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0, line: false }
     }
 
-    /// A record that is known to be one line, or whose strings are known to be closed.
+    /// Starts at a record that is known to be one line, or whose strings are known to be closed.
     pub(crate) fn record(text: &'a str) -> Self {
         Self { line: true, ..Self::new(text) }
     }
 
-    /// The next character that matters within a string.
+    /// The next significant character within a string.
     fn special(&self, from: usize) -> Option<usize> {
         let rest = self.text.as_bytes().get(from..)?;
         let found = if self.line { memchr2(b'"', b'\\', rest) } else { memchr3(b'"', b'\\', b'\n', rest) };
@@ -42,12 +42,12 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// What was read from `start` on.
+    /// The text read since `start`.
     pub(super) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    /// The next character that is no white space, without taking it.
+    /// The next character other than white space, without consuming it.
     pub(crate) fn peek(&mut self) -> Result<u8> {
         let bytes = self.text.as_bytes();
         loop {
@@ -67,7 +67,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes `byte` or fails.
+    /// Consumes `byte` or fails.
     pub(super) fn expect(&mut self, byte: u8) -> Result<()> {
         if self.peek()? == byte {
             self.at += 1;
@@ -76,7 +76,7 @@ impl<'a> Cursor<'a> {
         Err(self.unexpected(&format!("'{}'", char::from(byte))))
     }
 
-    /// Takes `byte` if it is next.
+    /// Consumes `byte` if it is next.
     pub(super) fn take(&mut self, byte: u8) -> Result<bool> {
         let found = self.peek()? == byte;
         self.at += usize::from(found);
@@ -92,7 +92,7 @@ impl<'a> Cursor<'a> {
         shown(rest.char_indices().nth(20).map_or(rest, |(end, _)| rest.get(..end).unwrap_or(rest)).trim_end())
     }
 
-    /// A string, the opening quote of which is next.
+    /// Reads a string; its opening quote must be next.
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
         let Some(place) = self.special(start) else { return Err(Defect::truncated(self.text.len())) };
@@ -105,7 +105,7 @@ impl<'a> Cursor<'a> {
         Ok(Cow::Owned(out))
     }
 
-    /// Appends a string, the opening quote of which is next, to `out`; on an error, perhaps a part of it.
+    /// Appends a string, whose opening quote must be next, to `out`. On an error, part of it may have been appended.
     pub(super) fn string_into(&mut self, out: &mut String) -> Result<()> {
         let mut from = self.at + 1;
         loop {
@@ -204,7 +204,7 @@ impl<'a> Cursor<'a> {
         Ok(unit)
     }
 
-    /// A number, as it stands.
+    /// Reads a number, as written.
     pub(super) fn number(&mut self) -> Result<&'a str> {
         let start = self.at;
         let rest = self.text.as_bytes().get(start..).unwrap_or_default();
@@ -249,7 +249,7 @@ impl<'a> Cursor<'a> {
         Err(self.no_value())
     }
 
-    /// What is there instead of a value. Numbers that JSON does not have can be told from what follows them.
+    /// Describes what is there instead of a value. Numbers that JSON does not allow are recognised by what follows them.
     fn no_value(&self) -> Defect {
         let rest = self.text.get(self.at..).unwrap_or_default();
         match self.foreign() {
@@ -271,7 +271,7 @@ impl<'a> Cursor<'a> {
         (length > 0 && ends).then_some(length)
     }
 
-    /// Skips a value; `strict` checks all of it, otherwise only what tells where it ends.
+    /// Skips a value. `strict` validates all of it; otherwise only its end is found.
     pub(crate) fn skip(&mut self, strict: bool) -> Result<()> {
         self.skip_at(strict, 0)
     }
@@ -336,7 +336,7 @@ impl<'a> Cursor<'a> {
         Defect::record(self.at, format!("more than {MAX_DEPTH} objects and arrays are within each other"))
     }
 
-    /// Calls `visit` with each key of an object, whose opening brace is next, when the cursor is at its value.
+    /// Calls `visit` with each key of an object, with the cursor at its value. The opening brace must be next.
     pub(super) fn object(&mut self, mut visit: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
         self.expect(b'{')?;
         if self.take(b'}')? {
@@ -357,7 +357,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Calls `visit` at each item of an array, whose opening bracket is next.
+    /// Calls `visit` at each item of an array. The opening bracket must be next.
     pub(super) fn array(&mut self, mut visit: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
         self.expect(b'[')?;
         if self.take(b']')? {
@@ -376,7 +376,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// What a value is called in messages.
+/// The name of a kind of value in messages.
 pub(super) fn kind_name(first: u8) -> &'static str {
     match first {
         b'{' => "an object",
@@ -393,7 +393,7 @@ pub(crate) fn line_end(bytes: &[u8], start: usize) -> Option<usize> {
     memchr(b'\n', bytes.get(start..)?).map(|end| start + end)
 }
 
-/// The character of an escape of two bytes, by the second.
+/// The character of a two-byte escape, by its second byte.
 #[inline]
 fn plain(kind: u8) -> Option<char> {
     Some(match kind {

@@ -13,13 +13,13 @@ pub(crate) struct JsonDecoder {
     names: Names,
     /// The column that a name is read into, if any.
     slots: Vec<Option<usize>>,
-    /// Whether keys that are no columns are left out instead of being errors.
+    /// Whether keys that are not columns are ignored rather than errors.
     open: bool,
-    /// Whether a value that does not fit is NULL.
+    /// Whether a value that does not fit becomes NULL.
     lenient: bool,
     seen: Vec<u64>,
     record: u64,
-    /// Values that did not fit and are NULL.
+    /// Number of values that did not fit and became NULL.
     pub(crate) rejected: usize,
 }
 
@@ -28,7 +28,7 @@ impl JsonDecoder {
         Self { seen: vec![0; names.len()], names, slots, open, lenient, record: 0, rejected: 0 }
     }
 
-    /// Appends the record at the cursor to `columns`. On an error, columns may have values too many.
+    /// Appends the record at the cursor to `columns`. On an error, some columns may have an extra value.
     pub(crate) fn record(&mut self, cursor: &mut Cursor<'_>, columns: &mut [Column]) -> Result<()> {
         match cursor.peek()? {
             b'{' => {}
@@ -87,7 +87,7 @@ impl Values<'_> {
         Err(defect)
     }
 
-    /// Skips a value of no column that is wanted.
+    /// Skips the value of an unwanted column.
     fn skip(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
         let start = cursor.at;
         match cursor.skip(true) {

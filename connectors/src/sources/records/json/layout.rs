@@ -1,14 +1,14 @@
-//! How the records of a JSON file follow each other.
+//! Detects how records are laid out in a JSON file.
 
 use super::super::error::Defect;
 use super::super::options::JsonLayout;
 use super::cursor::{Cursor, line_end};
 
-/// Lines that are looked at.
+/// Number of lines that are examined.
 const LINES: usize = 1000;
 
-/// The layout that the beginning of a file shows: lines, unless it begins with an array, or a value has several lines, or a line
-/// several values.
+/// The layout that the beginning of a file shows: one record per line, unless the file starts with an array, a value spans
+/// several lines, or a line has several values.
 pub(crate) fn find(head: &str) -> JsonLayout {
     let mut start = 0;
     for line in 0..LINES {
@@ -29,7 +29,7 @@ pub(crate) fn find(head: &str) -> JsonLayout {
                     return JsonLayout::Document;
                 }
             }
-            // Valid as far as it was looked at, over several lines.
+            // Valid as far as it was examined, over several lines.
             Err(defect) if defect.truncated && end < head.trim_end().len() => return JsonLayout::Document,
             Err(_) => {}
         }
@@ -38,10 +38,10 @@ pub(crate) fn find(head: &str) -> JsonLayout {
     JsonLayout::Lines
 }
 
-/// Takes a document apart into its records: values one after the other, and the items of arrays.
+/// Splits a document into records: consecutive values, and the items of arrays.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
-    /// Within an array, and whether an item came before.
+    /// Whether the position is within an array, and if so, whether an item came before.
     array: Option<bool>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Documents {
 pub(crate) enum Element {
     /// A record, from `start` to `end`.
     Record { start: usize, end: usize },
-    /// What is in memory does not tell.
+    /// More data is needed to tell.
     More,
     /// Nothing but white space.
     End,
@@ -61,7 +61,7 @@ impl Documents {
     pub(crate) fn next(&mut self, text: &str, at: usize, last: bool) -> Result<Element, Defect> {
         let part = text.get(at..).unwrap_or_default();
         let mut cursor = Cursor::new(part);
-        // Kept aside until the record is known to be in memory.
+        // Keep the state until the record is known to be in memory.
         let mut array = self.array;
         let more = |defect: Defect| if last { Err(Defect { at: at + defect.at, ..defect }) } else { Ok(Element::More) };
         loop {
@@ -105,7 +105,7 @@ impl Documents {
             return match cursor.skip(false) {
                 Err(defect) if defect.truncated => more(defect),
                 Err(defect) => Err(Defect { at: at + defect.at, ..defect }),
-                // A number could go on.
+                // A number might continue.
                 Ok(()) if cursor.at() == part.len() && !last && !matches!(first, b'{' | b'[' | b'"') => {
                     Ok(Element::More)
                 }

@@ -1,10 +1,10 @@
-//! What a JSON record shows of the types of its columns.
+//! Infers the types of columns from a JSON record.
 
 use super::super::error::Defect;
 use super::super::types::{Fields, Observed};
 use super::cursor::{Cursor, MAX_DEPTH, kind_name};
 
-/// Adds the record at the cursor to what was seen.
+/// Adds the record at the cursor to the observations.
 pub(crate) fn observe(cursor: &mut Cursor<'_>, fields: &mut Fields) -> Result<(), Defect> {
     match cursor.peek()? {
         b'{' => object(cursor, Some(fields), 0),

@@ -1,4 +1,4 @@
-//! Columns under construction: values are appended one by one, and the last ones can be taken back.
+//! Columns under construction. Values are appended one by one, and the last ones can be removed again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Names {
         self.names.len()
     }
 
-    /// Place of `name`, which is probably `guess`.
+    /// Index of `name`, which is probably `guess`.
     pub(crate) fn find(&self, name: &str, guess: usize) -> Option<usize> {
         if self.names.get(guess).is_some_and(|known| known == name) {
             return Some(guess);
@@ -47,7 +47,7 @@ impl Names {
 /// Bytes of texts for which there is room in the next batch.
 const ROOM: usize = 16 << 20;
 
-/// Texts, one after the other.
+/// Texts, concatenated.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     pub(crate) bytes: String,
@@ -71,7 +71,7 @@ impl Texts {
     }
 
     fn finish(&mut self, nulls: Option<arrow::buffer::NullBuffer>) -> Result<StringArray> {
-        // The next batch is probably as large, unless this is a text that has a batch of its own.
+        // The next batch is probably as large, unless this is a single text with its own batch.
         let room = String::with_capacity(self.bytes.len().min(ROOM));
         let mut bytes = std::mem::replace(&mut self.bytes, room);
         if bytes.len() > ROOM {
@@ -85,7 +85,8 @@ impl Texts {
             offsets.push(i32::try_from(end).map_err(|_| exec_datafusion_err!("a batch has more than 2 GiB of text"))?);
         }
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        // SAFETY: the bytes are a `String`, each offset is what its length was after a text, and there is a validity per offset.
+        // SAFETY: the bytes are a `String`, each offset was its length after a text was appended, and there is one validity
+        // bit per offset.
         Ok(unsafe { StringArray::new_unchecked(offsets, Buffer::from_vec(bytes.into_bytes()), nulls) })
     }
 }
@@ -135,7 +136,7 @@ pub(crate) enum Body {
 #[derive(Debug)]
 pub(crate) struct Column {
     data_type: DataType,
-    /// Whether the user gave the type: then values are read as SQL would cast them.
+    /// Whether the user gave the type. Values are then read as SQL would cast them.
     pub(crate) declared: bool,
     pub(crate) body: Body,
     nulls: NullBufferBuilder,
@@ -216,7 +217,7 @@ impl Column {
         }
     }
 
-    /// Appends `text` read as the column's type. On an error nothing is appended.
+    /// Appends `text`, parsed as the column's type. On an error nothing is appended.
     pub(crate) fn text(&mut self, text: &str) -> Result<(), String> {
         if self.read(text) {
             self.nulls.append_non_null();
@@ -225,7 +226,7 @@ impl Column {
         Err(self.misfit(text))
     }
 
-    /// Appends the text that `write` appends, read as the column's type. On an error nothing is appended.
+    /// Appends the text that `write` produces, parsed as the column's type. On an error nothing is appended.
     pub(crate) fn written(&mut self, write: impl FnOnce(&mut String)) -> Result<(), String> {
         if let Body::Text(texts) = &mut self.body {
             write(&mut texts.bytes);
@@ -307,7 +308,7 @@ impl Column {
         done.is_some()
     }
 
-    /// Takes back all values from the `len`th on.
+    /// Removes all values from index `len` on.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.nulls.truncate(len);
         match &mut self.body {
@@ -326,7 +327,7 @@ impl Column {
         }
     }
 
-    /// The values, and an empty column again.
+    /// Returns the values and empties the column.
     pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
         let len = self.len();
         let nulls = self.nulls.finish();
@@ -406,7 +407,7 @@ fn fixed(
     values: &ArrayRef,
     nulls: Option<arrow::buffer::NullBuffer>,
 ) -> Result<ArrayRef> {
-    // NULL has no items in the list but takes room in the array.
+    // NULL has no items in the list but occupies space in the array.
     let width_usize = usize::try_from(width).unwrap_or(0);
     let mut indices = Vec::new();
     for pair in offsets.windows(2) {
@@ -430,7 +431,7 @@ fn boolean(text: &str, declared: bool) -> Option<bool> {
     })
 }
 
-/// `5.0` as 5.
+/// Parses `5.0` as 5.
 fn integral(text: &str) -> Option<i64> {
     let (units, fraction) = text.split_once('.')?;
     if fraction.bytes().all(|byte| byte == b'0') { units.parse().ok() } else { None }

@@ -1,4 +1,4 @@
-//! Types of columns: what values show of them, how they widen, how values are read as them.
+//! Column types: inferred from values, widened, and parsed.
 
 mod column;
 mod observed;

@@ -21,11 +21,11 @@ const BOOL: u32 = 1;
 /// Whole numbers of 64 bits.
 const INT: u32 = 1 << 1;
 const NEGATIVE: u32 = 1 << 2;
-/// Whole numbers from 2^63 to 2^64 - 1.
+/// Integers from 2^63 to 2^64 - 1.
 const UNSIGNED: u32 = 1 << 3;
-/// Whole numbers beyond, of at most 38 digits.
+/// Larger integers, with at most 38 digits.
 const WIDE: u32 = 1 << 4;
-/// Whole numbers that a double does not hold.
+/// Integers that a double cannot represent.
 const INEXACT: u32 = 1 << 5;
 const REAL: u32 = 1 << 6;
 const BARE_EXPONENT: u32 = 1 << 7;
@@ -35,20 +35,20 @@ const TIMESTAMP: u32 = 1 << 10;
 const OBJECT: u32 = 1 << 11;
 const LIST: u32 = 1 << 12;
 const TEXT: u32 = 1 << 13;
-/// Timestamps with nine digits of a fraction.
+/// Timestamps with nine fractional digits.
 const NANOSECONDS: u32 = 1 << 14;
-/// Timestamps that nanoseconds of 64 bits do not reach.
+/// Timestamps out of range of 64-bit nanoseconds.
 const FAR: u32 = 1 << 15;
-/// Timestamps that say they are of UTC, and those that do not.
+/// Timestamps marked as UTC, and those that are not.
 const UTC_TIME: u32 = 1 << 16;
 const LOCAL_TIME: u32 = 1 << 17;
-/// What only qualifies a kind of value.
+/// Flags that only qualify a kind of value.
 const DETAILS: u32 = NEGATIVE | INEXACT | NANOSECONDS | FAR | UTC_TIME | LOCAL_TIME;
 
-/// Objects of more different keys are read as text: their keys are data.
+/// Objects with more distinct keys are read as text, since their keys are data.
 const MAX_FIELDS: usize = 1000;
 
-/// What was seen of the values of a column.
+/// Observations about the values of a column.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
     flags: u32,

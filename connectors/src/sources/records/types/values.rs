@@ -1,12 +1,12 @@
-//! Values from text. What a type is inferred from is strict: reading a value as that type must not change what it says.
+//! Parses values from text. Type inference is strict: reading a value as the inferred type must not change its meaning.
 
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::{DataType, Date32Type, TimeUnit};
 
-/// Largest magnitude up to which every whole number is a double.
+/// Up to this magnitude, every integer is a double.
 pub(super) const EXACT: u128 = 1 << 53;
 
-/// A whole number without leading zeros or plus sign: its sign and digits.
+/// Parses an integer without leading zeros or plus sign into its sign and digits.
 pub(super) fn whole(text: &str) -> Option<(bool, &str)> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -20,7 +20,7 @@ pub(super) fn whole(text: &str) -> Option<(bool, &str)> {
     plain.then_some((negative, digits))
 }
 
-/// A whole number of 64 bits that is written as it prints.
+/// Parses a 64-bit integer that is written as it would be printed.
 pub(super) fn long(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes() {
         [b'-', digits @ ..] => (true, digits),
@@ -46,12 +46,12 @@ pub(super) fn long(text: &str) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
-/// What a number that is not whole is written like.
+/// The notation of a number that is not an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Real {
-    /// With a point, or with an exponent that has a sign.
+    /// With a decimal point, or with a signed exponent.
     Plain,
-    /// `1e5`: could be an identifier.
+    /// `1e5`, which could be an identifier.
     BareExponent,
     /// `NaN`, `inf`, `Infinity`.
     Word,
@@ -93,7 +93,7 @@ pub(super) fn real(text: &str) -> Option<(Real, f64)> {
         }
         at += exponent;
     } else if kind == Real::BareExponent {
-        // Whole after all: only -0 comes here.
+        // An integer after all: only -0 gets here.
         kind = Real::Plain;
     }
     if at != bytes.len() {
@@ -115,16 +115,16 @@ fn mantissa(unsigned: &str) -> &str {
 }
 
 fn prints_as(value: f64, text: &str) -> bool {
-    // Doubles of this size are printed with a bare exponent, so that what was written as a double is read as one.
+    // Doubles of this size are printed with a bare exponent, so that a printed double is read as one.
     value.abs() >= 1e16 && format!("{value:e}") == text
 }
 
-/// Whether a whole number is a double without loss.
+/// Whether a double represents the integer exactly.
 pub(super) fn is_exact(digits: &str) -> bool {
     digits.len() <= 16 && digits.parse::<u128>().is_ok_and(|value| value <= EXACT)
 }
 
-/// A number as a double, unless that would change it.
+/// Parses a number as a double, unless that would change it.
 pub(super) fn double(text: &str) -> Option<f64> {
     match whole(text) {
         Some((_, digits)) => is_exact(digits).then(|| text.parse().ok()).flatten(),
@@ -159,8 +159,8 @@ pub(super) struct Time {
     pub(super) utc: bool,
 }
 
-/// `2024-01-31T10:00:00`, with three, six or nine digits of a fraction that is not zero, as timestamps are printed. A space may
-/// stand for the T, and a `Z` after it says UTC.
+/// Parses `2024-01-31T10:00:00`, optionally with three, six or nine fractional digits that are not all zero, as timestamps
+/// are printed. A space may replace the T, and a trailing `Z` marks UTC.
 pub(super) fn timestamp(text: &str) -> Option<Time> {
     let (utc, text) = match text.strip_suffix('Z') {
         Some(rest) => (true, rest),
@@ -205,7 +205,7 @@ pub(super) fn in_unit(value: &chrono::DateTime<impl chrono::TimeZone>, unit: Tim
     }
 }
 
-/// A decimal number in units of `10^-scale`, if it has no more digits than that.
+/// Parses a decimal number in units of `10^-scale`, if it has no more digits than the type.
 pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let (negative, unsigned) = match text.as_bytes().first() {
         Some(b'-') => (true, text.get(1..)?),
