@@ -4,10 +4,10 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use futures::{StreamExt, TryStreamExt};
 
-/// Does `work` on `size` items at a time in `threads` tasks; what it gives is in the order of the items.
+/// Runs `work` on chunks of `size` items in `threads` tasks and returns the results in the order of the items.
 ///
 /// # Errors
-/// The first of `work`.
+/// The first error of `work`.
 pub async fn in_chunks<T, R, W>(items: Vec<T>, size: usize, threads: usize, work: W) -> Result<Vec<R>>
 where
     T: Send + 'static,

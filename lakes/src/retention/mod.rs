@@ -59,7 +59,7 @@ impl Default for Prices {
 pub struct Advice {
     /// The table.
     pub table: u32,
-    /// What it would be rebuilt from; `None` where it is kept.
+    /// Its source; `None` if it is kept.
     pub from: Option<u32>,
     /// Monthly cost of keeping it.
     pub keeping: f64,

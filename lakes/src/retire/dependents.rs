@@ -24,10 +24,10 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// What changed in the files that the table is rebuilt from; `None` where they are as they were.
+    /// Describes what changed in the files from which the table is rebuilt; `None` if nothing did.
     ///
     /// # Errors
-    /// One of them is there and cannot be read.
+    /// One of them exists but cannot be read.
     pub fn changed(&self, root: &Path) -> Result<Option<String>> {
         changed(&self.recipe.parent, root)
     }

@@ -235,10 +235,10 @@ pub fn is_at(pin: &Pin, path: &Path) -> Result<bool> {
     Ok(footer(path)? == pin.footer)
 }
 
-/// Why the files of a table are not those of the plan; `None` where they are.
+/// Explains how the files of a table differ from those of the plan; `None` if they do not.
 ///
 /// # Errors
-/// A file that cannot be read.
+/// A file cannot be read.
 pub fn changed(plan: &[Pin], root: &Path) -> Result<Option<String>> {
     for pin in plan {
         let at = root.join(&pin.path);

@@ -238,7 +238,8 @@ pub(super) fn places(recipe: &FileRecipe, table: &Table) -> Result<Vec<usize>> {
     recipe.columns.iter().map(place).collect()
 }
 
-/// Why a rebuilt file is not what the recipe promises; `None` where it is: the same schema, the same rows bit for bit.
+/// Explains how a rebuilt file differs from what the recipe promises; `None` if it has the same schema and the same rows bit
+/// for bit.
 ///
 /// # Errors
 /// It cannot be read.

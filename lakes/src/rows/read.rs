@@ -49,9 +49,9 @@ pub struct TableRows {
     pub fingerprint: Fingerprint,
     /// Hashes over all columns.
     pub hashes: RowHashes,
-    /// One sample an anchor.
+    /// One sample per anchor.
     pub samples: Vec<Sample>,
-    /// One sketch a column, where they were asked for.
+    /// One sketch per column, if requested.
     pub columns: Vec<ColumnSketch>,
     /// Whether all columns were read: samples of some are of no use to another comparison.
     pub whole: bool,
@@ -74,7 +74,7 @@ impl TableRows {
         self.cells = None;
     }
 
-    /// Cell hashes, where they were kept.
+    /// Cell hashes, if they were kept.
     pub fn cells(&self) -> Option<&Cells> {
         self.cells.as_ref().map(|(cells, _)| cells)
     }

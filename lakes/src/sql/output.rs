@@ -76,7 +76,7 @@ pub fn plan_schema() -> SchemaRef {
     Arc::clone(&PLAN)
 }
 
-/// A row a table with rows.
+/// One row per table that has rows.
 ///
 /// # Errors
 /// None that a lake could cause.
@@ -116,7 +116,7 @@ pub fn edges_schema() -> SchemaRef {
     Arc::clone(&EDGES)
 }
 
-/// A row a table, those left out last.
+/// One row per table; skipped ones come last.
 ///
 /// # Errors
 /// None that a lake could cause.

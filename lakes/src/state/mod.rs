@@ -194,7 +194,7 @@ impl KnownTables for Known {
     }
 }
 
-/// Some columns of a file in batches, if it is of these options; `None` among them where it is damaged.
+/// Reads some columns of a file in batches, if it has these options; yields `None` if it is damaged.
 fn batches(path: &Path, options: &str, columns: &[usize]) -> Option<impl Iterator<Item = Option<RecordBatch>>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).ok()?).ok()?;
     let pairs = builder.metadata().file_metadata().key_value_metadata()?;

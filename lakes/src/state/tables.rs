@@ -18,13 +18,13 @@ use crate::rows::TableRows;
 use crate::rows::least::Least;
 use crate::rows::sketch::Sample;
 
-/// Rows from which on whole samples are kept: smaller tables are read as fast.
+/// Minimum number of rows from which whole samples are kept; smaller tables are read as fast.
 pub const LARGE: u64 = 4096;
 /// Rows kept of one sample of a smaller table.
 pub const FEW: usize = 16;
 /// Tables written at a time.
 const BATCH: usize = 1024;
-/// Columns that say what the tables are; those after them say what their rows are.
+/// Number of columns that describe the tables; those after them describe their rows.
 pub const HEAD: usize = 4;
 /// Columns that say what the rows of the tables are, after the name.
 pub const ROWS: [usize; 3] = [0, 4, 5];
@@ -94,7 +94,7 @@ impl KnownTable {
         Some(Likeness::new(&self.columns, self.fingerprint?, strict))
     }
 
-    /// The table, of these files, which are those that it had at this version; `None` where that is not so after all.
+    /// Restores the table from files that are those it had at this version; `None` if they are not after all.
     pub fn table(&self, name: String, files: Vec<ObjectMeta>, version: Option<u64>) -> Option<Table> {
         if files.len() != self.sources.len() {
             return None;
@@ -126,7 +126,7 @@ pub fn schema() -> SchemaRef {
     ]))
 }
 
-/// Tables in batches. Of those that were not read this time, what `before` has of the same files stays.
+/// Encodes tables in batches. For tables that were not read this time, keeps what `before` has about the same files.
 pub fn write<'a>(
     lake: &'a Lake,
     rows: &'a [Option<TableRows>],
@@ -147,7 +147,7 @@ fn batch(
     let mut leasts = BinaryBuilder::new();
     for at in range {
         let table = &lake.tables[at];
-        // A type whose name does not lead back to it: the footer is read again next time.
+        // If the name of a type does not lead back to it, the footer is read again next time.
         let known =
             |column: &Column| column.data_type.to_string().parse::<DataType>().ok().as_ref() == Some(&column.data_type);
         if !table.columns.iter().all(known) {

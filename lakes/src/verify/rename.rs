@@ -21,16 +21,16 @@ use crate::rows::{Reader, TableRows};
 
 /// Columns that a child must have: of one column, ranges of numbers would be in each other everywhere.
 const LEAST: usize = 2;
-/// Assignments tried for a pair whose columns look alike.
+/// Maximum number of assignments tried for a pair whose columns look alike.
 const TRIED: usize = 24;
-/// Steps of the search for assignments.
+/// Maximum number of steps in the search for assignments.
 const STEPS: usize = 4096;
-/// Chance that a pair whose missing rows are spread by chance is not looked at.
+/// Probability of overlooking a pair whose missing rows are spread randomly.
 const OVERLOOKED: f64 = 1e-6;
-/// Standard deviations that a sketch may miss more than the missing rows explain.
+/// Tolerance, in standard deviations, for sketch values missing beyond what missing rows explain.
 const DEVIATIONS: f64 = 5.0;
 
-/// What must be read: every table with enough columns, whole.
+/// Plans what to read: every table with enough columns, completely.
 pub fn plan(lake: &Lake, plans: &mut [Option<ReadPlan>]) {
     for (table, plan) in lake.tables.iter().zip(plans) {
         if table.rows > 0 && table.columns.len() >= LEAST {
@@ -40,10 +40,10 @@ pub fn plan(lake: &Lake, plans: &mut [Option<ReadPlan>]) {
     }
 }
 
-/// Pairs that are contained under other names and not under their own, in `known`.
+/// Finds pairs that are contained under other column names but not under their own, which are in `known`.
 ///
 /// # Errors
-/// Those of reading, memory and temporary files.
+/// Reading, memory or temporary files fail.
 pub async fn find(
     lake: &Arc<Lake>,
     rows: &[Option<TableRows>],
@@ -92,14 +92,14 @@ pub async fn find(
     Ok(found)
 }
 
-/// Whether the kinds of two columns can be equal.
+/// Whether values of two column classes can be equal.
 fn fits(child: Class, parent: Class, options: &Options) -> bool {
     child == parent || child == Class::Null || options.types.meet()
 }
 
-/// Pairs of which the child's most varied column may be in one of the parent's.
+/// Pairs in which the child's most varied column may be contained in one of the parent's.
 fn candidates(lake: &Lake, rows: &[Option<TableRows>], options: &Options) -> Vec<Edge> {
-    // Which columns know a value, and which do not reach as far.
+    // The columns that have a value, and those whose sketch does not reach it.
     let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
     let mut short: Vec<(u64, u32)> = vec![];
     for (at, table) in rows.iter().enumerate() {
@@ -120,10 +120,10 @@ fn candidates(lake: &Lake, rows: &[Option<TableRows>], options: &Options) -> Vec
     let mut found = vec![];
     for (at, table) in rows.iter().enumerate() {
         let Some(table) = table else { continue };
-        // The column with the most different values has the smallest least hash.
+        // The column with the most distinct values has the smallest minimum hash.
         let pivot = table.columns.iter().filter(|column| column.least().is_some()).min_by_key(|column| column.least());
         let Some(pivot) = pivot else { continue };
-        // A parent has the first of its values, or one of the first where some may miss.
+        // A parent has the first of its values, or one of the first ones if some may be missing.
         let missing = missing(pivot, lake.tables[at].rows, options);
         let first: Vec<u64> = match missing {
             0.0 => pivot.values().take(1).collect(),
@@ -147,12 +147,12 @@ fn candidates(lake: &Lake, rows: &[Option<TableRows>], options: &Options) -> Vec
     found
 }
 
-/// The greatest share of a column's different values that the rows that may miss can take with them.
+/// The largest fraction of a column's distinct values that can be lost with the rows that may be missing.
 fn missing(column: &ColumnSketch, rows: u64, options: &Options) -> f64 {
     ((1.0 - options.threshold) * rows as f64 / column.distinct().max(1.0)).min(1.0)
 }
 
-/// How much of a column's sketch misses in a parent's column, in thousandths, unless it is too much.
+/// How much of a column's sketch is missing from a parent's column, in thousandths; `None` if it is too much.
 fn misses(column: &ColumnSketch, rows: u64, parent: &ColumnSketch, options: &Options) -> Option<usize> {
     if options.threshold >= 1.0 {
         return column.may_be_in(parent).then_some(0);
@@ -163,8 +163,8 @@ fn misses(column: &ColumnSketch, rows: u64, parent: &ColumnSketch, options: &Opt
     (misses <= most).then_some(1000 * (tested - hits) / tested.max(1))
 }
 
-/// Assignments of the child's columns to different columns of the parent that may hold them and that rename at least one,
-/// the likeliest first.
+/// Assignments of the child's columns to distinct columns of the parent that may contain them and of which at least one is
+/// renamed, most likely first.
 fn assignments(lake: &Lake, rows: &[Option<TableRows>], (child, parent): Edge, options: &Options) -> Vec<Vec<u32>> {
     let (ours, theirs) = (&lake.tables[child as usize].columns, &lake.tables[parent as usize].columns);
     let all = lake.tables[child as usize].rows;

@@ -1,4 +1,4 @@
-//! Pairs against column-anchored samples.
+//! Compares pairs by column-anchored samples.
 
 use hashbrown::HashMap;
 
@@ -13,10 +13,10 @@ use crate::rows::sketch::{Sample, Verdict, compare};
 
 /// Anchors of a child.
 const ANCHORS: usize = 3;
-/// Anchors of a parent of children of many schemas.
+/// Maximum number of anchors of a parent with children of many schemas.
 pub const MOST: usize = 12;
 
-/// How different the values of columns of a name are over the whole lake: bytes of a value before compression.
+/// How varied the values of equally named columns are over the whole lake: bytes per value before compression.
 pub fn spread(lake: &Lake) -> impl Fn(&str) -> f64 {
     let mut spread: HashMap<&str, (u64, u64)> = HashMap::new();
     for table in &lake.tables {
@@ -29,8 +29,8 @@ pub fn spread(lake: &Lake) -> impl Fn(&str) -> f64 {
     move |name| spread.get(name).map_or(0.0, |(bytes, rows)| *bytes as f64 / (*rows).max(1) as f64)
 }
 
-/// Which columns of each table are sampled: a child's by how different their values are over the whole lake, a parent's by
-/// its children, so that the two share one.
+/// Selects the columns of each table to sample: for a child, those with the most varied values over the whole lake; for a
+/// parent, according to its children, so that both share an anchor.
 pub fn anchors(lake: &Lake, graph: &SchemaGraph, edges: &[Edge]) -> Vec<Vec<usize>> {
     let score = spread(lake);
     let mut group_of = vec![u32::MAX; lake.tables.len()];
@@ -61,7 +61,7 @@ pub fn anchors(lake: &Lake, graph: &SchemaGraph, edges: &[Edge]) -> Vec<Vec<usiz
     lake.tables.iter().zip(wanted).map(places).collect()
 }
 
-/// What the samples of a pair say; `None` when they disprove it.
+/// The result of comparing the samples of a pair; `None` if they disprove it.
 pub fn judge(lake: &Lake, edge: Edge, child: &[Sample], parent: &[Sample], options: &Options) -> Option<Found> {
     let (a, b) = (&lake.tables[edge.0 as usize], &lake.tables[edge.1 as usize]);
     let place = |name: &str| b.columns.iter().position(|column| *column.name == *name);
