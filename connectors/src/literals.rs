@@ -1,8 +1,8 @@
 //! Adapts literals to the columns that they are compared with.
 //!
-//! DataFusion reads times written as text as nanoseconds, which do not cover the years before 1677 and after 2262. `valid_to
-//! = '9999-12-31'` would be an error although the column holds that day in microseconds. Here the text takes the unit of the
-//! column, provided that this loses no digits.
+//! DataFusion reads times written as text as nanoseconds, which do not cover the years before 1677 and after 2262.
+//! `valid_to = '9999-12-31'` would be an error although the column holds that day in microseconds. Here the text takes the
+//! unit of the column, provided that this loses no digits.
 //!
 //! A UUID in Parquet is 16 bytes, which DataFusion does not compare with text. Here a text that writes a UUID becomes its
 //! bytes.

@@ -25,8 +25,8 @@ use crate::options::{Options, Rows, Types};
 const LOWEST: u32 = 0;
 const HIGHEST: u32 = u32::MAX;
 
-/// The condition that a column, or the number of rows, imposes on a pair: `lower(parent) <= lower(child)` and `upper(parent)
-/// >= upper(child)`.
+/// The condition that a column, or the number of rows, imposes on a pair: `lower(parent) <= lower(child)` and
+/// `upper(parent) >= upper(child)`.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     as_parent: (u32, u32),
