@@ -43,7 +43,7 @@ impl Provenance {
         self.wanted.provenance || self.wanted.filename
     }
 
-    /// Adds the columns to `factor` where it is a path.
+    /// Adds the columns to `factor` if it is a path.
     ///
     /// # Errors
     /// None that a user can cause.

@@ -136,7 +136,7 @@ impl VisitorMut for Relations<'_> {
     }
 }
 
-/// The argument where it is a relation: the leading ones, and some by name.
+/// The argument if it is a relation: the leading arguments are, and some named ones.
 fn relation(is_leading: bool, arg: &mut FunctionArg) -> Option<&mut Expr> {
     match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_leading => Some(expr),
@@ -172,7 +172,7 @@ fn unknown<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> DataFusi
     )
 }
 
-/// How many relations the function of that name takes first; `None` where it is none of ours.
+/// The number of leading relations that the function takes; `None` if it is not one of limpid's.
 fn relation_arguments(name: &str) -> Option<usize> {
     limpid_lakes::sql::relations(name)
         .or_else(|| (is_operator(name) || name == crate::recipes::input::NAME).then_some(1))

@@ -36,7 +36,7 @@ impl RelationPlanner for UnnestNames {
     }
 }
 
-/// The fields of the struct that `plan` unnests; `None` where it is a list.
+/// The fields of the struct that `plan` unnests; `None` if it unnests a list.
 fn fields(plan: &LogicalPlan) -> Option<Fields> {
     let mut at = plan;
     loop {

@@ -39,7 +39,7 @@ pub struct BatchRows {
 }
 
 impl BatchRows {
-    /// Batches for a memory limit, where there is one.
+    /// Bounds batches for a memory limit, if there is one.
     pub fn new(limit: Option<usize>) -> Self {
         Self { bytes: limit.map_or(BYTES, |limit| (limit / SHARE).min(BYTES)) }
     }

@@ -50,9 +50,9 @@ struct Frames {
     keys: Vec<PhysicalSortExpr>,
     input: SendableRecordBatchStream,
     reservation: MemoryReservation,
-    /// Rows whose results are not all known.
+    /// Rows whose results are not all known yet.
     waiting: VecDeque<RecordBatch>,
-    /// Rows that frames may still look at; all partitions but the last have ended.
+    /// Rows that frames may still read; all partitions but the last have ended.
     partitions: PartitionBatches,
     /// Of each function, its state in each partition.
     states: Vec<PartitionWindowAggStates>,
@@ -109,7 +109,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Computes what the rows so far allow, and moves the rows whose results are known.
+    /// Computes what the rows so far allow, and moves rows whose results are known.
     fn evaluate(&mut self) -> Result<()> {
         for (function, states) in self.functions.iter().zip(&mut self.states) {
             function.evaluate_stateful(&self.partitions, states, &WindowEvalContext::default())?;
@@ -123,7 +123,7 @@ impl Frames {
         self.prune()
     }
 
-    /// Gives the first `rows` waiting rows their results.
+    /// Adds their results to the first `rows` waiting rows.
     fn hand_out(&mut self, rows: usize, results: &[ArrayRef]) -> Result<()> {
         let mut at = 0;
         while at < rows {
@@ -140,7 +140,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Lets go of partitions that have ended and of rows that no frame will look at again.
+    /// Drops partitions that have ended and rows that no frame will read again.
     fn prune(&mut self) -> Result<()> {
         self.partitions.retain(|_, partition| !partition.is_end);
         self.states.iter_mut().for_each(|states| states.retain(|_, window| !window.state.is_end));
@@ -188,7 +188,7 @@ fn take(states: &mut PartitionWindowAggStates, rows: usize) -> Result<ArrayRef> 
         let taken = left.min(results.len());
         if taken > 0 {
             parts.push(results.slice(0, taken));
-            // Later results are appended to these, and would hold all texts that were handed out.
+            // Later results are appended to these, which would otherwise retain all texts handed out.
             *results = compact_array(&results.slice(taken, results.len() - taken))?;
             left -= taken;
         }

@@ -59,7 +59,7 @@ struct Partitions {
     schema: SchemaRef,
     functions: Vec<Arc<dyn WindowExpr>>,
     keys: Vec<PhysicalSortExpr>,
-    /// Columns that functions look at, other than aggregates over whole partitions.
+    /// Columns that functions read, other than aggregates over whole partitions.
     looked_at: Vec<bool>,
     input: SendableRecordBatchStream,
     reservation: MemoryReservation,
@@ -73,7 +73,7 @@ struct Partitions {
     reading: Option<Reading>,
 }
 
-/// The partition that is read.
+/// The partition being read.
 enum Current {
     /// All its rows so far are in one batch.
     One(Vec<ScalarValue>, RecordBatch),
@@ -84,7 +84,7 @@ struct Many {
     key: Vec<ScalarValue>,
     store: BatchStore,
     aggregates: Vec<Option<Box<dyn Accumulator>>>,
-    /// The columns that functions look at.
+    /// The columns that functions read.
     columns: Vec<RecordBatch>,
 }
 
@@ -184,14 +184,14 @@ impl Partitions {
         }
         if self.looked_at.contains(&true) {
             let columns = compact(&self.looked_at(&rows)?)?;
-            // Twice: to be evaluated they become one batch.
+            // Twice, because they are concatenated for evaluation.
             self.reservation.try_grow(2 * held(&columns))?;
             many.columns.push(columns);
         }
         many.store.push(rows)
     }
 
-    /// The columns that functions look at; the others are empty.
+    /// The columns that functions read; the others are empty.
     fn looked_at(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let schema = self.input.schema();
         let columns = self.looked_at.iter().enumerate().map(|(at, looked_at)| {
@@ -269,7 +269,7 @@ impl Reading {
     }
 }
 
-/// The function, where it is an aggregate that is the same for all rows of a partition and takes all of them.
+/// The function, if it is an aggregate over all rows of a partition, with the same result for each of them.
 fn over_partitions(function: &Arc<dyn WindowExpr>) -> Option<&PlainAggregateWindowExpr> {
     let aggregate = function.as_any().downcast_ref::<PlainAggregateWindowExpr>()?;
     let frame = function.get_window_frame();

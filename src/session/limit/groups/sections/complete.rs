@@ -40,7 +40,7 @@ use super::{Argument, Fed, Kind, Section};
 pub struct CompleteExec {
     input: Plan,
     sections: Arc<[Section]>,
-    /// The columns that the aggregates were written for.
+    /// The columns for which the aggregates were written.
     schema: SchemaRef,
     /// Those of DataFusion's operator for the same.
     properties: Arc<PlanProperties>,
@@ -146,7 +146,7 @@ struct Complete {
     metrics: SpillMetrics,
 }
 
-/// The group that is read.
+/// The group being read.
 struct Group {
     /// A row of keys.
     key: Vec<ArrayRef>,
@@ -241,7 +241,7 @@ impl Complete {
             if fed.keeps {
                 let fields = arguments.iter().map(|array| Field::new("", array.data_type().clone(), true));
                 let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-                // Twice: while the result is made of them.
+                // Twice, because the result is built while they are held.
                 let bytes = 2 * used(&RecordBatch::try_new(schema, arguments.clone())?);
                 let all = self.reservation.size() + bytes;
                 self.reservation.try_grow(bytes).map_err(|_| too_large(fed, all))?;

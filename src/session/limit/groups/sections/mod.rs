@@ -63,7 +63,7 @@ enum Argument {
 
 #[derive(Debug, Clone)]
 struct Fed {
-    /// Its number among the aggregates.
+    /// Index among the aggregates.
     at: usize,
     function: Arc<AggregateFunctionExpr>,
     arguments: Vec<Argument>,
@@ -98,7 +98,7 @@ impl Section {
         self.columns.len() - 1
     }
 
-    /// The column with `value`, which is added where there is none.
+    /// Returns the column with `value`, adding it if there is none.
     fn column(&mut self, value: &Arc<dyn PhysicalExpr>, schema: &Schema, options: SortOptions) -> Result<usize> {
         let same = |(other, _, _): &(Value, _, _)| matches!(other, Value::Of(other) if other == value);
         match self.columns.iter().position(same) {
@@ -195,7 +195,7 @@ fn sorted(split: Plan, groups: &AggregateExec, first: &AggregateExec, sections: 
     sort(rows, order)
 }
 
-/// Whether the result is the value at some place among the sorted ones.
+/// Whether the result is the value at some position among the sorted ones.
 fn is_place(aggregate: &AggregateFunctionExpr) -> bool {
     matches!(aggregate.fun().name(), "median" | "percentile_cont")
 }
@@ -291,7 +291,7 @@ fn plain(
         .build()
 }
 
-/// The share of `percentile_cont`; nothing in it for `median`. Nothing at all where it is no number between 0 and 1.
+/// The quantile of `percentile_cont`; `Some(None)` for `median`. `None` unless it is a number between 0 and 1.
 fn share(aggregate: &AggregateFunctionExpr) -> Option<Option<f64>> {
     if aggregate.fun().name() == "median" {
         return Some(None);
