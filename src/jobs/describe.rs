@@ -1,6 +1,6 @@
-//! Types that describe themselves: keys, what they are, and what values they take, as parts of a JSON schema.
+//! Types that describe themselves as parts of a JSON schema: their keys, descriptions and allowed values.
 //!
-//! `described!` takes a struct as it is written, so that what serde reads and what the reference says cannot differ.
+//! `described!` takes a struct definition, so that what serde parses and what the reference says cannot differ.
 
 use serde_json::{Value, json};
 
@@ -8,11 +8,11 @@ use super::yaml::{Entries, OneOrMany, Text};
 
 /// A type with a JSON schema.
 pub trait Describe {
-    /// Whether a field of this type must be there.
+    /// Whether a field of this type is required.
     const REQUIRED: bool = true;
     /// The schema of a value.
     fn schema() -> Value;
-    /// The type's name and its keys, where it has some; those of the types in it come with it.
+    /// The type's name and its keys, if it has any, followed by the types it contains.
     fn kinds(_: &mut Vec<Kind>) {}
 }
 
@@ -30,11 +30,11 @@ pub struct Kind {
 /// A key.
 #[derive(Debug, Clone)]
 pub struct Key {
-    /// As the file has it.
+    /// The name in the file.
     pub name: &'static str,
     /// What it is.
     pub about: String,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub required: bool,
     /// The schema of its value.
     pub schema: Value,

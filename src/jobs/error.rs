@@ -67,7 +67,7 @@ impl JobError {
 pub struct Problem {
     /// The job file.
     pub file: PathBuf,
-    /// Line in it, from 1; 0 where there is none.
+    /// Line in the file, from 1; 0 if there is none.
     pub line: u64,
     /// What is wrong and what is allowed.
     pub message: String,

@@ -119,7 +119,7 @@ impl Part {
     }
 }
 
-/// Whether every file is in `folder` in the right size.
+/// Reads a JSON file; `None` if it is missing or has another structure.
 pub fn files_are_in(files: &[FileEntry], folder: &Path) -> bool {
     files.iter().all(|file| folder.join(&file.name).metadata().is_ok_and(|found| found.len() == file.bytes))
 }

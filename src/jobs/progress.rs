@@ -23,7 +23,7 @@ pub struct StepBar {
 /// Replaces the bar by lines in a log.
 struct Lines {
     step: String,
-    /// What is counted, such as `rows read`.
+    /// The line that is due, if one is.
     counted: &'static str,
     started: Instant,
     told: Instant,
@@ -85,7 +85,7 @@ impl StepBar {
         self.tell(read, if done { "working, " } else { "" });
     }
 
-    /// Shows what `read` counts while `work` is under way.
+    /// Writes a line if one is due.
     pub async fn during<T>(&self, read: impl Fn() -> u64, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let mut tick = tokio::time::interval(TICK);

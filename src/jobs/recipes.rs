@@ -11,7 +11,7 @@ pub struct Argument {
     pub name: String,
     /// Its value.
     pub value: String,
-    /// Whether it names a column.
+    /// Line in the job file; for a default, the line of the step.
     pub is_column: bool,
     /// Line in the job file, or of the step where it is a default.
     pub line: u64,

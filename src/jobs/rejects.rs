@@ -20,8 +20,7 @@ pub fn folder(job: &Job, source: &JobSource) -> PathBuf {
     source.rejects.clone().unwrap_or_else(|| job.work.join(FOLDER).join(&source.name))
 }
 
-/// Writes the rejected records of every source that skips some, unless they are already there. Returns their numbers as
-/// sentences.
+/// Number of rows in the table in `folder`, if it was written for these files.
 pub async fn write(ctx: &SessionContext, job: &Job, sources: &[Opened]) -> error::Result<Vec<String>> {
     let mut told = Vec::new();
     for (source, opened) in job.sources.iter().zip(sources).filter(|(source, _)| leaves_records_out(&source.spec)) {

@@ -140,7 +140,7 @@ pub async fn dry_run(
     while run.done.len() < job.steps.len() && run.resume_chain(plan.chain(run.done.len())) {}
     let mut forecasts = Vec::new();
     for (number, step) in job.steps.iter().enumerate() {
-        // Whether a step is finished can only be told as long as all previous ones are.
+        // Whether every step is finished and the sink, if there is one, holds the result.
         let finished = number < run.done.len();
         let (step, input, kind) = (step.name.clone(), step.input.clone(), step.kind.clone());
         forecasts.push(Forecast { step, input, kind, finished });

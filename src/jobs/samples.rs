@@ -17,7 +17,7 @@ const SAMPLES: usize = 12;
 /// Longest text of a sample in characters.
 const LONGEST: usize = 4_000;
 
-/// Characters shown before the first difference.
+/// Samples of the removed rows in `folder/removed`, with the kept rows in `folder/kept` that they refer to, if any.
 const BEFORE: usize = 800;
 
 /// Samples of the removed rows in `folder/removed`, with the kept rows in `folder/kept` that they name, where there are any.

@@ -76,10 +76,7 @@ impl Tap {
         Arc::new(Passed(Arc::clone(self)))
     }
 
-    /// Returns the counts, once all rows were read.
-    ///
-    /// # Errors
-    /// The next step did not read all rows, which is a bug: the counts would then be incomplete.
+    /// Records the error if it is the first one of the chain.
     pub fn finish(&self) -> error::Result<Tapped> {
         let mut read = self.read();
         match (read.last, read.ended == self.plan.output_partitioning().partition_count()) {

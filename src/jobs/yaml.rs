@@ -10,7 +10,7 @@ use serde_saphyr::Spanned;
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(from = "Spanned<String>")]
 pub struct Text {
-    /// The scalar.
+    /// Line in the file, from 1; 0 if it did not come from a file.
     pub value: String,
     /// Line in the file, from 1; 0 where it was not in a file.
     pub line: u64,
