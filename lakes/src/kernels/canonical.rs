@@ -139,7 +139,7 @@ pub fn wide_decimal(out: &mut Vec<u8>, form: Form, mantissa: &[u8], scale: i8, s
     }
 }
 
-/// The float that is exactly `mantissa / 10^scale`, where there is one.
+/// The float that is exactly `mantissa / 10^scale`, if there is one.
 fn as_float(mantissa: i128, scale: i32) -> Option<f64> {
     let fives = 5_i128.checked_pow(u32::try_from(scale).ok()?)?;
     if mantissa % fives != 0 {

@@ -50,10 +50,10 @@ impl Range {
         Self { min, max }
     }
 
-    /// The bounds of one value, written as text; `None` where a type has none.
+    /// Parses one value from text and returns its bounds; `None` for a type without bounds.
     ///
     /// # Errors
-    /// The text is no value of the type.
+    /// The text is not a value of the type.
     pub fn of_value(text: &str, data_type: &DataType) -> Result<Option<Self>> {
         use ScalarValue as S;
         let value = S::try_from_array(&super::constant::value(text, data_type)?, 0)?;

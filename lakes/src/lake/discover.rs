@@ -236,7 +236,7 @@ struct Work {
     /// The path of the prefix.
     root: String,
     files: Vec<ObjectMeta>,
-    /// Reads Delta tables' logs, where there are any.
+    /// Reads the logs of Delta tables, if there are any.
     log: Option<Arc<Log>>,
     tail: Option<usize>,
     names: Names,

@@ -25,7 +25,7 @@ pub struct FileColumns {
     pub file: String,
     /// Rows.
     pub rows: u64,
-    /// Columns, structs taken apart.
+    /// Columns, with structs flattened.
     pub columns: Vec<FileColumn>,
     /// Why the file must never be set aside, if there is a reason.
     pub stays: Option<String>,
@@ -49,7 +49,7 @@ pub struct Constant {
     pub name: String,
     /// The value as text; `None` is NULL.
     pub text: Option<String>,
-    /// Its type: text where it is the name of a folder.
+    /// Its type: text if it comes from the name of a folder.
     pub data_type: DataType,
 }
 

@@ -62,13 +62,13 @@ pub struct Table {
     pub kind: Kind,
     /// Its files, by path.
     pub files: Vec<File>,
-    /// Its columns, structs taken apart, in the order of their normalised names.
+    /// Its columns, with structs flattened, ordered by their normalised names.
     pub columns: Arc<Vec<Column>>,
     /// Rows.
     pub rows: u64,
     /// Bytes on disk.
     pub bytes: u64,
-    /// The version that a log gives it, where it has one.
+    /// The version in its log, if it has one.
     pub version: Option<u64>,
     /// Why the table must never be set aside, if its content is the reason.
     pub stays: Option<String>,

@@ -114,7 +114,7 @@ fn went_before(plan: &PlanFile, table: &str, store: &Store) -> Option<Recipe> {
     (same && !is_back).then_some(recipe)
 }
 
-/// For each leaf of a file, the parent's column of the name that it is compared by.
+/// For each leaf of a file, the parent's column with the same normalised name.
 fn columns(file: &File, child: &Table, parent: &Table) -> Result<Vec<usize>> {
     let mut found: Vec<(u32, usize)> = vec![];
     for (column, source) in child.columns.iter().zip(file.sources.iter()) {

@@ -19,7 +19,7 @@ use crate::lake::grouping::Kind;
 const LIST: usize = 16;
 /// Bytes of a text in a condition.
 const TEXT: usize = 200;
-/// Columns that are looked at.
+/// Maximum number of columns that are examined.
 const COLUMNS: usize = 32;
 
 /// Makes `table` known to `ctx` under its name; false where its rows are not simply those of its files.
@@ -165,7 +165,7 @@ async fn of_column(ctx: &SessionContext, child: &str, ours: &str, theirs: &str) 
     Ok(conditions)
 }
 
-/// A value as SQL writes it; `None` where it cannot be written safely or briefly.
+/// Formats a value as SQL; `None` if it cannot be written safely or briefly.
 fn value(batch: &RecordBatch, column: usize, row: usize) -> Result<Option<String>> {
     let array = batch.column(column);
     if array.is_null(row) {

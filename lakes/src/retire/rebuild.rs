@@ -123,7 +123,7 @@ fn writer(schema: &SchemaRef, metadata: Option<Vec<KeyValue>>, to: &Path) -> Res
     Ok(ArrowWriter::try_new(File::create(to)?, Arc::clone(schema), Some(properties))?)
 }
 
-/// Ends a file. It is on disk once the folder that it is in is committed.
+/// Completes a file. It is synced to disk when its folder is committed.
 pub(super) fn finish(writer: ArrowWriter<File>) -> Result<()> {
     writer.close()?;
     Ok(())

@@ -49,7 +49,7 @@ pub struct FileRecipe {
     /// A file with the number of the row that each position holds, where the positions are not in the order of the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<String>,
-    /// For each column, structs taken apart, the parent's column by the name that is compared.
+    /// For each column, with structs flattened, the normalised name of the parent's column.
     pub columns: Vec<String>,
     /// Whether a struct whose fields are all NULL is NULL.
     pub null_structs: bool,
@@ -84,7 +84,7 @@ impl FileRecipe {
     }
 }
 
-/// Bytes kept of the hash of a row. A row that is not wanted has the hash of a wanted one with a chance of 2^-96.
+/// Bytes kept of the hash of a row. An unwanted row has the hash of a wanted one with a probability of 2^-96.
 const HASH: usize = 12;
 
 /// What is kept of the hash of a row.

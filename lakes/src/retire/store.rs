@@ -121,10 +121,10 @@ impl Store {
         Ok(path)
     }
 
-    /// Makes a prepared entry count, and moves the table's files into it.
+    /// Makes a prepared entry valid and moves the table's files into it.
     ///
     /// # Errors
-    /// A file is not the one of the recipe, or cannot be moved. Then everything is where it was.
+    /// A file is not the one of the recipe, or cannot be moved. Everything is then moved back.
     pub fn set_aside(&self, prepared: &Path, recipe: &Recipe) -> Result<()> {
         let entry = self.entry(&recipe.table);
         if entry.exists() {
@@ -154,10 +154,10 @@ impl Store {
         Ok(())
     }
 
-    /// Moves what an entry has of a table back into the lake, and removes the entry.
+    /// Moves the files of an entry back into the lake and removes the entry.
     ///
     /// # Errors
-    /// Something else is at its place: then the files stay where they are.
+    /// Something else has taken their place. The files then stay where they are.
     pub fn put_back(&self, entry: &Path, recipe: &Recipe) -> Result<()> {
         let done = entry.join(DONE);
         if done.exists() {

@@ -1,4 +1,4 @@
-//! Sorted row hashes of a table: in memory while the pool allows, else in a file.
+//! Sorted row hashes of a table: in memory while the pool allows, otherwise in a file.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};

@@ -56,7 +56,7 @@ impl Least {
         std::iter::once(more).chain(self.values.iter().copied()).flat_map(u64::to_le_bytes).collect()
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` where it did not.
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` if the bytes are not valid.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut numbers = bytes.chunks(8).map(|number| number.try_into().ok().map(u64::from_le_bytes));
         let more = numbers.next()?? == 1;

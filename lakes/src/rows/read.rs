@@ -20,10 +20,10 @@ use crate::lake::{Lake, Table};
 /// Maximum number of bytes of cell hashes kept, which avoid reading tables a second time for projections.
 const KEPT: u64 = 512 << 20;
 
-/// Rows handled at a time where all columns were read before.
+/// Number of rows processed at a time if all columns were read before.
 const BATCH: usize = 8192;
 
-/// Cell hashes of some columns of a table, by the place of the column, in the order of the rows.
+/// Cell hashes of some columns of a table, by column index, in row order.
 pub type Cells = HashMap<usize, Arc<Vec<u128>>>;
 
 /// What is read of a table.
@@ -39,7 +39,7 @@ pub struct ReadPlan {
     pub project: bool,
     /// Whether columns are sketched one by one.
     pub columns: bool,
-    /// The columns that count, where not all do.
+    /// The columns that count, if not all do.
     pub only: Option<BTreeSet<usize>>,
 }
 
@@ -220,7 +220,7 @@ impl Reader {
         Ok(all)
     }
 
-    /// Room for the cells of so many columns of a table, where the pool and the limit allow.
+    /// Reserves memory for the cells of that many columns of a table, if the pool and the limit allow.
     fn room(&self, table: &Table, columns: usize) -> Option<MemoryReservation> {
         let bytes = table.rows.checked_mul(16 * columns as u64)?;
         if self.kept.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT {

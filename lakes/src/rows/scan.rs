@@ -103,7 +103,7 @@ pub async fn scan(
     scan_columns(store, table, columns, bytes_read, &mut canonical).await
 }
 
-/// The same with the values as Arrow has them, structs taken apart.
+/// Like [`scan`], but passes the values as Arrow arrays, with structs flattened.
 ///
 /// # Errors
 /// As [`scan`].

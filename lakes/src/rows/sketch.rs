@@ -85,7 +85,7 @@ impl Sample {
         bytes
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` where it did not.
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` if the bytes are not valid.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (head, cells) = bytes.split_at_checked(32)?;
         let mut numbers = head.chunks_exact(8).map(|number| number.try_into().map_or(0, u64::from_le_bytes));

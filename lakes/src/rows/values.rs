@@ -11,7 +11,7 @@ use crate::kernels::row_hash::{Fingerprint, finish};
 /// Different values kept.
 const VALUES: usize = 128;
 
-/// The values of a column, NULL among them.
+/// The values of a column, including NULL.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ColumnSketch {
     /// Their number and sum: equal for equal multisets of values.

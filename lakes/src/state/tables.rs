@@ -40,11 +40,11 @@ pub struct KnownTable {
     columns: Arc<Vec<Column>>,
     /// Of each file.
     sources: Vec<Arc<[Source]>>,
-    /// Rows and their sum, where they were read.
+    /// Number of rows and sum of hashes, if they were read.
     pub fingerprint: Option<Fingerprint>,
     /// Its samples, if they were taken; of a small table a few rows of one.
     pub samples: Vec<Sample>,
-    /// Its smallest row hashes, where they were read.
+    /// Its smallest row hashes, if they were read.
     pub least: Option<Least>,
 }
 

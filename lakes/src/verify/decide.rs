@@ -28,9 +28,9 @@ const CHUNK: usize = 2048;
 pub struct Context {
     /// The tables.
     pub lake: Arc<Lake>,
-    /// Their rows, where they were read.
+    /// Their rows, if they were read.
     pub rows: Arc<Vec<Option<TableRows>>>,
-    /// Reads them again where it must.
+    /// Reads tables again if necessary.
     pub reader: Arc<Reader>,
     /// Decides.
     pub judge: Judge,

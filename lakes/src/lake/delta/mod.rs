@@ -87,10 +87,10 @@ impl Snapshot {
         leaves(self.fields.iter().map(AsRef::as_ref)).into_iter().map(|leaf| (leaf.name, leaf.data_type)).collect()
     }
 
-    /// The values that the log has of a file.
+    /// The constants that the log states for a file.
     ///
     /// # Errors
-    /// A column that the table does not have.
+    /// The table does not have a column that the log names.
     pub fn constants(&self, file: &LogFile) -> Result<Vec<Constant>> {
         let types = self.types();
         let constant = |(name, text): &(String, Option<String>)| {
