@@ -89,7 +89,7 @@ impl Formats {
         self.all().find(|format| format.info().words.contains(&word))
     }
 
-    /// What reads a format; none where it is not listed.
+    /// The reader of a format; `None` if the format is not listed.
     pub fn source(self, format: Format) -> Option<&'static dyn SourceFormat> {
         self.0.iter().find(|source| source.format() == format).copied()
     }

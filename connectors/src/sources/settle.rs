@@ -16,7 +16,7 @@ use super::files::{Content, FileKind, Listing, SourceFile, SourceSpec};
 use super::format::Formats;
 use crate::compression::Compression;
 
-/// Bytes from the beginning of a file that are looked at.
+/// Number of bytes examined at the beginning of a file.
 const HEAD: u64 = 64 << 10;
 /// Number of files of a folder to examine before it is said to hold no text.
 const MAX_LOOKED_AT: usize = 8;
@@ -42,7 +42,7 @@ pub(crate) async fn settle(
     }
     let store = state.runtime_env().object_store(&listing.store)?;
     let kind = by_contents(formats, listing, spec, by_name, store.as_ref()).await?;
-    // Files that have the format by their names were looked at above.
+    // Files whose name indicates the format were examined above.
     if kind.format != by_name.format
         && let Some(source) = formats.source(kind.format)
     {
@@ -143,7 +143,7 @@ fn ending_of(formats: Formats, name: &str) -> Ending {
     }
 }
 
-/// Endings that say a format which limpid does not read are errors where no file has another ending.
+/// Rejects extensions of formats that limpid does not read, unless a file has another extension.
 fn refuse_foreign_endings(formats: Formats, listing: &Listing) -> Result<()> {
     let foreign = |file: &SourceFile| match ending_of(formats, file.meta.location.filename().unwrap_or_default()) {
         Ending::Foreign(name) => Some(name),

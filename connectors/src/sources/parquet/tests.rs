@@ -164,7 +164,7 @@ async fn int96_beyond_microseconds_is_an_error() {
     write_int96(&dir.path().join("far.parquet"), &[Some(int96(MILLENNIUM, 0)), Some(int96(2_000_000_000, 0))]);
     let message = error(&ctx, dir.path(), "SELECT * FROM '{}/far.parquet'").await;
     assert!(message.contains("column `ts` of /far.parquet") && message.contains("microseconds"), "{message}");
-    // What is not read is not looked at.
+    // Columns that are not read are not checked.
     assert_eq!(rows(&ctx, dir.path(), "SELECT id FROM '{}/far.parquet'").await, ["1", "2"]);
 }
 

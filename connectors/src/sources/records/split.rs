@@ -16,7 +16,7 @@ use super::part::{self, Layout, Shape};
 
 /// Smallest range.
 const MIN_RANGE: u64 = 1 << 20;
-/// Bytes that are looked at in one go.
+/// Bytes examined in one step.
 const CHUNK: u64 = 4 << 20;
 
 /// Number of the first record of a range in its file.
@@ -28,7 +28,7 @@ pub(crate) struct FirstRow(pub(crate) u64);
 pub(crate) struct Range {
     pub start: u64,
     pub end: u64,
-    /// Records of the file before it, where they were counted.
+    /// Number of records of the file before it, if they were counted.
     pub row: Option<u64>,
 }
 

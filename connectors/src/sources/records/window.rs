@@ -63,13 +63,13 @@ impl Window {
         self
     }
 
-    /// What ends a line, and how many lines came before.
+    /// Sets the line terminator and the number of lines before the window.
     pub(crate) fn set_newline(&mut self, newline: u8, before: u64) {
         self.newline = newline;
         self.line = before;
     }
 
-    /// What ends a line.
+    /// The line terminator.
     pub(crate) fn newline(&self) -> u8 {
         self.newline
     }

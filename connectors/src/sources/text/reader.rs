@@ -26,7 +26,7 @@ use crate::sources::files::place::display_path;
 
 /// Bytes read for one batch, unless a single file has more.
 const BATCH_BYTES: u64 = 8 << 20;
-/// Of a larger file this much is looked at for a NUL byte before the rest is read.
+/// Number of bytes of a larger file that are searched for a NUL byte before the rest is read.
 const SNIFF_BYTES: usize = 64 << 10;
 /// Requests in flight to a store that is not local.
 const REQUESTS: usize = 8;
@@ -72,7 +72,7 @@ impl Store {
     }
 }
 
-/// What came of trying to read a file.
+/// The result of trying to read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Read,
@@ -282,7 +282,7 @@ impl TextReader {
         self.options.max_file_size.is_some_and(|max| size > max)
     }
 
-    /// Counts a file that was looked at, and adds its row if it is one.
+    /// Counts a file that was examined, and adds its row if it has one.
     fn accept(
         &self,
         columns: &mut Columns<'_>,

@@ -50,7 +50,7 @@ pub(crate) enum Next {
     End,
 }
 
-/// Bytes of a field that are looked at one by one.
+/// Number of bytes of a field that are examined one by one.
 const SHORT: usize = 16;
 
 enum Stop {
@@ -150,7 +150,7 @@ impl Dialect {
         let mut at = from;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
-            // Most fields are short: a few bytes are looked at sooner than a search over many is set up.
+            // Most fields are short: examining a few bytes is faster than setting up a search.
             let ends = |byte: &u8| *byte == self.delimiter || matches!(byte, b'\n' | b'\r');
             let found = match rest.iter().take(SHORT).position(ends) {
                 Some(found) => Some(found),

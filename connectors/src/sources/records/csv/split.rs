@@ -16,7 +16,7 @@ use super::Dialect;
 pub(crate) enum Ends {
     /// CSV; whether an empty line is a record.
     Csv(Dialect, bool),
-    /// A record a line; lines of white space are none.
+    /// One record per line; lines of white space are ignored.
     Lines,
 }
 
@@ -31,7 +31,7 @@ struct Scan {
     inside: bool,
 }
 
-/// A part of a file, from a line's beginning to a line's beginning.
+/// A part of a file, between the starts of two lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chunk {
     outside: Scan,

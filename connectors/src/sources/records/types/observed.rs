@@ -289,7 +289,7 @@ mod tests {
     fn csv(values: &[&str]) -> DataType {
         let mut observed = Observed::default();
         values.iter().for_each(|value| observed.csv(value));
-        // The order of values means nothing, nor where they were seen.
+        // The result does not depend on the order of values, nor on how they were split.
         let mut merged = Observed::default();
         for value in values.iter().rev() {
             let mut one = Observed::default();
