@@ -22,8 +22,8 @@ pub enum SelectionError {
 
 impl SelectionError {
     /// An error in one sentence.
-    pub fn invalid(text: impl ToString) -> Self {
-        Self::Invalid(text.to_string())
+    pub fn invalid(text: impl Into<String>) -> Self {
+        Self::Invalid(text.into())
     }
 }
 

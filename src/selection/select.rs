@@ -100,7 +100,7 @@ pub async fn select(ctx: &SessionContext, options: SelectOptions) -> Result<Sele
     };
     if let Some(path) = &options.report {
         decided.fill(&mut selection, &options, &columns).await?;
-        selection::write(&selection, path).map_err(SelectionError::invalid)?;
+        selection::write(&selection, path).map_err(|error| SelectionError::invalid(error.to_string()))?;
     }
     Ok(selection)
 }

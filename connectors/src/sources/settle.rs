@@ -193,7 +193,7 @@ async fn by_content(
             false => plan_err!(
                 "{path} is {} although its name says {kind}: rename it, or use read_{}('{path}')",
                 content.describe(),
-                format.info().words.first().unwrap_or(&format.info().name)
+                format.info().words.first().unwrap_or_else(|| &format.info().name)
             ),
         };
     }
