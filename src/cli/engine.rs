@@ -117,7 +117,7 @@ impl Engine {
             let task = SpawnedTask::spawn(work);
             tokio::select! {
                 biased;
-                Ok(code) = interrupted => Err(Failure::Interrupted(code?)),
+                Ok(code) = interrupted => Err(Failure::Interrupted(code)),
                 done = task.join() => done.map_err(|e| Failure::error(bug(&e.to_string())))?,
             }
         });
@@ -148,15 +148,20 @@ fn runtime(threads: Option<NonZeroUsize>) -> Result<Runtime, Failure> {
     started.map_err(|e| Failure::error(format!("cannot start threads: {e}")))
 }
 
-/// Listens for a signal to stop, until `done`. A thread of its own hears it however busy all others are.
-fn listen(done: oneshot::Receiver<()>) -> Result<oneshot::Receiver<Result<u8, Failure>>, Failure> {
+/// Listens for a signal to stop, until `done`: from now on, however busy all other threads are.
+fn listen(done: oneshot::Receiver<()>) -> Result<oneshot::Receiver<u8>, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::error(format!("cannot listen for signals: {e}")))?;
+    // Registered here: a signal that came before the thread below runs would be lost.
+    let signals = {
+        let _entered = runtime.enter();
+        Signals::new()?
+    };
     let (tell, told) = oneshot::channel();
     thread::spawn(move || {
         runtime.block_on(async {
             tokio::select! {
-                code = interruption() => {
+                Some(code) = signals.first() => {
                     // Nobody waits for it any more where the work has just ended.
                     let _ = tell.send(code);
                 }
@@ -167,20 +172,46 @@ fn listen(done: oneshot::Receiver<()>) -> Result<oneshot::Receiver<Result<u8, Fa
     Ok(told)
 }
 
-/// Waits for a signal to stop and gives the exit code that says so.
-async fn interruption() -> Result<u8, Failure> {
-    let failed = |e| Failure::error(format!("cannot listen for signals: {e}"));
+/// The signals that stop the work.
+struct Signals {
     #[cfg(unix)]
-    {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Signals {
+    /// Registers for them; called inside a runtime.
+    #[cfg(unix)]
+    fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let register = |kind| signal(kind).map_err(|e| Failure::error(format!("cannot listen for signals: {e}")));
+        Ok(Self { interrupt: register(SignalKind::interrupt())?, terminate: register(SignalKind::terminate())? })
+    }
+
+    /// Registers for them; called inside a runtime.
+    #[cfg(windows)]
+    fn new() -> Result<Self, Failure> {
+        let interrupt = tokio::signal::windows::ctrl_c();
+        Ok(Self { interrupt: interrupt.map_err(|e| Failure::error(format!("cannot listen for signals: {e}")))? })
+    }
+
+    /// The exit code that says which of them came first.
+    #[cfg(unix)]
+    async fn first(mut self) -> Option<u8> {
         tokio::select! {
-            pressed = tokio::signal::ctrl_c() => pressed.map(|()| 130).map_err(failed),
-            _ = terminate.recv() => Ok(143),
+            came = self.interrupt.recv() => came.map(|()| 130),
+            came = self.terminate.recv() => came.map(|()| 143),
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map(|()| 130).map_err(failed)
+
+    /// The exit code that says which of them came first.
+    #[cfg(windows)]
+    async fn first(mut self) -> Option<u8> {
+        self.interrupt.recv().await.map(|()| 130)
+    }
 }
 
 /// `256MB`, `1.5GiB`, `1000000` or `50%`, in bytes.
