@@ -25,6 +25,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use limpid_udfs::operators::frame::written::warn_of_earlier;
 
 use checks::Used;
 use input::Needs;
@@ -119,9 +120,7 @@ fn renamed<'a>(recipe: &str, argument: &'a str, parameters: &[Parameter]) -> &'a
     let has = |wanted: &str| parameters.iter().any(|parameter| parameter.name == wanted);
     match EARLIER.iter().find(|(earlier, today)| *earlier == argument && !has(earlier) && has(today)) {
         Some((earlier, today)) => {
-            log::warn!(
-                "recipe `{recipe}`: `{earlier}` is called `{today}` now; the earlier name goes with the next release"
-            );
+            warn_of_earlier(&format!("recipe `{recipe}`"), earlier, today);
             today
         }
         None => argument,

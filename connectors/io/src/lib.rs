@@ -20,6 +20,8 @@ mod error;
 mod file;
 mod staged_folder;
 mod staged_path;
+#[cfg(test)]
+mod testing;
 
 pub use disk::{commit, create_dir_all, move_new, remove_file, rename, sync_file, sync_folder, sync_tree};
 pub use error::{Error, Result};

@@ -168,13 +168,7 @@ fn recover(target: &Path, parent: &Path, name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
+    use crate::testing::names;
 
     fn staged(target: &Path, text: &str) -> StagedFolder {
         let staging = StagedFolder::begin(target).unwrap();

@@ -197,13 +197,7 @@ fn remove_stale(parent: &Path, prefix: &std::ffi::OsStr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
+    use crate::testing::names;
 
     #[test]
     fn a_file_appears_with_its_commit_and_not_before() {

@@ -23,9 +23,6 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 
 use super::frame::operator::{COMPARED_COLUMN, Input, Output, only};
 
-/// Roles of the columns of a deduplicator.
-pub const COLUMNS: [&str; 2] = ["compared", "id"];
-
 /// The output columns: all input columns except the compared one, followed by the decision.
 ///
 /// # Errors

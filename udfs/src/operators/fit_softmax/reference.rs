@@ -6,7 +6,7 @@ use crate::operators::frame::documentation::{Reference, any_seed, id, vector};
 /// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     id(),
-    vector("Values of about 1 suit the learning rate."),
+    vector("Values of about 1 suit the learning rate.").once_by_default("vector"),
     Argument::column("label", "label", "The true class: integers from 0, or texts."),
     Argument::optional_column("train", "Boolean: which rows are learned from. Without it, all of them."),
     Argument::integer("hidden", 0, 16_384, Default::Integer(0), "Units of a hidden ReLU layer; 0 for none."),

@@ -38,20 +38,8 @@ impl<'a> Args<'a> {
         context: &'a mut dyn RelationPlannerContext,
     ) -> Result<Self> {
         let known: Vec<&str> = arguments.iter().map(|argument| argument.name).collect();
-        let earlier: Vec<&str> = arguments.iter().filter_map(|argument| argument.earlier).collect();
-        let Written { unnamed, mut named } = written(op, &known, &earlier, args, context)?;
-        for (name, _) in &mut named {
-            if let Some(argument) = arguments.iter().find(|argument| argument.earlier == Some(name.as_str())) {
-                log::warn!(
-                    "{op}: `{name}` is called `{}` now; the earlier name goes with the next release",
-                    argument.name
-                );
-                argument.name.clone_into(name);
-            }
-        }
-        if let Some(at) = (1..named.len()).find(|at| named[..*at].iter().any(|(name, _)| *name == named[*at].0)) {
-            return plan_err!("{op}: argument `{}` is given twice", named[at].0);
-        }
+        let earlier: Vec<_> = arguments.iter().filter_map(|a| a.earlier.map(|earlier| (earlier, a.name))).collect();
+        let Written { unnamed, named } = written(op, &known, &earlier, args, context)?;
         let mut unnamed = unnamed.into_iter();
         let input = unnamed.next().map(|expr| relation(op, expr)).transpose()?;
         if let Some(expr) = unnamed.next() {
@@ -123,7 +111,11 @@ impl<'a> Args<'a> {
         if let Ok(found) = schema.qualified_field_with_unqualified_name(default) {
             return Ok(Column::from(found));
         }
-        if let Some((earlier, found)) = earlier_column(schema, default) {
+        let earlier = argument.earlier_default.and_then(|earlier| {
+            let found = schema.qualified_field_with_unqualified_name(earlier).ok()?;
+            Some((earlier, Column::from(found)))
+        });
+        if let Some((earlier, found)) = earlier {
             log::warn!(
                 "{op}: the input has no column `{default}`, so `{earlier}` is taken for `{name}`; write {name} => {earlier}, \
                  which the next release needs"
@@ -346,13 +338,6 @@ impl<'a> Args<'a> {
             })
             .collect()
     }
-}
-
-/// A column that was the default until `default` replaced it.
-fn earlier_column(schema: &DFSchema, default: &str) -> Option<(&'static str, Column)> {
-    let earlier = if default == "embedding" { "vector" } else { return None };
-    let found = schema.qualified_field_with_unqualified_name(earlier).ok()?;
-    Some((earlier, Column::from(found)))
 }
 
 /// Lists the names of `schema` for an error message, quoted as SQL requires.

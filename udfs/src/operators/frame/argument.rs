@@ -15,6 +15,8 @@ pub struct Argument {
     pub about: &'static str,
     /// An earlier name, which still works but causes a warning.
     pub earlier: Option<&'static str>,
+    /// The column that was the default in an earlier release. It is still taken, with a warning, if the input has no default column.
+    pub earlier_default: Option<&'static str>,
 }
 
 /// The kinds of values that arguments take.
@@ -63,7 +65,7 @@ pub enum Default {
 
 impl Argument {
     const fn new(name: &'static str, kind: Kind, default: Default, about: &'static str) -> Self {
-        Self { name, kind, default, about, earlier: None }
+        Self { name, kind, default, about, earlier: None, earlier_default: None }
     }
 
     /// A column argument; the default is the column called `default`.
@@ -124,6 +126,11 @@ impl Argument {
     /// Declares an earlier name.
     pub const fn once_called(self, earlier: &'static str) -> Self {
         Self { earlier: Some(earlier), ..self }
+    }
+
+    /// The same argument, with the column that was its default in an earlier release.
+    pub const fn once_by_default(self, earlier: &'static str) -> Self {
+        Self { earlier_default: Some(earlier), ..self }
     }
 
     /// The description in the reference, without the name.

@@ -35,11 +35,6 @@ impl Work {
         self.columns[0][role]
     }
 
-    /// The index of an optional column, if it was given.
-    pub fn optional(&self, role: usize) -> Option<usize> {
-        self.columns[0].get(role).copied()
-    }
-
     /// The name of the column with that role in the first input.
     pub fn name(&self, role: usize) -> String {
         self.input.schema().field(self.column(role)).name().clone()

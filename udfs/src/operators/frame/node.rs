@@ -1,7 +1,6 @@
 //! The logical node.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -96,8 +95,7 @@ impl OperatorNode {
             .map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field)))
             .chain(output.added.iter().map(|field| (None, Arc::new(field.clone()))))
             .collect();
-        let metadata = if output.passed.is_empty() { HashMap::new() } else { first.metadata().clone() };
-        let schema = Arc::new(DFSchema::new_with_metadata(fields, metadata)?);
+        let schema = Arc::new(DFSchema::new_with_metadata(fields, output.metadata(first.as_arrow()))?);
         Ok(Self { passed: output.passed, operator, inputs, columns, order_by, schema })
     }
 }

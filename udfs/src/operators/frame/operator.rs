@@ -1,5 +1,6 @@
 //! The trait of relation operators.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -119,8 +120,12 @@ impl Output {
     pub(super) fn schema(&self, first: &Schema) -> Schema {
         let passed = self.passed.iter().map(|&column| Arc::clone(&first.fields()[column]));
         let fields: Vec<FieldRef> = passed.chain(self.added.iter().cloned().map(Arc::new)).collect();
-        let metadata = if self.passed.is_empty() { Default::default() } else { first.metadata().clone() };
-        Schema::new_with_metadata(fields, metadata)
+        Schema::new_with_metadata(fields, self.metadata(first))
+    }
+
+    /// The metadata of the result: those of the first input, if its columns are passed through.
+    pub(super) fn metadata(&self, first: &Schema) -> HashMap<String, String> {
+        if self.passed.is_empty() { HashMap::new() } else { first.metadata().clone() }
     }
 
     /// Returns an error if a new column has the name of one that is passed through.

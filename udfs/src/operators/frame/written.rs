@@ -28,7 +28,7 @@ pub struct Written {
 pub fn written(
     op: &str,
     known: &[&str],
-    earlier: &[&str],
+    earlier: &[(&str, &str)],
     args: TableFunctionArgs,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<Written> {
@@ -47,9 +47,16 @@ pub fn written(
         let FunctionArgExpr::Expr(expr) = arg else {
             return plan_err!("{op}: `*` is not an argument; write (SELECT ...) or name => value");
         };
+        let name = name.map(|name| match earlier.iter().find(|(earlier, _)| *earlier == name) {
+            Some((earlier, today)) => {
+                warn_of_earlier(op, earlier, today);
+                (*today).to_owned()
+            }
+            None => name,
+        });
         match name {
             None => all.unnamed.push(expr),
-            Some(name) if !known.contains(&name.as_str()) && !earlier.contains(&name.as_str()) => {
+            Some(name) if !known.contains(&name.as_str()) => {
                 return plan_err!("{op} has no argument `{name}`; it takes {}", taken(known));
             }
             Some(name) if all.named.iter().any(|(n, _)| *n == name) => {
@@ -95,4 +102,9 @@ pub fn table_argument(expr: &ast::Expr) -> Option<ast::Expr> {
     let sql = format!("(SELECT * FROM {name})");
     let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&sql).ok()?;
     parser.parse_expr().ok()
+}
+
+/// Warns that `who` is called with a name that it has changed.
+pub fn warn_of_earlier(who: &str, earlier: &str, today: &str) {
+    log::warn!("{who}: `{earlier}` is called `{today}` now; the earlier name goes with the next release");
 }

@@ -6,7 +6,7 @@ use crate::operators::frame::documentation::{Reference, any_seed, id, vector};
 /// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     id(),
-    vector("A constant 1 among its values acts as a bias."),
+    vector("A constant 1 among its values acts as a bias.").once_by_default("vector"),
     Argument::column("label", "label", "The true class: integers from 0, or texts."),
     Argument::optional_column(
         "target",

@@ -6,7 +6,7 @@ use crate::operators::frame::documentation::{Reference, any_seed, id, vector};
 /// Declarations of the arguments.
 pub(super) const ARGUMENTS: &[Argument] = &[
     id(),
-    vector(""),
+    vector("").once_by_default("vector"),
     Argument::integer("k", 1, 1000, Default::Required, "The number of clusters."),
     Argument::integer(
         "landmarks",
